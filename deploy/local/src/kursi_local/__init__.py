@@ -1,0 +1,1 @@
+"""The laptop platform: PostgreSQL, NATS, Envoy, the services and the simulators as child processes."""

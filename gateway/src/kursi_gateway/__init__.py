@@ -1,0 +1,1 @@
+"""The gateway: Envoy configuration generated from the contract."""

@@ -1,0 +1,1 @@
+"""What two services need; no domain word in here."""

@@ -1,0 +1,1 @@
+"""Local stand-ins that speak the wire formats of real providers."""
