@@ -1,0 +1,81 @@
+"""Sentences for people: templates, their values, and the catalogue of what can be wrong with a field.
+
+Every sentence exists in English and Arabic. Services add their own with `register_violation_texts`; a
+sentence that is needed once can travel with the violation instead.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+_TEXTS: dict[str, tuple[str, str]] = {
+    "REQUIRED": ("This field is required.", "هذا الحقل مطلوب."),
+    "TOO_LONG": ("Use at most {max} characters.", "الحد الأقصى {max} حرفًا."),
+    "TOO_SHORT": ("Use at least {min} characters.", "الحد الأدنى {min} أحرف."),
+    "NOT_AN_ID": ("This is not a valid identifier.", "المعرّف غير صالح."),
+    "OUT_OF_RANGE": ("Choose a value from {min} to {max}.", "اختر قيمة من {min} إلى {max}."),
+    "MALFORMED": ("The format is not valid.", "الصيغة غير صالحة."),
+    "UNKNOWN_VALUE": ("This value is not known.", "القيمة غير معروفة."),
+    "CONTROL_CHARACTERS": ("Control characters are not allowed.", "لا يُسمح بأحرف التحكم."),
+    "BIDI_OVERRIDE": (
+        "Characters that change the direction of text are not allowed.",
+        "لا يُسمح بالأحرف التي تغيّر اتجاه النص.",
+    ),
+    "NOT_A_TIME_ZONE": ("This is not an IANA time zone.", "المنطقة الزمنية غير معروفة."),
+    "NOT_A_CURRENCY": ("This is not an ISO 4217 currency code.", "رمز العملة غير معروف."),
+    "NOT_A_LANGUAGE": ("This is not a language tag.", "رمز اللغة غير صالح."),
+    "UNKNOWN_FIELD": ("There is no such field to change.", "لا يوجد حقل بهذا الاسم لتغييره."),
+    "IN_THE_PAST": ("Choose a time in the future.", "اختر وقتًا في المستقبل."),
+    "TOO_MANY": ("Use at most {max} entries.", "الحد الأقصى {max} عناصر."),
+    "DUPLICATE": ("The same entry appears twice.", "العنصر مكرر."),
+    "EMPTY_RANGE": ("The end must be after the start.", "يجب أن تكون النهاية بعد البداية."),
+    "RANGE_TOO_LONG": ("The range may span at most {max}.", "أقصى مدة مسموح بها {max}."),
+    "NOT_POSITIVE": ("Use a value above zero.", "استخدم قيمة أكبر من صفر."),
+    "KEY_MISMATCH": (
+        "It differs from the Idempotency-Key header.",
+        "القيمة تختلف عن ترويسة Idempotency-Key.",
+    ),
+}
+
+
+def register_violation_texts(texts: Mapping[str, tuple[str, str]]) -> None:
+    """Add sentences, by reason, as (English, Arabic).
+
+    Raises: ValueError for a reason that already says otherwise.
+    """
+    for reason, pair in texts.items():
+        if _TEXTS.setdefault(reason, pair) != pair:
+            message = f"the violation {reason} already has another text"
+            raise ValueError(message)
+
+
+def violation_text(reason: str, params: Mapping[str, object], language: str) -> str:
+    """The catalogue's sentence; a reason that nobody worded reads as malformed rather than failing."""
+    english, arabic = _TEXTS.get(reason, _TEXTS["MALFORMED"])
+    return render(arabic if language == "ar" else english, params)
+
+
+def render(template: str, values: Mapping[str, object]) -> str:
+    """Fill a template. Raises: KeyError when it names a value that is not there."""
+    return (
+        template.format_map({name: plain(value) for name, value in values.items()})
+        if "{" in template
+        else template
+    )
+
+
+def plain(value: object) -> str:
+    """A value as text that a program can read back: RFC 3339 in UTC, seconds, enum names, lower-case
+    booleans.
+    """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():g}s"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, frozenset | set | list | tuple):
+        return ",".join(sorted(plain(member) for member in value))
+    return str(value)
