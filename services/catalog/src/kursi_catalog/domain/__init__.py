@@ -1,0 +1,1 @@
+"""Rules of the catalog that need no database to be true."""
