@@ -95,12 +95,18 @@ class Access(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     SALON_FIELD_FIELD_NUMBER: _builtins.int
     SERVICES_FIELD_NUMBER: _builtins.int
+    OBJECT_CUSTOMER_FIELD_NUMBER: _builtins.int
+    OBJECT_ROLE_FIELD_NUMBER: _builtins.int
     who: Global___Access.Who.ValueType
     """The least that a caller must be."""
     role: Global___Access.Role.ValueType
     """With SALON: the least role in that salon."""
     salon_field: _builtins.str
     """With SALON: the path of the request field that holds the salon's id, for example `salon_id` or `salon.id`."""
+    object_customer: _builtins.bool
+    """With USER, where the method works on one object: its customer may call it on their own object."""
+    object_role: Global___Access.Role.ValueType
+    """With USER, where the method works on one object: members of the object's salon with at least this role may call it."""
     @_builtins.property
     def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Services that may call the method as themselves, by name: `identity`, `catalog`, `booking`, `payment`, `messaging`."""
@@ -112,10 +118,12 @@ class Access(_message.Message):
         role: Global___Access.Role.ValueType = ...,
         salon_field: _builtins.str = ...,
         services: _abc.Iterable[_builtins.str] | None = ...,
+        object_customer: _builtins.bool = ...,
+        object_role: Global___Access.Role.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["role", b"role", "salon_field", b"salon_field", "services", b"services", "who", b"who"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_customer", b"object_customer", "object_role", b"object_role", "role", b"role", "salon_field", b"salon_field", "services", b"services", "who", b"who"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
