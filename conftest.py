@@ -1,0 +1,3 @@
+"""Fixtures that every package's tests share come from the chassis."""
+
+pytest_plugins = ["kursi_chassis.testing.plugin"]

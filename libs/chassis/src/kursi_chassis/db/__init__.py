@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, transactions, retries, constraint names, migrations, shared tables."""

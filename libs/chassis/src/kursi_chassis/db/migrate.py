@@ -1,0 +1,71 @@
+"""Bringing a service's schema up to date.
+
+A service owns nothing but `migrations/versions/*.py`; how Alembic is run is the same for all and stands in
+`db/alembic/env.py`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import psycopg
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from psycopg.rows import TupleRow
+
+_DUTY = "kursi.migrate"
+_SETTINGS = {
+    "timezone": "UTC",
+    # Waiting for a lock blocks everybody who comes after us, so a migration gives up soon and is tried again.
+    "lock_timeout": "5s",
+    "statement_timeout": "5min",
+}
+_SECONDS_FOR_THE_OTHERS = 120
+
+
+def migrate(owner_url: str, package: str, to: str = "head") -> None:
+    """Apply the migrations of `package` (`kursi_booking.migrations`) as the owner role, up to `to`. Blocks.
+
+    Each migration is one transaction. A second caller waits for the first one, up to two minutes, and then
+    finds nothing to do.
+
+    Raises:
+        psycopg.Error, sqlalchemy.exc.SQLAlchemyError: the database refused; migrations before it stay.
+    """
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: _connect(owner_url), poolclass=sqlalchemy.NullPool
+    )
+    with psycopg.connect(owner_url, autocommit=True, application_name=_DUTY) as guard:
+        _wait_for_our_turn(guard)
+        with engine.connect() as connection:
+            command.upgrade(_config(package, connection), to)
+
+
+def _connect(owner_url: str) -> psycopg.Connection[TupleRow]:
+    options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+    return psycopg.connect(owner_url, options=options, application_name=_DUTY)
+
+
+def _wait_for_our_turn(guard: psycopg.Connection[TupleRow]) -> None:
+    """Hold the lock in the session `guard`, which keeps it until it closes."""
+    guard.execute("SELECT set_config('lock_timeout', %s, false)", [f"{_SECONDS_FOR_THE_OTHERS}s"])
+    guard.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [_DUTY])
+
+
+def _config(package: str, connection: sqlalchemy.Connection) -> Config:
+    config = Config()
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
+    config.set_main_option("version_locations", str(_versions(package)))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _versions(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        msg = f"{package} is not a package with migrations"
+        raise ModuleNotFoundError(msg)
+    return Path(next(iter(spec.submodule_search_locations))) / "versions"

@@ -1,0 +1,296 @@
+"""The consumer: takes events from a stream in batches and gives each back exactly one of four answers.
+
+Handled (acknowledged), not now (given back with a delay), not yet given up (the same, counted), dead (kept
+as a dead letter, never delivered again).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import nats.errors
+import psycopg
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from kursi_chassis.db.database import Database
+from kursi_chassis.db.leadership import pause
+from kursi_chassis.errors import Unavailable
+from kursi_chassis.events import meters
+from kursi_chassis.events.dead_letters import DeadLetter, DeadLetters
+from kursi_chassis.events.envelope import Poison, ReceivedEvent, read, received
+from kursi_chassis.events.streams import Stream, ensure_consumer, ensure_stream
+
+_log = structlog.get_logger()
+
+Handle = Callable[[Sequence[ReceivedEvent]], Awaitable[None]]
+
+TRANSIENT = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    Unavailable,
+    ConnectionError,
+    TimeoutError,
+    nats.errors.Error,
+)
+"""Errors that say nothing about the event: the world around it is out of order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How patient a consumer is.
+
+    `ack_wait`: after this long without a sign of life an event goes to somebody else; while it is handled a
+    sign is sent every half of it. `attempts`: failures of its own after which an event is dead. `poison_run`:
+    that many dead events in a row stop the consumer, because then the consumer is broken and not the events.
+    The delay before attempt n+1 doubles from `first_delay` to `longest_delay`; the defaults give an event
+    eight tries in about two minutes.
+    """
+
+    batch: int = 256
+    ack_wait: timedelta = timedelta(seconds=30)
+    attempts: int = 8
+    poison_run: int = 20
+    first_delay: timedelta = timedelta(seconds=1)
+    longest_delay: timedelta = timedelta(seconds=60)
+
+    def delay(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row."""
+        doubled = self.first_delay.total_seconds() * 2.0 ** min(failures - 1, 16)
+        return min(doubled, self.longest_delay.total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    message: Msg
+    event: ReceivedEvent
+
+
+class EventConsumer:
+    """One durable consumer of one stream. Run it in as many processes as you like; they share the work.
+
+    `handle` gets a batch and has its effect in one transaction that claims the batch in the inbox first.
+    It may raise `Poison` for an event that can never work; a batch that fails for any reason but a
+    transient one is halved until the culprit stands alone, so `handle` sees events again in smaller batches.
+    Events of unknown types are not errors: pass over them and call `ignored`.
+    """
+
+    def __init__(
+        self,
+        nats_client: Client,
+        database: Database,
+        *,
+        stream: Stream,
+        durable: str,
+        filter_subjects: Sequence[str],
+        handle: Handle,
+        limits: Limits = Limits(),
+        replicas: int = 1,
+    ) -> None:
+        self._jetstream = nats_client.jetstream()
+        self._stream = stream
+        self._durable = durable
+        self._filter_subjects = filter_subjects
+        self._handle = handle
+        self._limits = limits
+        self._replicas = replicas
+        self._dead_letters = DeadLetters(database, durable, stream.name)
+        self._transient_failures = 0
+        self._deaths_in_a_row = 0
+        self._replays_due_at = 0.0
+
+    @property
+    def healthy(self) -> bool:
+        """False once too many events in a row have died; only a restart, with better code, changes that."""
+        return self._deaths_in_a_row < self._limits.poison_run
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Consume until `stopping` is set; returns within about a second, the batch at hand finished."""
+        meters.CONSUMER_HEALTHY.labels(self._durable).set(1)
+        while not stopping.is_set():
+            try:
+                await self._consume(stopping)
+            except (nats.errors.Error, TimeoutError, OSError) as error:
+                _log.warning("consumer_waits", consumer=self._durable, error=type(error).__name__)
+                await pause(stopping, 1)
+            if not self.healthy:
+                meters.CONSUMER_HEALTHY.labels(self._durable).set(0)
+                _log.error("consumer_stopped_by_poison", consumer=self._durable, events=self._deaths_in_a_row)
+                await stopping.wait()
+
+    async def _consume(self, stopping: asyncio.Event) -> None:
+        await ensure_stream(self._jetstream, self._stream, replicas=self._replicas)
+        await ensure_consumer(
+            self._jetstream,
+            self._stream.name,
+            self._durable,
+            self._filter_subjects,
+            ack_wait=self._limits.ack_wait,
+            max_ack_pending=self._limits.batch,
+        )
+        subscription = await self._jetstream.pull_subscribe_bind(
+            consumer=self._durable, stream=self._stream.name
+        )
+        try:
+            while not stopping.is_set() and self.healthy:
+                messages = await _fetch(subscription, self._limits.batch)
+                if messages:
+                    await self._take(messages)
+                await self._replay_if_due()
+                if self._transient_failures:
+                    await pause(stopping, min(self._limits.delay(self._transient_failures), 5))
+        finally:
+            await _quietly(subscription.unsubscribe())
+
+    async def _take(self, messages: Sequence[Msg]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            heartbeat = tasks.create_task(_heartbeat(messages, self._limits.ack_wait / 2))
+            try:
+                deliveries = [
+                    delivery for message in messages if (delivery := await self._decode(message)) is not None
+                ]
+                if deliveries:
+                    await self._process(deliveries)
+            finally:
+                heartbeat.cancel()
+
+    async def _decode(self, message: Msg) -> _Delivery | None:
+        try:
+            event = received(message)
+        except Poison as error:
+            await self._blame(message, None, error)
+            return None
+        if event.deliveries > 1:
+            meters.REDELIVERED.labels(self._durable).inc()
+        return _Delivery(message, event)
+
+    async def _process(self, deliveries: Sequence[_Delivery]) -> None:
+        try:
+            await self._handle([delivery.event for delivery in deliveries])
+            await self._forgive(deliveries)
+        except TRANSIENT as error:
+            await self._postpone([delivery.message for delivery in deliveries], error)
+        except Exception as error:  # whatever a handler raises is decided about here  # noqa: BLE001
+            if len(deliveries) == 1:
+                await self._blame(deliveries[0].message, deliveries[0].event, error)
+                return
+            middle = len(deliveries) // 2
+            await self._process(deliveries[:middle])
+            await self._process(deliveries[middle:])
+        else:
+            await self._acknowledge(deliveries)
+
+    async def _acknowledge(self, deliveries: Sequence[_Delivery]) -> None:
+        self._transient_failures = 0
+        self._deaths_in_a_row = 0
+        # An acknowledgement that is lost costs a redelivery, which the inbox answers.
+        await asyncio.gather(*(_quietly(delivery.message.ack_sync(timeout=5)) for delivery in deliveries))
+        meters.HANDLED.labels(self._durable).inc(len(deliveries))
+
+    async def _forgive(self, deliveries: Sequence[_Delivery]) -> None:
+        again = [delivery.event.stream_seq for delivery in deliveries if delivery.event.deliveries > 1]
+        if again:
+            await self._dead_letters.forgive(again)
+
+    async def _postpone(self, messages: Sequence[Msg], error: Exception) -> None:
+        self._transient_failures += 1
+        delay = self._limits.delay(self._transient_failures)
+        _log.warning(
+            "events_postponed",
+            consumer=self._durable,
+            events=len(messages),
+            seconds=delay,
+            error=type(error).__name__,
+        )
+        meters.POSTPONED.labels(self._durable, type(error).__name__).inc(len(messages))
+        await asyncio.gather(*(_quietly(message.nak(delay)) for message in messages))
+
+    async def _blame(self, message: Msg, event: ReceivedEvent | None, error: Exception) -> None:
+        """This very event is the one that fails: count it, and bury it when that was the last try."""
+        if not self.healthy:
+            await _quietly(message.nak(self._limits.longest_delay.total_seconds()))
+            return
+        limit = 1 if isinstance(error, Poison) else self._limits.attempts
+        try:
+            verdict = await self._dead_letters.note(
+                message, event.event_id if event else None, error, limit=limit
+            )
+        except TRANSIENT as trouble:
+            await self._postpone([message], trouble)
+            return
+        log = _log.bind(
+            consumer=self._durable,
+            stream_seq=message.metadata.sequence.stream,
+            event_type=event.type if event else None,
+            attempts=verdict.attempts,
+        )
+        if not verdict.dead:
+            log.warning("event_failed", error=type(error).__name__, exc_info=error)
+            meters.POSTPONED.labels(self._durable, type(error).__name__).inc()
+            await _quietly(message.nak(self._limits.delay(verdict.attempts)))
+            return
+        log.error("event_died", error=type(error).__name__, exc_info=error)
+        self._deaths_in_a_row += 1
+        meters.DEAD.labels(self._durable, type(error).__name__).inc()
+        await _quietly(message.term())
+
+    async def _replay_if_due(self) -> None:
+        if time.monotonic() < self._replays_due_at:
+            return
+        self._replays_due_at = time.monotonic() + 2
+        try:
+            for letter in await self._dead_letters.to_replay():
+                await self._dead_letters.settle(letter, await self._replay(letter))
+        except TRANSIENT as error:
+            _log.warning("replays_wait", consumer=self._durable, error=type(error).__name__)
+
+    async def _replay(self, letter: DeadLetter) -> Exception | None:
+        try:
+            event = read(
+                subject=letter.subject,
+                headers=letter.headers,
+                payload=letter.payload,
+                stream_seq=letter.stream_seq,
+                deliveries=letter.attempts + 1,
+            )
+            await self._handle([event])
+        except TRANSIENT:
+            raise
+        except Exception as error:  # it goes back among the dead with its new reason  # noqa: BLE001
+            return error
+        return None
+
+
+def ignored(consumer: str, event: ReceivedEvent) -> None:
+    """Count an event of a type that this consumer does not know (yet). It is acknowledged like any other."""
+    meters.IGNORED.labels(consumer, event.type).inc()
+
+
+async def _fetch(subscription: JetStreamContext.PullSubscription, batch: int) -> list[Msg]:
+    try:
+        return await subscription.fetch(batch, timeout=1)
+    except TimeoutError:
+        return []
+
+
+async def _heartbeat(messages: Sequence[Msg], every: timedelta) -> None:
+    """Tell the broker that the unanswered ones are still being worked on, so that nobody else gets them."""
+    while True:
+        await asyncio.sleep(every.total_seconds())
+        for message in messages:
+            if not message.is_acked:
+                await _quietly(message.in_progress())
+
+
+async def _quietly(answer: Awaitable[object]) -> None:
+    """An answer that does not reach the broker means a redelivery later, never a failure now."""
+    try:
+        await answer
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        _log.info("answer_to_broker_lost", error=type(error).__name__)

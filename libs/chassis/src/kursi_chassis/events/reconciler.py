@@ -1,0 +1,148 @@
+"""Publishing again what the stream has lost.
+
+JetStream acknowledges before it has flushed to disk, so a broker that loses power may forget the newest
+events. It then hands their sequence numbers to others. The outbox remembers under which number each event
+was acknowledged, and that is enough to see which are gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import LiteralString
+from uuid import UUID
+
+import structlog
+from nats.aio.client import Client
+from nats.js import api
+from nats.js.errors import NotFoundError
+from psycopg.rows import class_row
+
+from kursi_chassis.db.database import Connection
+from kursi_chassis.events import meters
+from kursi_chassis.events.envelope import MESSAGE_ID
+from kursi_chassis.events.outbox import KEPT
+from kursi_chassis.events.streams import Stream
+
+_log = structlog.get_logger()
+
+_USUAL_SPAN = timedelta(hours=1)
+_SAMPLE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    id: int
+    event_id: UUID
+    stream_seq: int
+
+
+class Reconciler:
+    """Compares the outbox with the stream. Lives inside the relay, on the leader's connection."""
+
+    def __init__(self, nats_client: Client, stream: Stream, *, every: timedelta) -> None:
+        self._nats = nats_client
+        self._jetstream = nats_client.jetstream()
+        self._stream = stream
+        self._every = every.total_seconds()
+        self._due_at = 0.0
+        self._reconnects = 0
+        self._span = KEPT
+
+    def expect_anything(self) -> None:
+        """Nobody knows what happened before: the next run is due now and looks at everything that is kept."""
+        self._due_at = 0.0
+        self._span = KEPT
+
+    async def run_if_due(self, connection: Connection) -> int:
+        """Run when the time has come, or when the broker was away since the last run."""
+        reconnects = self._nats.stats["reconnects"]
+        if reconnects == self._reconnects and time.monotonic() < self._due_at:
+            return 0
+        lost = await self.run_once(connection, self._span)
+        self._reconnects, self._span = reconnects, _USUAL_SPAN
+        self._due_at = time.monotonic() + self._every
+        return lost
+
+    async def run_once(self, connection: Connection, span: timedelta = KEPT) -> int:
+        """Give every event of the last `span` that the stream lost back to the relay; how many.
+
+        Raises:
+            nats.errors.Error: the broker does not answer; nothing was changed.
+        """
+        state = (await self._jetstream.stream_info(self._stream.name)).state
+        lost = await _beyond(connection, state.last_seq, span)
+        suspects = await _sharing_a_number(connection, span) + await _sample(connection, state, span)
+        lost |= await self._not_there({row.id: row for row in suspects if row.id not in lost}.values())
+        if lost:
+            await _unpublish(connection, lost)
+            meters.REPUBLISHED.labels(self._stream.name).inc(len(lost))
+            _log.warning("stream_lost_events", stream=self._stream.name, events=len(lost))
+        return len(lost)
+
+    async def _not_there(self, rows: Iterable[_Published]) -> set[int]:
+        lost: set[int] = set()
+        for chunk in _chunks(list(rows)):
+            present = await asyncio.gather(*(self._event_at(row.stream_seq) for row in chunk))
+            lost |= {row.id for row, there in zip(chunk, present, strict=True) if there != str(row.event_id)}
+        return lost
+
+    async def _event_at(self, sequence: int) -> str | None:
+        try:
+            message = await self._jetstream.get_msg(self._stream.name, sequence)
+        except NotFoundError:
+            return None
+        return (message.headers or {}).get(MESSAGE_ID)
+
+
+async def _beyond(connection: Connection, last_seq: int, span: timedelta) -> set[int]:
+    """Rows that were acknowledged under a number the stream has not reached (any more)."""
+    cursor = await connection.execute(
+        "SELECT id FROM outbox WHERE stream_seq > %s AND published_at > now() - %s", [last_seq, span]
+    )
+    return {row_id for (row_id,) in await cursor.fetchall()}
+
+
+async def _sharing_a_number(connection: Connection, span: timedelta) -> list[_Published]:
+    """Rows of which at most one can be right: the stream gave their number away twice."""
+    return await _rows(
+        connection,
+        """
+        SELECT id, event_id, stream_seq FROM (
+            SELECT id, event_id, stream_seq, count(*) OVER (PARTITION BY stream_seq) AS holders
+            FROM outbox WHERE published_at > now() - %(span)s
+        ) AS published WHERE holders > 1
+        """,
+        {"span": span},
+    )
+
+
+async def _sample(connection: Connection, state: api.StreamState, span: timedelta) -> list[_Published]:
+    """The newest rows that the stream should still have. What is lost is lost from the end."""
+    return await _rows(
+        connection,
+        "SELECT id, event_id, stream_seq FROM outbox WHERE published_at > now() - %(span)s "
+        "AND stream_seq BETWEEN %(first)s AND %(last)s ORDER BY stream_seq DESC LIMIT %(sample)s",
+        {"span": span, "first": state.first_seq, "last": state.last_seq, "sample": _SAMPLE},
+    )
+
+
+async def _rows(
+    connection: Connection, query: LiteralString, parameters: dict[str, object]
+) -> list[_Published]:
+    async with connection.cursor(row_factory=class_row(_Published)) as cursor:
+        await cursor.execute(query, parameters)
+        return await cursor.fetchall()
+
+
+async def _unpublish(connection: Connection, row_ids: set[int]) -> None:
+    await connection.execute(
+        "UPDATE outbox SET published_at = NULL, stream_seq = NULL WHERE id = ANY (%s)", [sorted(row_ids)]
+    )
+
+
+def _chunks(rows: Sequence[_Published]) -> list[Sequence[_Published]]:
+    return [rows[start : start + _SAMPLE] for start in range(0, len(rows), _SAMPLE)]

@@ -1,0 +1,88 @@
+"""The pytest plugin: one PostgreSQL and one NATS per run, and what is cut from them per test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+
+from kursi_chassis.clock import FixedClock
+from kursi_chassis.events.connection import close_nats, connect_nats
+from kursi_chassis.testing.databases import DatabaseFactory
+from kursi_chassis.testing.servers import TEST_POSTGRES_SETTINGS, NatsServer, PostgresServer, free_port
+
+
+@pytest.fixture(scope="session")
+def server_dir() -> Iterator[Path]:
+    """Where servers keep their files: searchable by others, because PostgreSQL runs as nobody under root."""
+    directory = Path(tempfile.mkdtemp(prefix="kursi-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_dir: Path) -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the whole run. Do not stop it; see `own_postgres`."""
+    server = PostgresServer(server_dir / "postgres", free_port(), TEST_POSTGRES_SETTINGS)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def nats_server(server_dir: Path) -> Iterator[NatsServer]:
+    """A NATS server with JetStream for the whole run. Do not stop it; see `own_nats`."""
+    server = NatsServer(server_dir / "nats", free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_server: PostgresServer) -> DatabaseFactory:
+    """Migrated databases: `databases.create("booking")` or `with databases.borrow("booking") as urls`."""
+    return DatabaseFactory(postgres_server)
+
+
+@pytest_asyncio.fixture
+async def nats_client(nats_server: NatsServer) -> AsyncIterator[Client]:
+    """A connection to the shared NATS server; every stream is deleted after the test."""
+    client = await connect_nats(nats_server.url, name="test")
+    yield client
+    jetstream = client.jetstream()
+    for stream in await jetstream.streams_info():
+        await jetstream.delete_stream(str(stream.config.name))
+    await close_nats(client)
+
+
+@pytest.fixture
+def own_postgres(server_dir: Path) -> Iterator[PostgresServer]:
+    """A PostgreSQL server for one test, to stop, kill and start again."""
+    port = free_port()
+    server = PostgresServer(server_dir / f"postgres-{port}", port, TEST_POSTGRES_SETTINGS)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_nats(server_dir: Path) -> Iterator[NatsServer]:
+    """A NATS server for one test, to stop, kill, freeze and start again."""
+    port = free_port()
+    server = NatsServer(server_dir / f"nats-{port}", port)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def fixed_clock() -> FixedClock:
+    """A clock that stands at noon UTC on a Thursday until a test moves it."""
+    return FixedClock(datetime(2026, 3, 12, 12, 0, tzinfo=UTC))

@@ -1,0 +1,65 @@
+"""A database that has every shared table, and events to put into it."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psycopg
+import pytest
+import pytest_asyncio
+from kursi_chassis.db import ddl
+from kursi_chassis.db.database import Database
+from kursi_chassis.events.envelope import Event
+from kursi_chassis.events.streams import Stream
+from kursi_chassis.ids import new_id
+from kursi_chassis.testing.databases import DatabaseFactory, DatabaseUrls
+
+EFFECTS = "CREATE TABLE effects (event_id uuid NOT NULL, by_whom text NOT NULL DEFAULT '')"
+NOTES = """
+CREATE TABLE notes (
+    id uuid NOT NULL, word text NOT NULL,
+    CONSTRAINT notes_pkey PRIMARY KEY (id),
+    CONSTRAINT notes_word_key UNIQUE (word) DEFERRABLE INITIALLY DEFERRED
+)
+"""
+GRANTS = ddl.grants(
+    "chassis_app",
+    read_write=["outbox", "inbox", "dead_letters", "replies", "effects", "notes"],
+    append_only=["audit"],
+)
+STREAM = Stream(name="TEST", subjects=("kursi.test.v1.>",))
+
+
+def prepare(owner_url: str) -> None:
+    tables = [ddl.OUTBOX_V1, ddl.INBOX_V1, ddl.DEAD_LETTERS_V1, ddl.REPLIES_V1, ddl.AUDIT_V1, EFFECTS, NOTES, GRANTS]
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(";".join(tables).encode())
+
+
+@pytest.fixture
+def urls(databases: DatabaseFactory):
+    with databases.borrow("chassis", prepare) as urls:
+        yield urls
+
+
+@pytest_asyncio.fixture
+async def database(urls: DatabaseUrls) -> AsyncIterator[Database]:
+    database = await Database.open(urls.app, pool_size=8, application_name="test")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def an_event() -> Callable[..., Event]:
+    def make(aggregate_id: UUID | None = None, revision: int = 1, payload: bytes = b"body") -> Event:
+        aggregate = aggregate_id or new_id()
+        return Event(
+            type="kursi.test.v1.happened",
+            subject=f"kursi.test.v1.{aggregate}.happened",
+            aggregate_id=aggregate,
+            revision=revision,
+            payload=payload,
+            occurred_at=datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+        )
+
+    return make

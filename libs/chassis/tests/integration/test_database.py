@@ -1,0 +1,198 @@
+"""What a connection and a transaction promise."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from kursi_chassis.db.database import Database, RolledBack
+from kursi_chassis.db.retries import run_with_retries
+from kursi_chassis.db.violations import constraint_errors
+from kursi_chassis.errors import AlreadyExists, RetryLater, Unavailable
+from kursi_chassis.ids import new_id
+from kursi_chassis.testing.eventually import eventually
+from kursi_chassis.testing.servers import PostgresServer
+
+
+async def count(database: Database, table: str = "notes") -> int:
+    async with database.snapshot() as connection:
+        cursor = await connection.execute(f"SELECT count(*) FROM {table}".encode())
+        (rows,) = await cursor.fetchone() or (0,)
+        return rows
+
+
+async def write(connection, word: str) -> None:
+    await connection.execute("INSERT INTO notes (id, word) VALUES (%s, %s)", [new_id(), word])
+
+
+async def test_a_clean_exit_commits(database):
+    async with database.transaction() as connection:
+        await write(connection, "kept")
+
+    assert await count(database) == 1
+
+
+async def test_an_exception_rolls_back_and_goes_on(database):
+    with pytest.raises(KeyError):
+        async with database.transaction() as connection:
+            await write(connection, "lost")
+            raise KeyError
+
+    assert await count(database) == 0
+
+
+async def test_a_commit_that_is_refused_is_an_error(database):
+    async with database.transaction() as connection:
+        await write(connection, "taken")
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        async with database.transaction() as connection:
+            await write(connection, "taken")
+
+    assert await count(database) == 1
+
+
+async def test_a_swallowed_error_cannot_pass_for_a_commit(database):
+    with pytest.raises(RolledBack):
+        async with database.transaction() as connection:
+            await write(connection, "lost")
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                await connection.execute("SELECT * FROM nowhere")
+
+    assert await count(database) == 0
+
+
+async def test_a_commit_on_a_lost_connection_is_unavailable(database):
+    with pytest.raises(Unavailable):
+        async with database.transaction() as connection:
+            await write(connection, "unknown")
+            async with database.session() as other:
+                await other.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+
+    assert await count(database) == 0
+
+
+async def test_a_snapshot_cannot_write(database):
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        async with database.snapshot() as connection:
+            await write(connection, "never")
+
+
+async def test_a_repeatable_snapshot_does_not_see_what_is_committed_later(database):
+    async with database.repeatable_snapshot() as connection:
+        await connection.execute("SELECT count(*) FROM notes")
+        async with database.transaction() as writer:
+            await write(writer, "later")
+        cursor = await connection.execute("SELECT count(*) FROM notes")
+        seen = await cursor.fetchone()
+
+    assert seen == (0,)
+    assert await count(database) == 1
+
+
+async def test_every_connection_has_its_limits_and_speaks_utc(database):
+    async with database.snapshot() as connection:
+        cursor = await connection.execute(
+            "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'), "
+            "current_setting('idle_in_transaction_session_timeout'), current_setting('application_name'), "
+            "now(), %s::uuid",
+            [identifier := new_id()],
+        )
+        lock, statement, idle, name, now, returned = await cursor.fetchone()
+
+    assert (lock, statement, idle, name) == ("2s", "5s", "10s", "test")
+    assert now.utcoffset() == timedelta(0)
+    assert abs(now - datetime.now(UTC)) < timedelta(minutes=1)
+    assert returned == identifier
+
+
+async def test_on_commit_is_called_after_commits_only(database):
+    calls = []
+    database.on_commit(lambda: calls.append(None))
+
+    async with database.snapshot():
+        pass
+    with pytest.raises(KeyError):
+        async with database.transaction():
+            raise KeyError
+    assert calls == []
+    async with database.transaction() as connection:
+        await write(connection, "said")
+    assert len(calls) == 1
+
+
+async def test_the_pool_outlives_a_killed_server_without_failing_a_later_request(own_postgres: PostgresServer):
+    database = await Database.open(own_postgres.url(), pool_size=4, application_name="test")
+    await asyncio.gather(*(database.ping() for _ in range(8)))
+    own_postgres.kill()
+
+    with pytest.raises(Unavailable):
+        await database.ping()
+    own_postgres.start()
+    await eventually(lambda: answers(database))
+    await asyncio.gather(*(database.ping() for _ in range(8)))
+
+    own_postgres.kill()
+    own_postgres.start()
+    await asyncio.gather(*(database.ping() for _ in range(8)))
+    await database.close()
+
+
+async def answers(database: Database) -> bool:
+    try:
+        await database.ping()
+    except Unavailable:
+        return False
+    return True
+
+
+async def test_a_deadlock_is_tried_again(database):
+    tries = []
+
+    async def attempt() -> int:
+        tries.append(None)
+        if len(tries) < 3:
+            raise psycopg.errors.DeadlockDetected
+        return len(tries)
+
+    assert await run_with_retries(attempt) == 3
+
+
+async def test_the_third_lock_timeout_is_told_to_the_caller(database):
+    async def attempt() -> None:
+        raise psycopg.errors.LockNotAvailable
+
+    with pytest.raises(RetryLater):
+        await run_with_retries(attempt)
+
+
+class WordTaken(AlreadyExists):
+    reason = "WORD_TAKEN"
+
+
+async def test_a_named_constraint_becomes_its_domain_error(database):
+    identifier = new_id()
+    insert = "INSERT INTO notes (id, word) VALUES (%s, 'x')"
+    with pytest.raises(WordTaken), constraint_errors({"notes_pkey": lambda _: WordTaken()}):
+        async with database.transaction() as connection:
+            await connection.execute(insert, [identifier])
+            await connection.execute(insert, [identifier])
+
+
+async def test_an_unnamed_constraint_stays_a_bug(database):
+    with pytest.raises(psycopg.errors.NotNullViolation), constraint_errors({}):
+        async with database.transaction() as connection:
+            await connection.execute("INSERT INTO notes (id, word) VALUES (NULL, 'x')")
+
+
+async def test_the_running_role_cannot_rewrite_the_audit_trail(database):
+    async with database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO audit (actor, action, target_type, target_id) VALUES ('user:1', 'did', 'note', '1')"
+        )
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with database.transaction() as connection:
+            await connection.execute("UPDATE audit SET actor = 'nobody'")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with database.transaction() as connection:
+            await connection.execute("DELETE FROM audit")
