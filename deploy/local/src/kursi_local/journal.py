@@ -21,6 +21,7 @@ class Entry:
     kin: Kin | None = None
     restarts: int = 0
     stop_signal: int = signal.SIGTERM
+    stop_seconds: float = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,10 @@ class Journal:
     def clean_up(self) -> list[str]:
         """End the survivors of a launcher that is gone, and say who they were. Blocks for seconds."""
         survivors = self.survivors()
-        for entry in survivors:
-            if entry.kin:
-                end([entry.kin], signal.Signals(entry.stop_signal), patience_seconds=5)
+        end(
+            {entry.kin: signal.Signals(entry.stop_signal) for entry in survivors if entry.kin},
+            patience_seconds=max((entry.stop_seconds for entry in survivors), default=0),
+        )
         return [entry.name for entry in survivors]
 
 
@@ -87,4 +89,5 @@ def _entry(content: object) -> Entry:
         kin=_kin(fields["kin"]),
         restarts=int(str(fields["restarts"])),
         stop_signal=int(str(fields["stop_signal"])),
+        stop_seconds=float(str(fields["stop_seconds"])),
     )

@@ -217,4 +217,5 @@ def _entry(keeper: Keeper) -> Entry:
         kin=keeper.kin,
         restarts=keeper.restarts,
         stop_signal=keeper.order.stop_signal,
+        stop_seconds=keeper.order.stop_seconds,
     )

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,18 +71,21 @@ def send(kin: Kin, how: signal.Signals) -> None:
             os.kill(kin.pid, how)
 
 
-def end(kins: Sequence[Kin], how: signal.Signals, patience_seconds: float) -> None:
-    """Ask each process to stop, wait, and kill what is left. Blocks for at most the patience and a second."""
-    for kin in kins:
+def end(farewells: Mapping[Kin, signal.Signals], patience_seconds: float) -> None:
+    """Ask each process to stop with its signal, wait, and kill what is left.
+
+    Blocks for at most the patience and a second.
+    """
+    for kin, how in farewells.items():
         send(kin, signal.SIGCONT)
         send(kin, how)
-    if not _gone(kins, patience_seconds):
-        for kin in kins:
+    if not _gone(farewells, patience_seconds):
+        for kin in farewells:
             send(kin, signal.SIGKILL)
-        _gone(kins, 1)
+        _gone(farewells, 1)
 
 
-def _gone(kins: Sequence[Kin], seconds: float) -> bool:
+def _gone(kins: Iterable[Kin], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while any(kin.alive for kin in kins):
         if time.monotonic() > deadline:

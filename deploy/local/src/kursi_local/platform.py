@@ -95,7 +95,7 @@ class Platform:
         kin = self._kin(name)
         send(kin, how)
         if how is signal.SIGKILL:
-            _wait_until(lambda: not kin.alive, 5, f"{name} did not die")
+            wait_until(lambda: not kin.alive, 5, f"{name} did not die")
 
     def pause(self, name: str) -> None:
         """Freeze a process and everything below it: its sockets stay open and nothing answers."""
@@ -111,7 +111,7 @@ class Platform:
         entry = self.entry(name)
         before = self._kin(name)
         send(before, signal.Signals(entry.stop_signal))
-        _wait_until(
+        wait_until(
             lambda: self.entry(name).kin != before and self._is_ready(name),
             timeout_seconds,
             f"{name} did not come back",
@@ -119,7 +119,7 @@ class Platform:
 
     def wait_ready(self, timeout_seconds: float = 60) -> None:
         """Return when every process is alive and answered its probe since it was last started."""
-        _wait_until(
+        wait_until(
             lambda: self.journal.phase == "ready" and all(map(self._is_ready, self.journal.processes)),
             timeout_seconds,
             f"the platform in {self.data} is not ready",
@@ -131,7 +131,7 @@ class Platform:
         launcher = journal.launcher
         if launcher and launcher.alive:
             send(launcher, signal.SIGTERM)
-            _wait_until(lambda: not launcher.alive, timeout_seconds, "the launcher did not stop")
+            wait_until(lambda: not launcher.alive, timeout_seconds, "the launcher did not stop")
 
     def _is_ready(self, name: str) -> bool:
         entry = self.entry(name)
@@ -144,7 +144,7 @@ class Platform:
         return kin
 
 
-def _wait_until(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -14,7 +14,7 @@ from kursi_local.table import TableError
 
 Probe = Callable[[], Awaitable[bool]]
 
-_PROBE_SECONDS = 2.0
+_PROBE_SECONDS = 1.0
 _DATA, _HEADERS, _SETTINGS = 0, 1, 4
 _END_STREAM, _END_HEADERS = 1, 4
 _SERVING = b"\x00\x00\x00\x00\x02\x08\x01"

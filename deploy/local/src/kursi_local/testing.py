@@ -1,4 +1,4 @@
-"""The laptop platform for tests, benchmarks and fault campaigns: a launcher of their own in a folder of theirs.
+"""The laptop platform for tests, benchmarks and fault campaigns: each with a launcher of its own.
 
 ``from kursi_local.testing import platform`` in a conftest gives the session fixture.
 """

@@ -1,0 +1,89 @@
+import asyncio
+import os
+import signal
+import time
+from itertools import pairwise
+
+import pytest
+from kursi_local.lineage import family
+from kursi_local.supervisor import BackOff, Keeper, Order, State
+
+BRISK = BackOff(first_seconds=0.05, ceiling_seconds=0.4, stable_seconds=5)
+
+
+@pytest.fixture
+async def keep(home):
+    """Keeps a shell command alive; whatever still runs at the end of the test is killed."""
+    running: list[tuple[Keeper, asyncio.Task[None]]] = []
+
+    def start(script: str, *, back_off: BackOff = BRISK, stop_seconds: float = 5) -> Keeper:
+        order = Order("child", ("sh", "-c", script), {}, home / "child.log", stop_seconds=stop_seconds)
+        keeper = Keeper(order, lambda: None, back_off)
+        running.append((keeper, asyncio.create_task(keeper.run())))
+        return keeper
+
+    yield start
+    for keeper, task in running:
+        keeper.kill()
+        await asyncio.wait_for(task, 5)
+
+
+async def until(condition, seconds: float = 5) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is awaited happens in other processes
+            await asyncio.sleep(0.01)
+
+
+def test_pauses_double_up_to_the_ceiling():
+    assert [BackOff(0.1, 1.0).pause(failures) for failures in (1, 2, 3, 4, 5, 100)] == [
+        0.1, 0.2, 0.4, 0.8, 1.0, 1.0,
+    ]  # fmt: skip
+
+
+@pytest.mark.covers("K2")
+async def test_what_dies_is_started_again_later_and_later(keep, home):
+    keeper = keep(f"date +%s.%N >> {home}/births; exit 3")
+    await until(lambda: keeper.restarts == 4)
+    births = [float(line) for line in (home / "births").read_text().split()]
+    gaps = [later - earlier for earlier, later in pairwise(births)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] >= 0.2
+    assert keeper.exit_status == 3
+
+
+@pytest.mark.covers("K2")
+async def test_a_process_that_lived_long_enough_starts_again_at_once(keep):
+    keeper = keep("sleep 0.2", back_off=BackOff(0.01, 10, stable_seconds=0.1))
+    await until(lambda: keeper.restarts == 4)
+    assert keeper.failures == 1
+
+
+@pytest.mark.covers("K2")
+async def test_a_killed_process_comes_back_with_another_pid(keep):
+    keeper = keep("sleep 1000")
+    await until(keeper.ready.is_set)
+    first = keeper.kin
+    os.kill(first.pid, signal.SIGKILL)
+    await until(lambda: keeper.kin not in (first, None))
+    assert keeper.exit_status == -signal.SIGKILL
+
+
+@pytest.mark.covers("K2")
+async def test_a_process_that_ignores_the_stop_is_killed_with_its_children(keep):
+    keeper = keep("trap '' TERM; sleep 1000 & sleep 1000", stop_seconds=0.2)
+    await until(lambda: keeper.kin and len(family(keeper.kin.pid)) == 3)
+    all_of_them = family(keeper.kin.pid)
+    keeper.stop()
+    await until(lambda: keeper.state is State.STOPPED)
+    await until(lambda: not any(kin.alive for kin in all_of_them))
+
+
+@pytest.mark.covers("K2")
+async def test_a_frozen_process_can_be_stopped(keep):
+    keeper = keep("sleep 1000")
+    await until(keeper.ready.is_set)
+    os.kill(keeper.kin.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    keeper.stop()
+    await until(lambda: keeper.state is State.STOPPED)
+    assert time.monotonic() - began < 2
