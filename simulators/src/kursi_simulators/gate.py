@@ -73,7 +73,7 @@ class Exchange:
 
 
 class FaultGate:
-    """ASGI middleware in front of a provider's API. `/_control` and the root page pass untouched."""
+    """ASGI middleware in front of a provider's API. `/_control` passes untouched."""
 
     def __init__(self, app: ASGIApp, *, faults: FaultQueue, attempts: list[Attempt]) -> None:
         self._app = app

@@ -14,6 +14,7 @@ from kursi_simulators.http_server import reset_connection
 from kursi_simulators.wire import iso, utc_now
 
 SIZE_LIMIT = 10_000_000
+_ACCEPTING = ("slow", "garbage", "timeout_after_accept", "reset_after_accept", "status_after_accept")
 _CLOSING = 421
 _CLOSING_SECONDS = 0.05  # long enough for the reply to leave before the connection does
 
@@ -59,6 +60,7 @@ class SmtpSimulator:
         self.mails: list[Mail] = []
         self.attempts: list[MailAttempt] = []
         self.logins: list[str] = []
+        self.connections: set[MailProtocol] = set()
 
     def reset(self) -> None:
         self.faults.clear()
@@ -75,6 +77,11 @@ class SmtpSimulator:
 
     def protocol(self) -> "MailProtocol":
         return MailProtocol(self)
+
+    def hang_up(self) -> None:
+        """Cut every connection, those that hang in a time-out included."""
+        for connection in list(self.connections):
+            connection.cut()
 
     def log_in(self, login: LoginPassword) -> AuthResult:
         user, password = credentials.SMTP_USERNAME.encode(), credentials.SMTP_PASSWORD.encode()
@@ -101,6 +108,14 @@ class MailProtocol(SMTP):
         self._simulator = simulator
         self._data_fault: Fault | None = None
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._simulator.connections.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._simulator.connections.discard(self)
+        super().connection_lost(error)
+
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802  # aiosmtpd finds commands by name
         if not await self._is_refused("EHLO", hostname or ""):
             await super().smtp_EHLO(hostname)
@@ -125,7 +140,7 @@ class MailProtocol(SMTP):
         )
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         await self._reader.readuntil(b"\r\n")
-        self._cut()
+        self.cut()
 
     async def take_message(self, envelope: Envelope) -> str:
         """Keep the mail, unless a fault of the end of the message says otherwise; the reply to give."""
@@ -137,7 +152,7 @@ class MailProtocol(SMTP):
         self._simulator.attempts.append(attempt)
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
-        attempt.accepted = fault is None or fault.kind == "slow" or fault.kind.endswith("_after_accept")
+        attempt.accepted = fault is None or fault.kind in _ACCEPTING
         if attempt.accepted:
             self._simulator.mails.append(mail)
         attempt.reply = await self._misbehave(fault) if fault else None
@@ -166,11 +181,11 @@ class MailProtocol(SMTP):
         if fault.kind == "slow":
             return None
         if fault.kind.startswith("reset"):
-            self._cut()
+            self.cut()
         await asyncio.Event().wait()  # until the connection is lost, which cancels us
         return None
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
         if self.transport is not None:
             reset_connection(self.transport)
 

@@ -59,13 +59,14 @@ class Suite:
             HttpServer(self._twilio_app(), twilio_socket),
             HttpServer(self._control_app(), control_socket),
         ]
-        async with mail_server, asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.moyasar.callbacks.run(stopping))
             tasks.create_task(self.twilio.callbacks.run(stopping))
             for server in servers:
                 tasks.create_task(server.run_until_stopped())
             await stopping.wait()
             mail_server.close()
+            self.smtp.hang_up()
             for gate in self._gates:
                 gate.close()
             for server in servers:
