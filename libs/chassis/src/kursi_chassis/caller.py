@@ -5,13 +5,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import IntEnum
-from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
 from kursi_chassis.errors import RoleRequired
-
-_NO_SALONS: Mapping[UUID, "Role"] = MappingProxyType({})
 
 
 class Role(IntEnum):
@@ -37,7 +34,7 @@ class Caller:
     service: str | None = None
     session_id: UUID | None = None
     is_admin: bool = False
-    salons: Mapping[UUID, Role] = field(default=_NO_SALONS)
+    salons: Mapping[UUID, Role] = field(default_factory=dict)
     language: str = "en"
     address: str = ""
     request_id: str = ""
@@ -75,6 +72,13 @@ _current: ContextVar[Caller] = ContextVar("kursi_caller")
 def current_caller() -> Caller:
     """Who the work at hand is done for. Raises: LookupError outside of a request or of `acting_as`."""
     return _current.get()
+
+
+def set_caller(caller: Caller) -> None:
+    """Name the caller for the rest of the running task: what the server does, as each call is a task of its
+    own.
+    """
+    _current.set(caller)
 
 
 @contextmanager

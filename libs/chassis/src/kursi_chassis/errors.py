@@ -9,12 +9,10 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from types import MappingProxyType
 from typing import ClassVar
 
 from kursi_chassis.wording import render
 
-_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 class DomainError(Exception):
@@ -25,9 +23,10 @@ class DomainError(Exception):
     raised, with a KeyError, so the first test that reaches the line finds it.
     """
 
-    reason: ClassVar[str] = "UNKNOWN"
+    reason: str = "UNKNOWN"
     en: ClassVar[str] = "The request failed."
     ar: ClassVar[str] = "تعذّر تنفيذ الطلب."
+    retry_after: timedelta | None = None
 
     def __init__(self, **metadata: object) -> None:
         self.metadata: Mapping[str, object] = metadata
@@ -164,3 +163,14 @@ class RetryLater(Unavailable):
     """Too many changed the same thing at once; nothing was done and a repetition is likely to succeed."""
 
     reason = "RETRY_LATER"
+
+
+class DeadlineExceeded(DomainError):
+    """The time that the caller gave, or the server's own limit, ran out.
+
+    Whether something was done is unknown.
+    """
+
+    reason = "DEADLINE_EXCEEDED"
+    en = "This took too long."
+    ar = "استغرق التنفيذ وقتًا أطول من المسموح."
