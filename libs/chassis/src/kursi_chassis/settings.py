@@ -38,6 +38,8 @@ class ServiceSettings(BaseSettings):
     grpc_max_concurrent: int = Field(default=128, ge=1)
     """Calls in flight before new ones are refused. One process serves some 1,000 short calls a second, so 128
     is about an eighth of a second of queue: beyond it waiting is worse than being told to come back."""
+    grpc_max_streams: int = Field(default=1_000, ge=1)
+    """Open streams before new ones are refused. They wait most of the time, so they are counted apart."""
     default_deadline_seconds: float = Field(default=10, gt=0, le=300)
     """How long a call may take when its client set no deadline."""
     metrics_address: str | None = None
