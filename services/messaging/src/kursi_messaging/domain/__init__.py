@@ -1,0 +1,1 @@
+"""What messaging talks about, and the rules of telling people; pure."""
