@@ -130,7 +130,7 @@ class Blueprint:
             "CLIENT_SECRET": self.vault.secret(f"{name}.client"),
             "PAGE_TOKEN_KEY": self.vault.secret(f"{name}.page_token"),
             "TOKEN_ISSUER": f"http://{self.address('gateway')}",
-            "LOG_LEVEL": "info",
+            "LOG_LEVEL": "INFO",
             "LOG_FORMAT": "json",
             # Nothing on a laptop needs the seconds that a cluster's load balancers take to look away.
             "DRAIN_SECONDS": "0.2",

