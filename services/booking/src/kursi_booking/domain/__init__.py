@@ -1,0 +1,1 @@
+"""The nouns and rules of booking: pure, without clock, database or network."""

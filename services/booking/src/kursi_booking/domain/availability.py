@@ -1,0 +1,316 @@
+"""The slot engine: at which starts a visit can really be booked, and with whom.
+
+A list of free times and the check of one start run the same code on many starts or on one (`_crews`), so
+what was offered and has not been taken meanwhile is never refused. Times are epoch seconds.
+
+The rule of paddings: the new claim with its padding must lie in working time and must not meet an old claim
+with its own. Old claims arrive padded, so a start fits when its padded windows lie in ``working - busy``.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+from uuid import UUID
+
+from kursi_chassis.intervals import Interval, IntervalSet, intersect, merged, subtract
+
+from kursi_booking.domain.crew import Choice, Group, Variant, decide, groups_of
+from kursi_booking.domain.start_rule import (
+    DAY,
+    START_RULES,
+    Limits,
+    Rule,
+    StartMode,
+    StartRules,
+    full_days_of,
+    grid_starts,
+    tidy_starts,
+)
+from kursi_booking.domain.visit import Kind, Seat, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Working time and padded claims per staff member and per resource, each sorted or not.
+
+    It must cover every local day that the asked range touches and the days that the visit can reach into;
+    what is missing counts as not working.
+    """
+
+    working: Mapping[UUID, Sequence[Interval]]
+    busy: Mapping[UUID, Sequence[Interval]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A visit, the rules, and the supply: what it takes to say when and with whom. (No slots, for the caches.)"""
+
+    visit: Visit
+    supply: Supply
+    rules: StartRules
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The seats, in groups that do not affect each other."""
+        return groups_of(self.visit)
+
+    @cached_property
+    def free(self) -> Mapping[UUID, IntervalSet]:
+        """Working time without claims, for everybody who could serve."""
+        units = {unit for group in self.groups for unit in group.units}
+        return {
+            unit: subtract(merged(self.supply.working.get(unit, ())), merged(self.supply.busy.get(unit, ())))
+            for unit in units
+        }
+
+    @cached_property
+    def lead(self) -> int | None:
+        """The seat whose free time gap-free starts look at: the first staff member's."""
+        return next((i for i, seat in enumerate(self.visit.seats) if seat.kind is Kind.STAFF), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One resource kept by one service of the visit: core range and padding."""
+
+    resource_id: UUID
+    kind: Kind
+    pool: str
+    service_index: int
+    start: int
+    end: int
+    pad_before: int
+    pad_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A visit that fits: when it starts and ends, and who and what each service uses."""
+
+    start: int
+    end: int
+    uses: tuple[Use, ...]
+
+    def staff_of(self, service_index: int) -> tuple[UUID, ...]:
+        """The people who perform one service."""
+        return tuple(
+            dict.fromkeys(
+                use.resource_id
+                for use in self.uses
+                if use.service_index == service_index and use.kind is Kind.STAFF
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who fills each seat, and who else could, at every start where the same are free."""
+
+    visit: Visit
+    chosen: Mapping[int, UUID]
+    staff: tuple[tuple[UUID, ...], ...]
+
+    def at(self, start: int) -> Assignment:
+        """This crew at work from `start`."""
+        return Assignment(
+            start=start,
+            end=start + self.visit.duration,
+            uses=tuple(
+                Use(
+                    resource_id=self.chosen[index],
+                    kind=seat.kind,
+                    pool=seat.pool,
+                    service_index=seat.service_index,
+                    start=start + span.start,
+                    end=start + span.end,
+                    pad_before=span.pad_before,
+                    pad_after=span.pad_after,
+                )
+                for index, seat in enumerate(self.visit.seats)
+                for span in seat.spans
+            ),
+        )
+
+
+class Opening(NamedTuple):
+    """A start that can be booked; `staff` are the possible people per service, best first."""
+
+    start: int
+    end: int
+    staff: tuple[tuple[UUID, ...], ...]
+    crew: Crew
+
+    @property
+    def assignment(self) -> Assignment:
+        """One way to staff the visit: the best-ranked people that work out together."""
+        return self.crew.at(self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The first rule that closes a start."""
+
+    rule: Rule
+
+
+def find_openings(question: Question, start: int, end: int) -> list[Opening]:
+    """Every start in ``[start, end)`` that a customer can book, in order."""
+    allowed: IntervalSet = ((start, end),) if start < end else ()
+    for _, rule in START_RULES:
+        allowed = tuple(kept for window in allowed for kept in rule(question.rules, window))
+    starts = [candidate for window in allowed for candidate in _candidates(question, window)]
+    duration = question.visit.duration
+    return [
+        Opening(candidate, candidate + duration, crew.staff, crew)
+        for candidate, crew in zip(starts, _crews(question, starts), strict=True)
+        if crew is not None
+    ]
+
+
+def first_opening(question: Question, start: int, end: int) -> Opening | None:
+    """The earliest start in the range, looked for one day's worth of starts at a time."""
+    for day in range(start, end, DAY):
+        found = find_openings(question, day, min(day + DAY, end))
+        if found:
+            return found[0]
+    return None
+
+
+def check_start(question: Question, start: int) -> Assignment | Rejection:
+    """Whether a customer can book this start: what `find_openings` offers, or the first rule against."""
+    for rule, allows in START_RULES:
+        if not allows(question.rules, (start, start + 1)):
+            return Rejection(rule)
+    if question.rules.policy.mode is StartMode.GRID and not grid_starts(
+        question.rules.policy, (start, start + 1)
+    ):
+        return Rejection(Rule.OFF_GRID)
+    return check_placement(question, start)
+
+
+def check_placement(question: Question, start: int) -> Assignment | Rejection:
+    """Whether people and things are free, whatever notice, horizon and grid say: what staff may place."""
+    crew = _crews(question, [start])[0]
+    return crew.at(start) if crew is not None else Rejection(_why_nobody(question, start))
+
+
+def _why_nobody(question: Question, start: int) -> Rule:
+    """Give way one rule at a time until somebody can: the last one given up is the reason."""
+    rules = question.rules
+    untidy = replace(question, rules=replace(rules, policy=replace(rules.policy, mode=StartMode.GRID)))
+    unlimited = replace(untidy, rules=replace(untidy.rules, limits=Limits()))
+    unclaimed = replace(unlimited, supply=Supply(question.supply.working))
+    for relaxed, reason in (
+        (untidy, Rule.LEAVES_GAP),
+        (unlimited, Rule.STAFF_DAY_FULL),
+        (unclaimed, Rule.TAKEN),
+    ):
+        if _crews(relaxed, [start])[0] is not None:
+            return reason
+    return Rule.OUTSIDE_WORKING_TIME
+
+
+def _candidates(question: Question, window: Interval) -> Sequence[int]:
+    policy = question.rules.policy
+    if policy.mode is StartMode.GRID or question.lead is None:
+        return grid_starts(policy, window)
+    tidy = {
+        start
+        for group in question.groups
+        for position, (index, seat) in enumerate(group.seats)
+        if index == question.lead
+        for variant in group.variants(position)
+        for unit in seat.eligible
+        for start in _tidy(question, seat, variant, unit)
+    }
+    return sorted(start for start in tidy if window[0] <= start < window[1])
+
+
+def _tidy(question: Question, seat: Seat, variant: Variant, unit: UUID) -> list[int]:
+    windows = seat.windows(joined_before=variant[0], joined_after=variant[1])
+    goes_on = variant[1] and len(windows) == 1
+    return tidy_starts(question.free[unit], windows[0], question.rules.policy, goes_on=goes_on)
+
+
+def _crews(question: Question, starts: Sequence[int]) -> list[Crew | None]:
+    """Per start, who serves; the same answer object for all starts at which the same people are free."""
+    if not starts:
+        return []
+    columns: list[Sequence[int]] = []
+    deciders: list[tuple[Group, list[tuple[int, Variant]]]] = []
+    for group in question.groups:
+        keys: list[tuple[int, Variant]] = []
+        for position, (index, seat) in enumerate(group.seats):
+            for variant in group.variants(position):
+                columns.append(_free_masks(question, group, (index, seat, variant), starts))
+                keys.append((index, variant))
+        deciders.append((group, keys))
+    decided: dict[tuple[int, ...], Crew | None] = {}
+    result: list[Crew | None] = []
+    for signature in zip(*columns, strict=True) if columns else [()] * len(starts):
+        if signature not in decided:
+            decided[signature] = _crew(question.visit, deciders, signature)
+        result.append(decided[signature])
+    return result
+
+
+def _free_masks(
+    question: Question, group: Group, place: tuple[int, Seat, Variant], starts: Sequence[int]
+) -> list[int]:
+    """Per start, the bits of the group's resources free for the seat: the sweep over all boundaries."""
+    index, seat, variant = place
+    masks = [0] * len(starts)
+    bits = group.bits()
+    must_be_tidy = question.rules.policy.mode is StartMode.GAP_FREE and index == question.lead
+    for unit in seat.eligible:
+        bit = bits[unit]
+        tidy = set(_tidy(question, seat, variant, unit)) if must_be_tidy else None
+        for low, high in _start_windows(question, seat, variant, unit, (starts[0], starts[-1] + 1)):
+            for position in range(bisect_left(starts, low), bisect_left(starts, high)):
+                if tidy is None or starts[position] in tidy:
+                    masks[position] |= bit
+    return masks
+
+
+def _start_windows(
+    question: Question, seat: Seat, variant: Variant, unit: UUID, within: Interval
+) -> IntervalSet:
+    """The visit starts at which this resource is free for all that the seat asks of it."""
+    windows: IntervalSet = (within,)
+    for before, after in seat.windows(joined_before=variant[0], joined_after=variant[1]):
+        fitting = [
+            (start - before, end - after + 1)
+            for start, end in question.free[unit]
+            if end - after >= start - before
+        ]
+        windows = intersect(windows, fitting)
+    if seat.kind is Kind.STAFF:
+        return subtract(windows, full_days_of(question.rules, unit, within))
+    return windows
+
+
+def _crew(
+    visit: Visit, deciders: Sequence[tuple[Group, list[tuple[int, Variant]]]], signature: Sequence[int]
+) -> Crew | None:
+    masks = iter(signature)
+    chosen: dict[int, UUID] = {}
+    feasible: dict[int, tuple[UUID, ...]] = {}
+    choices: list[Choice | None] = [
+        decide(group, {key: next(masks) for key in keys}) for group, keys in deciders
+    ]
+    for choice in choices:
+        if choice is None:
+            return None
+        chosen |= choice.chosen
+        feasible |= choice.feasible
+    return Crew(visit, chosen, _staff_by_service(visit, feasible))
+
+
+def _staff_by_service(visit: Visit, feasible: Mapping[int, tuple[UUID, ...]]) -> tuple[tuple[UUID, ...], ...]:
+    staff: list[dict[UUID, None]] = [{} for _ in visit.services]
+    for index, seat in enumerate(visit.seats):
+        if seat.kind is Kind.STAFF:
+            staff[seat.service_index].update(dict.fromkeys(feasible[index]))
+    return tuple(tuple(people) for people in staff)

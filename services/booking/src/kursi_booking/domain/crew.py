@@ -1,0 +1,192 @@
+"""Who fills which seat of a visit, decided on bit masks.
+
+For every seat there are up to four masks of the resources that are free for it: with and without the padding
+towards the service before, and the same towards the service after (a resource that goes on from one service to
+the next needs no padding between them). Masks do not know the time, so
+one decision serves every start with the same masks.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+from uuid import UUID
+
+from kursi_booking.domain.visit import Kind, Seat, Visit
+
+Variant: TypeAlias = tuple[bool, bool]
+"""Joined to the service before, joined to the service after."""
+
+Masks: TypeAlias = Mapping[tuple[int, Variant], int]
+"""By seat (its index in the visit) and variant: one bit per resource of the seat's group."""
+
+_ALONE: Variant = (False, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`chosen` fills each seat; `feasible` lists all who could, some other choice of the rest permitting."""
+
+    chosen: Mapping[int, UUID]
+    feasible: Mapping[int, tuple[UUID, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Seats that compete for the same resources: all of the staff, or all units of one resource type.
+
+    Groups do not affect each other, so each is decided on its own. Services that need several seats of the
+    group at once keep their padding towards each other; where every service needs at most one, it is dropped
+    when the same resource goes on.
+    """
+
+    seats: tuple[tuple[int, Seat], ...]
+    units: tuple[UUID, ...]
+    is_chain: bool
+
+    def bits(self) -> dict[UUID, int]:
+        """The mask bit of each resource."""
+        return {unit: 1 << number for number, unit in enumerate(self.units)}
+
+    def variants(self, position: int) -> tuple[Variant, ...]:
+        """The variants that can happen to the seat at this position of the group."""
+        if not self.is_chain:
+            return (_ALONE,)
+        before = (False, True) if position > 0 and self.joins(position - 1) else (False,)
+        after = (False, True) if position + 1 < len(self.seats) and self.joins(position) else (False,)
+        return tuple((joined_before, joined_after) for joined_before in before for joined_after in after)
+
+    def joins(self, position: int) -> bool:
+        """Whether one resource in this seat and the next one would go on without a pause."""
+        left, right = self.seats[position][1], self.seats[position + 1][1]
+        return left.service_index + 1 == right.service_index and left.at_end and right.at_start
+
+
+def groups_of(visit: Visit) -> tuple[Group, ...]:
+    """The visit's seats, split into groups that can be decided one by one."""
+    members: dict[tuple[Kind, str], list[tuple[int, Seat]]] = {}
+    for index, seat in enumerate(visit.seats):
+        key = (seat.kind, "" if seat.kind is Kind.STAFF else seat.pool)
+        members.setdefault(key, []).append((index, seat))
+    return tuple(_group(seats) for seats in members.values())
+
+
+def _group(seats: list[tuple[int, Seat]]) -> Group:
+    units = dict.fromkeys(unit for _, seat in seats for unit in seat.eligible)
+    served = [seat.service_index for _, seat in seats]
+    return Group(seats=tuple(seats), units=tuple(units), is_chain=len(set(served)) == len(served))
+
+
+def decide(group: Group, masks: Masks) -> Choice | None:
+    """Fill every seat of the group, or say that it cannot be done."""
+    return _decide_chain(group, masks) if group.is_chain else _decide_layers(group, masks)
+
+
+def _decide_chain(group: Group, masks: Masks) -> Choice | None:
+    """One seat per service: walk both ways over sets of resources, then pick from what both allow."""
+    everyone = (1 << len(group.units)) - 1
+    ahead = _walk(group, masks, everyone, forward=True)
+    back = _walk(group, masks, everyone, forward=False)
+    feasible = [
+        _union(
+            masks[index, (before, after)] & ahead[position][before] & back[position][after]
+            for before, after in group.variants(position)
+        )
+        for position, (index, _) in enumerate(group.seats)
+    ]
+    if not all(feasible):
+        return None
+    bits = group.bits()
+    return Choice(
+        chosen=_pick_chain(group, masks, back, bits),
+        feasible={
+            index: tuple(unit for unit in seat.eligible if bits[unit] & mask)
+            for (index, seat), mask in zip(group.seats, feasible, strict=True)
+        },
+    )
+
+
+def _walk(group: Group, masks: Masks, everyone: int, *, forward: bool) -> Sequence[tuple[int, int]]:
+    """Per seat, who can stand there given the seats already passed: (not joined to them, joined to them)."""
+    count = len(group.seats)
+    order = range(count) if forward else range(count - 1, -1, -1)
+    reached: list[tuple[int, int]] = [(0, 0)] * count
+    state = (everyone, 0)
+    for position in order:
+        reached[position] = state
+        index = group.seats[position][0]
+        leaving = [0, 0]
+        for variant in group.variants(position):
+            entered, left = variant if forward else variant[::-1]
+            leaving[left] |= state[entered] & masks[index, variant]
+        next_join = position if forward else position - 1
+        joins = 0 <= next_join < count - 1 and group.joins(next_join)
+        state = (_others(leaving[0], everyone) if joins else everyone * bool(leaving[0]), leaving[1])
+    return reached
+
+
+def _others(mask: int, everyone: int) -> int:
+    """Who can follow somebody of `mask` without being that same person."""
+    if mask & (mask - 1):
+        return everyone
+    return everyone ^ mask if mask else 0
+
+
+def _pick_chain(
+    group: Group, masks: Masks, back: Sequence[tuple[int, int]], bits: Mapping[UUID, int]
+) -> dict[int, UUID]:
+    """The best-ranked person for each seat in turn, who goes on to the next service where that works."""
+    chosen: dict[int, UUID] = {}
+    previous: UUID | None = None
+    joined = False
+    for position, (index, seat) in enumerate(group.seats):
+        touches = position > 0 and group.joins(position - 1)
+        candidates = (previous,) if joined and previous else seat.eligible
+        previous, joined = next(
+            (unit, after)
+            for unit in candidates
+            if joined or not touches or unit != previous
+            for before, after in reversed(group.variants(position))
+            if before == joined and bits[unit] & masks[index, (before, after)] & back[position][after]
+        )
+        chosen[index] = previous
+    return chosen
+
+
+def _decide_layers(group: Group, masks: Masks) -> Choice | None:
+    """Several seats per service: each service is a small matching of its own."""
+    chosen: dict[int, UUID] = {}
+    feasible: dict[int, tuple[UUID, ...]] = {}
+    bits = group.bits()
+    layers: dict[int, list[tuple[int, tuple[UUID, ...]]]] = {}
+    for index, seat in group.seats:
+        free = tuple(unit for unit in seat.eligible if bits[unit] & masks[index, _ALONE])
+        layers.setdefault(seat.service_index, []).append((index, free))
+    for seats in layers.values():
+        matching = _match(seats, {})
+        if matching is None:
+            return None
+        chosen |= matching
+        for place, (index, free) in enumerate(seats):
+            rest = seats[:place] + seats[place + 1 :]
+            feasible[index] = tuple(unit for unit in free if _match(rest, {index: unit}) is not None)
+    return Choice(chosen, feasible)
+
+
+def _match(seats: Sequence[tuple[int, tuple[UUID, ...]]], taken: dict[int, UUID]) -> dict[int, UUID] | None:
+    """Give each seat somebody of its own, best-ranked first, by backtracking over a handful of seats."""
+    if not seats:
+        return taken
+    (index, free), rest = seats[0], seats[1:]
+    for unit in free:
+        if unit not in taken.values():
+            matching = _match(rest, {**taken, index: unit})
+            if matching is not None:
+                return matching
+    return None
+
+
+def _union(masks: Iterable[int]) -> int:
+    result = 0
+    for mask in masks:
+        result |= mask
+    return result

@@ -1,0 +1,212 @@
+"""At which moments a visit may start at all, before anybody asks who is free.
+
+Every rule answers the same way, with the starts it allows in a window, so that a list of free times and the
+check of one start are the same code. Times are epoch seconds; ranges are half-open.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from kursi_chassis.intervals import Interval, IntervalSet, clip, subtract
+
+DAY = 86_400
+
+
+class StartMode(Enum):
+    """How starts are laid out: on a grid of the local day, or so that no unusable gap is left."""
+
+    GRID = "grid"
+    GAP_FREE = "gap_free"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRules:
+    """Per service: step of the start grid, least notice, and how far ahead; all in seconds."""
+
+    step: int
+    min_notice: int
+    max_ahead: int
+
+
+def strictest(rules: Sequence[SlotRules]) -> SlotRules:
+    """The rules of a visit with several services: coarsest step, longest notice, nearest horizon."""
+    return SlotRules(
+        step=max(rule.step for rule in rules),
+        min_notice=max(rule.min_notice for rule in rules),
+        max_ahead=min(rule.max_ahead for rule in rules),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StartPolicy:
+    """The salon's way of offering starts.
+
+    The grid counts `rules.step` absolute seconds from `anchor_minute` after each local midnight. With gap-free
+    starts, what remains before or after must be nothing or at least `shortest` seconds, the shortest thing that the
+    salon sells.
+    """
+
+    zone: ZoneInfo
+    rules: SlotRules
+    anchor_minute: int = 0
+    mode: StartMode = StartMode.GRID
+    shortest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many bookings are too many; None means any number. Days are local dates of the visit's start."""
+
+    active_per_customer: int | None = None
+    per_day: int | None = None
+    per_staff_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What counts against the limits now."""
+
+    customer_active: int = 0
+    by_day: Mapping[date, int] = field(default_factory=dict)
+    by_staff_day: Mapping[tuple[UUID, date], int] = field(default_factory=dict)
+
+
+class LocalDay(NamedTuple):
+    """A local date and the instants between which it lasts: 23, 24 or 25 hours."""
+
+    day: date
+    start: int
+    end: int
+
+
+class Rule(Enum):
+    """What can keep a start from being offered, in the order in which it is looked at."""
+
+    CUSTOMER_LIMIT = "CUSTOMER_LIMIT"
+    TOO_SOON = "TOO_SOON"
+    TOO_FAR_AHEAD = "TOO_FAR_AHEAD"
+    DAY_FULL = "DAY_FULL"
+    OFF_GRID = "OFF_GRID"
+    OUTSIDE_WORKING_TIME = "OUTSIDE_WORKING_TIME"
+    TAKEN = "TAKEN"
+    STAFF_DAY_FULL = "STAFF_DAY_FULL"
+    LEAVES_GAP = "LEAVES_GAP"
+
+
+@dataclass(frozen=True, slots=True)
+class StartRules:
+    """Everything that decides about starts alone."""
+
+    policy: StartPolicy
+    now: int
+    limits: Limits = Limits()
+    counters: Counters = field(default_factory=Counters)
+
+
+def within_customer_limit(rules: StartRules, window: Interval) -> IntervalSet:
+    """Nothing at all once the customer has as many active bookings as allowed."""
+    limit = rules.limits.active_per_customer
+    return () if limit is not None and rules.counters.customer_active >= limit else (window,)
+
+
+def with_enough_notice(rules: StartRules, window: Interval) -> IntervalSet:
+    """From the least notice on, that instant included."""
+    return clip((window,), max(window[0], rules.now + rules.policy.rules.min_notice), window[1])
+
+
+def not_too_far_ahead(rules: StartRules, window: Interval) -> IntervalSet:
+    """Up to the horizon, that instant included."""
+    return clip((window,), window[0], min(window[1], rules.now + rules.policy.rules.max_ahead + 1))
+
+
+def on_days_with_room(rules: StartRules, window: Interval) -> IntervalSet:
+    """Without the local days that have all the bookings they may have."""
+    limit = rules.limits.per_day
+    if limit is None:
+        return (window,)
+    full = [
+        d[1:] for d in local_days(rules.policy.zone, window) if rules.counters.by_day.get(d.day, 0) >= limit
+    ]
+    return subtract((window,), full)
+
+
+START_RULES: tuple[tuple[Rule, Callable[[StartRules, Interval], IntervalSet]], ...] = (
+    (Rule.CUSTOMER_LIMIT, within_customer_limit),
+    (Rule.TOO_SOON, with_enough_notice),
+    (Rule.TOO_FAR_AHEAD, not_too_far_ahead),
+    (Rule.DAY_FULL, on_days_with_room),
+)
+
+
+def full_days_of(rules: StartRules, staff_id: UUID, window: Interval) -> IntervalSet:
+    """The local days on which this staff member has all the bookings they may have."""
+    limit = rules.limits.per_staff_day
+    if limit is None:
+        return ()
+    counts = rules.counters.by_staff_day
+    return tuple(
+        (start, end)
+        for day, start, end in local_days(rules.policy.zone, window)
+        if counts.get((staff_id, day), 0) >= limit
+    )
+
+
+def grid_starts(policy: StartPolicy, window: Interval) -> list[int]:
+    """Grid points in the window: absolute steps from the anchor of each local day, one conversion per day."""
+    step = policy.rules.step
+    result: list[int] = []
+    for _, day_start, day_end in local_days(policy.zone, window):
+        anchor = day_start + policy.anchor_minute * 60
+        low, high = max(window[0], day_start), min(window[1], day_end)
+        result.extend(range(low + (anchor - low) % step, high, step))
+    return result
+
+
+def tidy_starts(
+    free: Sequence[Interval], block: Interval, policy: StartPolicy, *, goes_on: bool
+) -> list[int]:
+    """Starts that leave no gap too short to sell in the free time of one staff member.
+
+    `block` is the padded range around a start at 0. Starts step from the beginning of each free range, plus the one
+    that ends with it. With `goes_on` the same person continues with the next service, so only the gap before counts.
+    """
+    before, after = block
+    result: list[int] = []
+    for free_start, free_end in free:
+        first, last = free_start - before, free_end - after
+        if last < first:
+            continue
+        starts = list(range(first, last + 1, policy.rules.step))
+        if starts[-1] != last and not goes_on:
+            starts.append(last)
+        result.extend(
+            start
+            for start in starts
+            if start == first
+            or (start == last and not goes_on)
+            or (start - first >= policy.shortest and (goes_on or last - start >= policy.shortest))
+        )
+    return result
+
+
+def local_days(zone: ZoneInfo, window: Interval) -> list[LocalDay]:
+    """The local days that the window touches."""
+    if window[1] <= window[0]:
+        return []
+    day = datetime.fromtimestamp(window[0], UTC).astimezone(zone).date()
+    result = [LocalDay(day, _midnight(zone, day), _midnight(zone, day + timedelta(days=1)))]
+    while result[-1].end < window[1]:
+        day += timedelta(days=1)
+        result.append(LocalDay(day, result[-1].end, _midnight(zone, day + timedelta(days=1))))
+    return result
+
+
+@lru_cache(maxsize=1 << 14)
+def _midnight(zone: ZoneInfo, day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
