@@ -1,0 +1,1 @@
+"""Rules about people, codes, tokens and members: pure, no I/O."""

@@ -1,0 +1,163 @@
+"""Memberships and invitations."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from kursi_chassis.caller import Role
+from kursi_chassis.db.database import Connection
+
+from kursi_identity.domain.member import Member, MemberState, role_word
+
+COLUMNS: LiteralString = "id, salon_id, user_id, invited_phone, role, state, revision, created_at"
+
+
+async def lock_salon(connection: Connection, salon_id: UUID) -> None:
+    """Make changes of a salon's members wait for each other until this transaction ends.
+
+    Two owners who remove each other at the same moment go one after the other, so that the second finds
+    itself the last one.
+    """
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"members.salon:{salon_id}"]
+    )
+
+
+async def roles_of(connection: Connection, user_id: UUID) -> dict[UUID, Role]:
+    """The user's roles by salon, locked until the transaction ends.
+
+    Whoever weakens a role takes the time of it under the stronger lock, so a token that this transaction
+    writes the roles into is either made with the new role, or older than the change.
+    """
+    cursor = await connection.execute(
+        "SELECT salon_id, role FROM members WHERE user_id = %s AND state = 'active' "
+        "ORDER BY salon_id FOR SHARE",
+        [user_id],
+    )
+    return {row[0]: Role[row[1].upper()] for row in await cursor.fetchall()}
+
+
+async def active_role(connection: Connection, salon_id: UUID, user_id: UUID) -> Role:
+    """The role of a user in a salon; everybody is at least a customer."""
+    cursor = await connection.execute(
+        "SELECT role FROM members WHERE salon_id = %s AND user_id = %s AND state = 'active'",
+        [salon_id, user_id],
+    )
+    row = await cursor.fetchone()
+    return Role[row[0].upper()] if row else Role.CUSTOMER
+
+
+async def get(connection: Connection, salon_id: UUID, member_id: UUID) -> Member | None:
+    """A member or an invitation of the salon, locked; None for one that was removed."""
+    return await _one(
+        connection,
+        f"SELECT {COLUMNS} FROM members "  # noqa: S608 -- our own literals
+        "WHERE id = %(id)s AND salon_id = %(salon)s AND state <> 'removed' FOR UPDATE",
+        {"id": member_id, "salon": salon_id},
+    )
+
+
+async def of_user(connection: Connection, salon_id: UUID, user_id: UUID) -> Member | None:
+    """The user's membership in the salon, locked, also a removed one."""
+    return await _one(
+        connection,
+        f"SELECT {COLUMNS} FROM members "  # noqa: S608 -- our own literals
+        "WHERE salon_id = %(salon)s AND user_id = %(user)s FOR UPDATE",
+        {"salon": salon_id, "user": user_id},
+    )
+
+
+async def invitations_of(connection: Connection, phone_number: str) -> list[Member]:
+    """The invitations that wait for a number, locked."""
+    cursor = await connection.execute(
+        f"SELECT {COLUMNS} FROM members "  # noqa: S608 -- our own literals
+        "WHERE invited_phone = %s AND state = 'invited' ORDER BY salon_id FOR UPDATE",
+        [phone_number],
+    )
+    return [_member(row) for row in await cursor.fetchall()]
+
+
+async def invite(connection: Connection, member: Member, now: datetime) -> bool:
+    """Keep an invitation; False when the number is invited to the salon already."""
+    cursor = await connection.execute(
+        """
+        INSERT INTO members (id, salon_id, invited_phone, role, state, created_at, updated_at)
+        VALUES (%s, %s, %s, %s, 'invited', %s, %s)
+        ON CONFLICT ON CONSTRAINT members_salon_invited_phone_key DO NOTHING
+        """,
+        [member.id, member.salon_id, member.invited_phone, role_word(member.role), now, now],
+    )
+    return cursor.rowcount == 1
+
+
+async def activate(
+    connection: Connection, member_id: UUID, salon_id: UUID, user_id: UUID, *, role: Role, now: datetime
+) -> Member:
+    """Make the user an active member with this role, whatever they were in the salon before.
+
+    `member_id` is for a new row; a person who was a member once keeps the old one.
+    """
+    member = await _one(
+        connection,
+        f"""
+        INSERT INTO members (id, salon_id, user_id, role, state, created_at, updated_at)
+        VALUES (%(id)s, %(salon)s, %(user)s, %(role)s, 'active', %(now)s, %(now)s)
+        ON CONFLICT ON CONSTRAINT members_salon_user_key DO UPDATE
+        SET role = EXCLUDED.role, state = 'active', revision = members.revision + 1, updated_at = %(now)s
+        RETURNING {COLUMNS}
+        """,  # noqa: S608 -- our own literals
+        {"id": member_id, "salon": salon_id, "user": user_id, "role": role_word(role), "now": now},
+    )
+    assert member is not None  # noqa: S101 -- an upsert returns its row; for the type checker
+    return member
+
+
+async def set_role(connection: Connection, member_id: UUID, role: Role, now: datetime) -> Member | None:
+    """Write the role of a member or an invitation."""
+    return await _one(
+        connection,
+        "UPDATE members SET role = %(role)s, revision = revision + 1, updated_at = %(now)s "  # noqa: S608 -- our own literals
+        f"WHERE id = %(id)s RETURNING {COLUMNS}",
+        {"id": member_id, "role": role_word(role), "now": now},
+    )
+
+
+async def remove(connection: Connection, member_id: UUID, now: datetime) -> Member | None:
+    """End a membership. Its row stays, so that its revision goes on when the person comes back."""
+    return await _one(
+        connection,
+        "UPDATE members SET state = 'removed', revision = revision + 1, updated_at = %(now)s "  # noqa: S608 -- our own literals
+        f"WHERE id = %(id)s AND state = 'active' RETURNING {COLUMNS}",
+        {"id": member_id, "now": now},
+    )
+
+
+async def delete_invitation(connection: Connection, member_id: UUID) -> None:
+    """Take an invitation back, or away once it was accepted."""
+    await connection.execute("DELETE FROM members WHERE id = %s AND state = 'invited'", [member_id])
+
+
+async def count_owners(connection: Connection, salon_id: UUID) -> int:
+    """How many active owners the salon has; reliable under `lock_salon`."""
+    cursor = await connection.execute(
+        "SELECT count(*) FROM members WHERE salon_id = %s AND role = 'owner' AND state = 'active'",
+        [salon_id],
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def _one(
+    connection: Connection, statement: LiteralString, parameters: Mapping[str, object]
+) -> Member | None:
+    cursor = await connection.execute(statement, parameters)
+    row = await cursor.fetchone()
+    return _member(row) if row else None
+
+
+def _member(row: tuple[object, ...]) -> Member:
+    member_id, salon_id, user_id, phone, role, state, revision, created_at = row
+    return Member(
+        member_id, salon_id, user_id, phone, Role[str(role).upper()], MemberState(str(state)), revision, created_at  # type: ignore[arg-type]  # the columns' types are the table's
+    )
