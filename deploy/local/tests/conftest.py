@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -85,3 +86,12 @@ def sleeper() -> str:
 @pytest.fixture
 def stubborn() -> str:
     return STUBBORN
+
+
+@pytest.fixture
+async def unused_port():
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    return port

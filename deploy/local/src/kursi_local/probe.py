@@ -43,7 +43,9 @@ def build_probe(text: str, port: Callable[[str], int]) -> Probe:
 
 async def _guarded(answer: Awaitable[bool]) -> bool:
     try:
-        return await asyncio.wait_for(answer, _PROBE_SECONDS)
+        # Not wait_for: until Python 3.12 it loses a cancellation that comes together with the answer.
+        async with asyncio.timeout(_PROBE_SECONDS):
+            return await answer
     except (OSError, EOFError, TimeoutError):
         return False
 

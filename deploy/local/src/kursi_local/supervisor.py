@@ -91,7 +91,8 @@ class Keeper:
             self.restarts += 1
             self._become(State.BACKING_OFF)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), self.back_off.pause(self.failures))
+                async with asyncio.timeout(self.back_off.pause(self.failures)):
+                    await self._stop.wait()
         self._become(State.STOPPED)
 
     def stop(self) -> None:
@@ -141,7 +142,8 @@ class Keeper:
         self._signal(signal.SIGCONT)
         self._signal(self.order.stop_signal)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._kill.wait(), self.order.stop_seconds)
+            async with asyncio.timeout(self.order.stop_seconds):
+                await self._kill.wait()
         self._signal(signal.SIGKILL)
 
     def _signal(self, how: signal.Signals) -> None:

@@ -72,12 +72,3 @@ async def test_a_server_that_says_nothing_is_not_ready():
     assert not await build_probe("http:any/", lambda _: port)()
     server.close()
     await server.wait_closed()
-
-
-@pytest.fixture
-async def unused_port():
-    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
-    return port

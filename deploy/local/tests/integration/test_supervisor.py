@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 from kursi_local.lineage import family
+from kursi_local.probe import build_probe
 from kursi_local.supervisor import BackOff, Keeper, Order, State
 
 BRISK = BackOff(first_seconds=0.05, ceiling_seconds=0.4, stable_seconds=5)
@@ -16,8 +17,8 @@ async def keep(home):
     """Keeps a shell command alive; whatever still runs at the end of the test is killed."""
     running: list[tuple[Keeper, asyncio.Task[None]]] = []
 
-    def start(script: str, *, back_off: BackOff = BRISK, stop_seconds: float = 5) -> Keeper:
-        order = Order("child", ("sh", "-c", script), {}, home / "child.log", stop_seconds=stop_seconds)
+    def start(script: str, *, back_off: BackOff = BRISK, stop_seconds: float = 5, probe=None) -> Keeper:
+        order = Order("child", ("sh", "-c", script), {}, home / "child.log", probe, stop_seconds=stop_seconds)
         keeper = Keeper(order, lambda: None, back_off)
         running.append((keeper, asyncio.create_task(keeper.run())))
         return keeper
@@ -87,3 +88,12 @@ async def test_a_frozen_process_can_be_stopped(keep):
     keeper.stop()
     await until(lambda: keeper.state is State.STOPPED)
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.covers("K2")
+async def test_deaths_are_noticed_while_a_probe_is_under_way(keep, unused_port):
+    """A probe that is refused at the very moment of the death must not keep the keeper busy for ever."""
+    keeper = keep(
+        "exit 1", back_off=BackOff(0.001, 0.001), probe=build_probe("tcp:any", lambda _: unused_port)
+    )
+    await until(lambda: keeper.restarts == 100, 10)
