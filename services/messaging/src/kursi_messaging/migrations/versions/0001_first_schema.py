@@ -162,7 +162,7 @@ CREATE TABLE people (
 _CHOICES = """
 CREATE TABLE preferences (
     user_id             uuid        NOT NULL,
-    toggles             jsonb       NOT NULL DEFAULT '[]',
+    toggles             jsonb       NOT NULL DEFAULT '{}',
     preferred_method    text        NOT NULL DEFAULT 'unspecified',
     quiet_hours_enabled boolean     NOT NULL DEFAULT false,
     quiet_hours_start   time        NOT NULL DEFAULT '22:00',

@@ -1,0 +1,231 @@
+"""From what happened to the messages that it calls for; pure, so that a replay plans the same again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from kursi_messaging.domain.booking import NEWS, BookingChange, BookingSnapshot, Change, Facts
+from kursi_messaging.domain.guards import Candidate, LatestBooking, is_stale
+from kursi_messaging.domain.payment import PaymentChange
+from kursi_messaging.domain.people import zone_of
+from kursi_messaging.domain.preferences import NO_PREFERENCES, Preferences
+from kursi_messaging.domain.reminders import reminders_of
+from kursi_messaging.domain.salon import DEFAULT_SETTINGS, SalonSettings
+from kursi_messaging.domain.words import Audience, BookingState, Channel, Event, SkipReason, Status
+
+_HANDED_OVER: Final[Facts] = {"handed_over": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A notification to record. Messages about one event share the very same `facts`."""
+
+    salon_id: UUID
+    booking_id: UUID
+    recipient_id: UUID
+    audience: Audience
+    event: Event
+    occurrence: str
+    channel: Channel
+    status: Status
+    skip_reason: SkipReason | None
+    due_at: datetime
+    booking_revision: int | None
+    facts: Facts
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes it the same message."""
+        return (
+            self.booking_id, self.recipient_id, self.event, self.channel, self.occurrence, self.audience,
+            self.salon_id,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What planning looks up: choices of people and salons, the present, and how old news may be."""
+
+    preferences: Mapping[UUID, Preferences]
+    zones: Mapping[UUID, str]
+    salons: Mapping[UUID, SalonSettings]
+    default_zone: str
+    now: datetime
+    replay_cutoff: timedelta
+
+    def preferences_of(self, person: UUID) -> Preferences:
+        return self.preferences.get(person, NO_PREFERENCES)
+
+    def settings_of(self, salon_id: UUID) -> SalonSettings:
+        return self.salons.get(salon_id, DEFAULT_SETTINGS)
+
+    def zone_for(self, person: UUID, salon_zone: str) -> ZoneInfo:
+        return zone_of(self.zones.get(person, ""), salon_zone, self.default_zone)
+
+    def channels(self, person: UUID, salon_id: UUID, audience: Audience) -> tuple[Channel, ...]:
+        return self.preferences_of(person).channels(self.settings_of(salon_id).channels(audience))
+
+
+@dataclass(frozen=True, slots=True)
+class BookingPlan:
+    """What a series of changes of one booking comes to.
+
+    `latest` is None when everything was stale: then what is known stays, reminders included. `gaps` counts
+    revisions that were jumped over; events carry the full state, so a gap is only worth counting.
+    """
+
+    latest: BookingSnapshot | None
+    gaps: int
+    news: tuple[Planned, ...]
+    reminders: tuple[Planned, ...]
+
+
+def plan_booking(
+    known: BookingSnapshot | None, changes: Iterable[BookingChange], around: Surroundings
+) -> BookingPlan:
+    """Plan changes of one booking, in whatever order they came, on top of what is `known` of it."""
+    ordered = sorted(changes, key=lambda change: change.revision)
+    told: list[BookingChange] = []
+    late: list[BookingChange] = []
+    gaps, before = 0, known
+    for change in ordered:
+        if before is not None and change.revision <= before.revision:
+            late.append(change)
+            continue
+        gaps += change.revision - before.revision - 1 if before else 0
+        if change.tells_something(before):
+            told.append(change)
+        before = change.booking
+    latest = before if before is not known else None
+    news = [
+        *_news(late, around, lambda _: SkipReason.STALE),
+        *_news(told, around, lambda change: _reason_to_skip(change, latest, around)),
+    ]
+    return BookingPlan(latest, gaps, tuple(news), plan_reminders(latest, around) if latest else ())
+
+
+def plan_reminders(booking: BookingSnapshot, around: Surroundings) -> tuple[Planned, ...]:
+    """The reminders that a booking calls for now; those whose time has passed are recorded as too late."""
+    customer = booking.customer_id
+    reminders = reminders_of(
+        booking.state,
+        booking.start,
+        around.settings_of(booking.salon_id).reminders,
+        around.preferences_of(customer),
+        around.zone_for(customer, booking.time_zone),
+    )
+    return tuple(
+        Planned(
+            salon_id=booking.salon_id,
+            booking_id=booking.booking_id,
+            recipient_id=customer,
+            audience=Audience.CUSTOMER,
+            event=Event.REMINDER,
+            occurrence=reminder.occurrence,
+            channel=reminder.channel,
+            status=Status.SCHEDULED if reminder.due_at > around.now else Status.SKIPPED,
+            skip_reason=None if reminder.due_at > around.now else SkipReason.TOO_LATE,
+            due_at=reminder.due_at,
+            booking_revision=booking.revision,
+            # The rest is read from the booking when the reminder is written: it tells what is true then.
+            facts={
+                "start": booking.start.isoformat(),
+                "offset_minutes": reminder.offset // timedelta(minutes=1),
+            },
+        )
+        for reminder in reminders
+    )
+
+
+def plan_payments(payments: Sequence[PaymentChange], around: Surroundings) -> tuple[Planned, ...]:
+    """A receipt, or word of a failure, for whoever pays."""
+    return tuple(
+        Planned(
+            salon_id=payment.salon_id,
+            booking_id=payment.booking_id,
+            recipient_id=payment.customer_id,
+            audience=Audience.CUSTOMER,
+            event=payment.event,
+            occurrence=str(payment.payment_id),
+            channel=channel,
+            status=Status.SKIPPED if _is_replay(payment.occurred_at, around) else Status.PENDING,
+            skip_reason=SkipReason.REPLAY if _is_replay(payment.occurred_at, around) else None,
+            due_at=around.now,
+            booking_revision=None,
+            facts=payment.facts,
+        )
+        for payment in payments
+        for channel in around.channels(payment.customer_id, payment.salon_id, Audience.CUSTOMER)
+    )
+
+
+def _news(
+    changes: Iterable[BookingChange],
+    around: Surroundings,
+    reason_to_skip: Callable[[BookingChange], SkipReason | None],
+) -> Iterator[Planned]:
+    for change in changes:
+        event = NEWS.get(change.change)
+        if event is None:
+            continue
+        reason = reason_to_skip(change)
+        for audience, person, facts in _audience(change):
+            for channel in around.channels(person, change.booking.salon_id, audience):
+                yield Planned(
+                    salon_id=change.booking.salon_id,
+                    booking_id=change.booking.booking_id,
+                    recipient_id=person,
+                    audience=audience,
+                    event=event,
+                    occurrence=str(change.revision),
+                    channel=channel,
+                    status=Status.SKIPPED if reason else Status.PENDING,
+                    skip_reason=reason,
+                    due_at=around.now,
+                    booking_revision=change.revision,
+                    facts=facts,
+                )
+
+
+def _audience(change: BookingChange) -> Iterator[tuple[Audience, UUID, Facts]]:
+    """The customer, who performs the visit, and who performed it until it was moved."""
+    facts = {**change.booking.facts, **change.own_facts}
+    yield Audience.CUSTOMER, change.booking.customer_id, facts
+    for person in change.booking.staff_user_ids:
+        yield Audience.STAFF_MEMBER, person, facts
+    for person in change.former_staff_user_ids:
+        if person not in change.booking.staff_user_ids:
+            yield Audience.STAFF_MEMBER, person, {**facts, **_HANDED_OVER}
+
+
+def _reason_to_skip(
+    change: BookingChange, latest: BookingSnapshot | None, around: Surroundings
+) -> SkipReason | None:
+    if change.change is Change.CREATED and change.booking.state is BookingState.HELD:
+        return SkipReason.HELD
+    if _is_replay(change.occurred_at, around):
+        return SkipReason.REPLAY
+    if latest is None:
+        return None
+    candidate = Candidate(
+        NEWS[change.change], Channel.EMAIL, change.revision, change.booking.start, around.now
+    )
+    stale = is_stale(candidate, LatestBooking(latest.state, latest.revision, latest.start))
+    return SkipReason.STALE if stale else None
+
+
+def _is_replay(occurred_at: datetime, around: Surroundings) -> bool:
+    return around.now - occurred_at > around.replay_cutoff
+
+
+def deduplicated(rows: Iterable[Planned]) -> list[Planned]:
+    """Each message once, the first one: one statement may not write the same row twice."""
+    first: dict[tuple[object, ...], Planned] = {}
+    for row in rows:
+        first.setdefault(row.key, row)
+    return list(first.values())
