@@ -1,7 +1,11 @@
 """A database that has every shared table, and events to put into it."""
 
-from collections.abc import AsyncIterator, Callable
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -10,7 +14,6 @@ import pytest_asyncio
 from kursi_chassis.db import ddl
 from kursi_chassis.db.database import Database
 from kursi_chassis.events.envelope import Event
-from kursi_chassis.events.streams import Stream
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.databases import DatabaseFactory, DatabaseUrls
 
@@ -27,18 +30,48 @@ GRANTS = ddl.grants(
     read_write=["outbox", "inbox", "dead_letters", "replies", "effects", "notes"],
     append_only=["audit"],
 )
-STREAM = Stream(name="TEST", subjects=("kursi.test.v1.>",))
+CHILDREN = Path(__file__).parent / "children"
 
 
-def prepare(owner_url: str) -> None:
-    tables = [ddl.OUTBOX_V1, ddl.INBOX_V1, ddl.DEAD_LETTERS_V1, ddl.REPLIES_V1, ddl.AUDIT_V1, EFFECTS, NOTES, GRANTS]
+def make_tables(owner_url: str) -> None:
+    tables = [
+        ddl.OUTBOX_V1,
+        ddl.INBOX_V1,
+        ddl.DEAD_LETTERS_V1,
+        ddl.REPLIES_V1,
+        ddl.AUDIT_V1,
+        EFFECTS,
+        NOTES,
+        GRANTS,
+    ]
     with psycopg.connect(owner_url) as connection:
         connection.execute(";".join(tables).encode())
 
 
 @pytest.fixture
+def prepare() -> Callable[[str], None]:
+    return make_tables
+
+
+@pytest.fixture
+def child():
+    """Starts `children/<script>.py` as a process of its own; killed at the end of the block at the latest."""
+
+    @contextmanager
+    def start(script: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen([sys.executable, str(CHILDREN / f"{script}.py"), *arguments])
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    return start
+
+
+@pytest.fixture
 def urls(databases: DatabaseFactory):
-    with databases.borrow("chassis", prepare) as urls:
+    with databases.borrow("chassis", make_tables) as urls:
         yield urls
 
 

@@ -121,7 +121,9 @@ async def test_on_commit_is_called_after_commits_only(database):
     assert len(calls) == 1
 
 
-async def test_the_pool_outlives_a_killed_server_without_failing_a_later_request(own_postgres: PostgresServer):
+async def test_the_pool_outlives_a_killed_server_without_failing_a_later_request(
+    own_postgres: PostgresServer,
+):
     database = await Database.open(own_postgres.url(), pool_size=4, application_name="test")
     await asyncio.gather(*(database.ping() for _ in range(8)))
     own_postgres.kill()

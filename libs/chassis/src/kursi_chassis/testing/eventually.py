@@ -37,4 +37,4 @@ async def eventually(probe: Callable[[], Result | Awaitable[Result]], timeout: f
             name = getattr(probe, "__qualname__", repr(probe))
             msg = f"{name} did not become true within {timeout} s; it {last}"
             raise DidNotHappen(msg)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.005)

@@ -10,12 +10,23 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 from nats.aio.client import Client
 
 from kursi_chassis.clock import FixedClock
 from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.testing.databases import DatabaseFactory
 from kursi_chassis.testing.servers import TEST_POSTGRES_SETTINGS, NatsServer, PostgresServer, free_port
+
+
+def pytest_configure() -> None:
+    """Plain log lines: the default renders a failure with all local variables, for seconds, on the loop."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")

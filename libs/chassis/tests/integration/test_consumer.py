@@ -1,0 +1,378 @@
+"""Every event has its effect once, and none is lost or turns in circles, whatever fails."""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+import psycopg
+import pytest
+from kursi_chassis.db.database import Database
+from kursi_chassis.errors import Unavailable
+from kursi_chassis.events import dead_letters, inbox, meters
+from kursi_chassis.events.consumer import EventConsumer, Limits, ignored
+from kursi_chassis.events.envelope import Poison
+from kursi_chassis.events.streams import Stream, ensure_consumer, ensure_stream
+from kursi_chassis.testing.eventually import eventually
+
+STREAM = Stream(name="TEST", subjects=("kursi.test.v1.>",))
+QUICK = Limits(
+    ack_wait=timedelta(seconds=1),
+    first_delay=timedelta(milliseconds=20),
+    longest_delay=timedelta(milliseconds=100),
+    attempts=3,
+    poison_run=5,
+)
+
+
+class Effects:
+    """A handler as services write them: inbox and effect in one transaction."""
+
+    def __init__(self, database) -> None:
+        self.database = database
+        self.batches: list[list] = []
+        self.fail = lambda events: None
+
+    async def __call__(self, events) -> None:
+        self.batches.append([event.event_id for event in events])
+        async with self.database.transaction() as connection:
+            new = await inbox.claim(connection, "c1", [event.event_id for event in events])
+            for event_id in new:
+                await connection.execute("INSERT INTO effects (event_id) VALUES (%s)", [event_id])
+            outcome = self.fail(events)
+            if outcome is not None:
+                await outcome
+
+    @property
+    def seen(self):
+        return [event_id for batch in self.batches for event_id in batch]
+
+
+@contextlib.asynccontextmanager
+async def consuming(client, database, handle, limits=QUICK):
+    stopping = asyncio.Event()
+    consumer = EventConsumer(
+        client, database, stream=STREAM, durable="c1", filter_subjects=["kursi.test.v1.>"], handle=handle, limits=limits
+    )  # fmt: skip
+    task = asyncio.create_task(consumer.run(stopping))
+    try:
+        yield consumer
+    finally:
+        stopping.set()
+        await asyncio.wait_for(task, 10)
+
+
+async def publish(client, *events, payload=None):
+    await ensure_stream(client.jetstream(), STREAM)
+    for event in events:
+        headers = {**event.wire_headers(), "Nats-Msg-Id": str(event.event_id)}
+        await client.jetstream().publish(event.subject, event.payload, headers=headers)
+
+
+async def query(database, sql, *parameters):
+    async with database.snapshot() as connection:
+        return await (await connection.execute(sql, parameters)).fetchall()
+
+
+async def effects(database):
+    return sorted(event_id for (event_id,) in await query(database, "SELECT event_id FROM effects"))
+
+
+async def letters(database):
+    return await query(
+        database, "SELECT event_id, error_class, attempts, state FROM dead_letters ORDER BY stream_seq"
+    )
+
+
+async def nothing_pending(client):
+    consumers = await client.jetstream().consumers_info("TEST")
+    return [(info.num_ack_pending, info.num_pending) for info in consumers] == [(0, 0)]
+
+
+def ids(events):
+    return sorted(event.event_id for event in events)
+
+
+async def test_events_have_their_effect_and_are_acknowledged(database, nats_client, an_event):
+    events = [an_event() for _ in range(300)]
+    await publish(nats_client, *events)
+    handle = Effects(database)
+
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: nothing_pending(nats_client), timeout=10)
+
+    assert await effects(database) == ids(events)
+    assert len(handle.batches) < 30
+
+
+@pytest.mark.covers("X7")
+async def test_a_consumer_killed_before_its_commit_leaves_the_event_to_the_next(
+    database, urls, nats_server, nats_client, an_event, child
+):
+    event = an_event()
+    await publish(nats_client, event)
+    with child("consumer", urls.app, nats_server.url, "before") as first:
+        await eventually(lambda: idle_in_transaction(database), timeout=15)
+        first.kill()
+        first.wait()
+    assert await effects(database) == []
+
+    async with consuming(nats_client, database, Effects(database)):
+        await eventually(lambda: nothing_pending(nats_client), timeout=10)
+
+    assert await effects(database) == [event.event_id]
+
+
+async def idle_in_transaction(database):
+    return await query(
+        database,
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'consumer-child' AND state = 'idle in transaction' "
+        "AND query LIKE 'INSERT INTO effects%%' AND datname = current_database()",
+    )
+
+
+@pytest.mark.covers("X8")
+async def test_a_consumer_killed_between_commit_and_acknowledgement_does_not_double_the_effect(
+    database, urls, nats_server, nats_client, an_event, child
+):
+    event = an_event()
+    await publish(nats_client, event)
+    with child("consumer", urls.app, nats_server.url, "after") as first:
+        await eventually(lambda: effects(database), timeout=15)
+        first.kill()
+        first.wait()
+
+    handle = Effects(database)
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: nothing_pending(nats_client), timeout=10)
+
+    assert handle.seen == [event.event_id]
+    assert await query(database, "SELECT event_id, by_whom FROM effects") == [(event.event_id, "child")]
+
+
+@pytest.mark.covers("X9")
+async def test_an_event_that_takes_longer_than_the_ack_wait_stays_with_its_consumer(
+    database, nats_client, an_event
+):
+    event = an_event()
+    await publish(nats_client, event)
+    handle = Effects(database)
+    handle.fail = lambda events: asyncio.sleep(2.5)
+
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: handle.batches)
+        async with consuming(nats_client, database, other := Effects(database)):
+            await eventually(lambda: nothing_pending(nats_client), timeout=10)
+
+    assert handle.seen == [event.event_id]
+    assert other.seen == []
+    assert await effects(database) == [event.event_id]
+
+
+@pytest.mark.covers("X11")
+async def test_undecodable_events_are_kept_whole_and_never_delivered_again(database, nats_client, an_event):
+    await ensure_stream(nats_client.jetstream(), STREAM)
+    await nats_client.jetstream().publish("kursi.test.v1.x", b"\xff\x00", headers={"ce-type": "broken"})
+    good = an_event()
+    await publish(nats_client, good)
+    handle = Effects(database)
+
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: nothing_pending(nats_client))
+
+    assert await effects(database) == [good.event_id]
+    assert handle.seen == [good.event_id]
+    assert await query(
+        database,
+        "SELECT stream_seq, event_id, subject, headers, payload, error_class, state FROM dead_letters",
+    ) == [(1, None, "kursi.test.v1.x", {"ce-type": "broken"}, b"\xff\x00", "Poison", "dead")]
+
+
+def poisoning(victim):
+    def fail(events):
+        if victim.event_id in [event.event_id for event in events]:
+            raise Poison("it breaks an invariant")
+
+    return fail
+
+
+@pytest.mark.covers("X11")
+async def test_one_poisonous_event_does_not_hold_up_its_batch(database, nats_client, an_event):
+    events = [an_event() for _ in range(32)]
+    victim = events[13]
+    await publish(nats_client, *events)
+    handle = Effects(database)
+    handle.fail = poisoning(victim)
+
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: nothing_pending(nats_client))
+
+    assert await effects(database) == ids([event for event in events if event is not victim])
+    assert await letters(database) == [(victim.event_id, "Poison", 1, "dead")]
+
+
+async def test_a_failure_is_tried_again_and_forgotten_when_it_works(database, nats_client, an_event):
+    event = an_event()
+    await publish(nats_client, event)
+    handle = Effects(database)
+    handle.fail = lambda events: None if len(handle.batches) > 2 else fail_with(KeyError("bug"))
+
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: nothing_pending(nats_client))
+
+    assert handle.seen == [event.event_id] * 3
+    assert await effects(database) == [event.event_id]
+    assert await letters(database) == []
+
+
+def fail_with(error):
+    raise error
+
+
+async def test_a_failure_that_stays_dies_after_its_attempts(database, nats_client, an_event):
+    event, good = an_event(), an_event()
+    await publish(nats_client, event, good)
+    handle = Effects(database)
+    handle.fail = lambda events: (
+        fail_with(KeyError()) if event.event_id in [e.event_id for e in events] else None
+    )
+
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: nothing_pending(nats_client))
+
+    assert await letters(database) == [(event.event_id, "KeyError", 3, "dead")]
+    assert await effects(database) == [good.event_id]
+
+
+async def test_a_world_out_of_order_costs_no_attempts(database, nats_client, an_event):
+    events = [an_event() for _ in range(3)]
+    await publish(nats_client, *events)
+    handle = Effects(database)
+    handle.fail = lambda batch: fail_with(Unavailable()) if len(handle.batches) < 8 else None
+
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: nothing_pending(nats_client), timeout=10)
+
+    assert await effects(database) == ids(events)
+    assert await letters(database) == []
+
+
+@pytest.mark.covers("X13")
+async def test_nothing_is_lost_while_the_database_is_down(own_postgres, prepare, nats_client, an_event):
+    own_postgres.execute("CREATE ROLE chassis_app LOGIN")
+    prepare(own_postgres.url())
+    database = await Database.open(own_postgres.url(), pool_size=2, application_name="test")
+    events = [an_event() for _ in range(6)]
+    handle = Effects(database)
+    async with consuming(nats_client, database, handle):
+        await publish(nats_client, *events[:3])
+        await eventually(lambda: nothing_pending(nats_client))
+        own_postgres.kill()
+        await publish(nats_client, *events[3:])
+        await eventually(lambda: len(handle.seen) > 3, timeout=10)
+        own_postgres.start()
+        await eventually(lambda: nothing_pending(nats_client), timeout=20)
+        assert await effects(database) == ids(events)
+        assert await letters(database) == []
+    await database.close()
+
+
+async def test_too_much_poison_in_a_row_stops_the_consumer_and_keeps_the_rest(
+    database, nats_client, an_event
+):
+    events = [an_event() for _ in range(12)]
+    await publish(nats_client, *events)
+    handle = Effects(database)
+    handle.fail = lambda batch: fail_with(Poison())
+
+    async with consuming(nats_client, database, handle) as consumer:
+        assert consumer.healthy
+        await eventually(lambda: not consumer.healthy)
+
+    assert len(await letters(database)) == QUICK.poison_run
+    async with consuming(nats_client, database, Effects(database)):
+        await eventually(lambda: nothing_pending(nats_client), timeout=10)
+    assert len(await effects(database)) == len(events) - QUICK.poison_run
+
+
+@pytest.mark.covers("X12")
+async def test_an_unknown_type_is_acknowledged_and_counted(database, nats_client, an_event):
+    await publish(nats_client, an_event())
+    before = meters.IGNORED.labels("c1", "kursi.test.v1.happened")._value.get()
+
+    async def handle(events):
+        for event in events:
+            ignored("c1", event)
+
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: nothing_pending(nats_client))
+
+    assert meters.IGNORED.labels("c1", "kursi.test.v1.happened")._value.get() == before + 1
+    assert await letters(database) == []
+
+
+async def test_a_dead_letter_is_replayed_on_request(database, nats_client, an_event):
+    event = an_event()
+    await publish(nats_client, event)
+    handle = Effects(database)
+    handle.fail = poisoning(event)
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: letters(database))
+        (letter,) = await browse(database)
+        assert await replay(database, letter.id)
+        await eventually(lambda: state_is(database, "dead", 2), timeout=10)
+        handle.fail = lambda events: None
+        assert await replay(database, letter.id)
+        await eventually(lambda: state_is(database, "replayed", 3), timeout=10)
+        assert not await replay(database, letter.id)
+
+    assert await effects(database) == [event.event_id]
+    assert await browse(database) == []
+
+
+async def browse(database):
+    async with database.snapshot() as connection:
+        return await dead_letters.browse(connection)
+
+
+async def replay(database, letter_id):
+    async with database.transaction() as connection:
+        return await dead_letters.replay(connection, letter_id)
+
+
+async def state_is(database, state, attempts):
+    return await query(
+        database, "SELECT 1 FROM dead_letters WHERE state = %s AND attempts = %s", state, attempts
+    )
+
+
+async def test_streams_and_consumers_can_be_declared_again_and_changed(nats_client):
+    jetstream = nats_client.jetstream()
+    shorter = Stream(name="TEST", subjects=STREAM.subjects, max_age=timedelta(days=7))
+    for declared in (STREAM, STREAM, shorter):
+        await ensure_stream(jetstream, declared)
+    for ack_wait in (30, 30, 10):
+        await ensure_consumer(
+            jetstream, "TEST", "c1", ["kursi.test.v1.>"], ack_wait=timedelta(seconds=ack_wait)
+        )
+
+    stream = (await jetstream.stream_info("TEST")).config
+    consumer = (await jetstream.consumer_info("TEST", "c1")).config
+    assert (stream.max_age, stream.deny_delete, stream.duplicate_window) == (7 * 86400, True, 120)
+    assert (consumer.ack_wait, consumer.max_deliver, consumer.max_ack_pending) == (10, -1, 256)
+
+
+async def test_an_error_of_the_database_that_is_not_about_the_event_is_transient(
+    database, nats_client, an_event
+):
+    event = an_event()
+    await publish(nats_client, event)
+    handle = Effects(database)
+    handle.fail = lambda events: (
+        fail_with(psycopg.errors.LockNotAvailable()) if len(handle.batches) < 2 else None
+    )
+
+    async with consuming(nats_client, database, handle):
+        await eventually(lambda: nothing_pending(nats_client))
+
+    assert await effects(database) == [event.event_id]
+    assert await letters(database) == []
