@@ -14,7 +14,6 @@ from typing import ClassVar
 from kursi_chassis.wording import render
 
 
-
 class DomainError(Exception):
     """Base of everything that a caller is told about by reason.
 
@@ -54,6 +53,9 @@ class Violation:
     ar: str = ""
 
 
+_NAMED_IN_MESSAGE = 8
+
+
 class Invalid(DomainError):
     """The request is wrong whatever the state of the world."""
 
@@ -65,8 +67,9 @@ class Invalid(DomainError):
         super().__init__(**metadata)
         self.violations = violations
         if violations:
-            fields = ", ".join(f"{violation.field} {violation.reason}" for violation in violations)
-            self.message = f"{self.message} ({fields})"
+            named = [f"{violation.field} {violation.reason}" for violation in violations[:_NAMED_IN_MESSAGE]]
+            more = ["…"] if len(violations) > _NAMED_IN_MESSAGE else []
+            self.message = f"{self.message} ({', '.join([*named, *more])})"
 
     def text(self, language: str) -> str:
         """The sentence without the list of fields, which travels beside it."""

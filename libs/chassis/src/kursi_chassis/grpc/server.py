@@ -84,10 +84,8 @@ class GrpcServer:
         names = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         address, tls = self._settings.grpc_address, TlsFiles.from_settings(self._settings)
-        if tls is not None:
-            port = server.add_secure_port(address, tls.server_credentials())
-        else:
-            port = server.add_insecure_port(address)
+        secure, insecure = server.add_secure_port, server.add_insecure_port
+        port = secure(address, tls.server_credentials()) if tls else insecure(address)
         await server.start()
         self._server = server
         await self._check_readiness()

@@ -24,6 +24,7 @@ from kursi_chassis.wording import plain, render, violation_text
 DETAILS_KEY = "grpc-status-details-bin"
 # Clients accept 8 KiB of trailers by default; base64 and the other trailers need their share.
 _DETAILS_BYTES = 5_000
+_MESSAGE_CHARACTERS = 500
 
 _CODES: Mapping[type[DomainError], grpc.StatusCode] = {
     errors.Invalid: grpc.StatusCode.INVALID_ARGUMENT,
@@ -124,7 +125,8 @@ def refusal(error: DomainError, *, language: str, domain: str) -> Refusal:
     """Write an error down for a caller who reads `language`; `domain` names the service (`booking.kursi`)."""
     code = code_of(error)
     number: int = code.value[0]
-    status = Status(code=number, message=error.message)
+    message = error.message[:_MESSAGE_CHARACTERS]
+    status = Status(code=number, message=message)
     _pack(status, _error_info(error, domain))
     _pack(status, details_pb2.LocalizedMessage(locale=language, message=error.text(language)))
     if error.retry_after is not None:
@@ -136,7 +138,7 @@ def refusal(error: DomainError, *, language: str, domain: str) -> Refusal:
         _pack(status, details_pb2.PreconditionFailure(violations=[broken]))
     if isinstance(error, Invalid) and error.violations:
         _pack(status, _bad_request(error.violations, language, _DETAILS_BYTES - status.ByteSize()))
-    return Refusal(code, error.message, status.SerializeToString())
+    return Refusal(code, message, status.SerializeToString())
 
 
 def field_path(path: str) -> str:

@@ -1,0 +1,243 @@
+"""Requests to foreign HTTP services: bounded in time and size, and honest about what is known afterwards.
+
+An answer is not simply good or bad. What a caller must know before it tries again, or tries elsewhere, is
+whether the other side may have acted:
+
+- `Accepted`: it said so (2xx).
+- `Refused`: it did not act, and either never will (`retryable` false) or might later. Requests that never
+left are
+  refused in this sense too.
+- `Ambiguous`: it may have acted. The request was sent and no usable answer came back, or one that tells of a
+failure
+  midway (500, 502, 504).
+"""
+
+import asyncio
+import ipaddress
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from kursi_chassis.clock import Clock, SystemClock
+from kursi_chassis.metrics import HTTP_OUTCOMES
+
+USER_AGENT = "Kursi/1"
+_MEBIBYTE = 1024 * 1024
+_CONNECT_SECONDS = 3.0
+_LONGEST_WAIT = timedelta(days=1)
+_COME_BACK = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+)
+_MAY_HAVE_ACTED = frozenset(
+    {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The other side did what was asked. `body` is all of it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:  # noqa: ANN401 -- whatever the other side wrote
+        """The body as JSON. Raises: ValueError when it is none."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The other side did not act. `status` is None when it was never reached."""
+
+    status: int | None
+    body: bytes
+    retryable: bool
+    retry_after: timedelta | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """The other side may or may not have acted: only asking it, or a key it knows the request by, can tell."""
+
+    status: int | None
+    body: bytes
+    why: str
+
+
+Outcome = Accepted | Refused | Ambiguous
+
+
+class AddressRefused(httpx.ConnectError):
+    """The host is not on the public internet, and this client may only go there."""
+
+
+class ResponseTooLarge(httpx.ReadError):
+    """The body is longer than this client takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpClient:
+    """Sends requests to one service."""
+
+    client: httpx.AsyncClient
+    host: str
+    timeout_seconds: float
+    max_bytes: int
+    clock: Clock = field(default_factory=SystemClock)
+
+    async def send(self, method: str, path: str, **request: Any) -> Outcome:  # noqa: ANN401 -- httpx's own
+        """Send a request and say what became of it. Takes at most the client's timeout; never follows a
+        redirect.
+
+        `request` takes httpx's `headers`, `params`, `json`, `data`, `content` and `auth`.
+        """
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                outcome = await self._exchange(method, path, request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            permanent = isinstance(error, AddressRefused)
+            outcome = Refused(None, b"", not permanent, None, type(error).__name__)
+        except (httpx.TransportError, TimeoutError) as error:
+            outcome = Ambiguous(None, b"", type(error).__name__)
+        HTTP_OUTCOMES.labels(self.host, type(outcome).__name__.lower()).inc()
+        return outcome
+
+    async def _exchange(self, method: str, path: str, request: Mapping[str, Any]) -> Outcome:
+        async with self.client.stream(method, path, **request) as response:
+            body = await self._read(response)
+            return classify(response.status_code, response.headers, body, self.clock.now())
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        """The body, decompressed; counted while it comes in, so that no size claimed or unpacked can flood
+        us.
+        """
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > self.max_bytes:
+                message = f"more than {self.max_bytes} bytes"
+                raise ResponseTooLarge(message)
+        return bytes(body)
+
+
+@asynccontextmanager
+async def http_client(
+    base_url: str,
+    *,
+    timeout_seconds: float = 10,
+    max_bytes: int = _MEBIBYTE,
+    public_only: bool = False,
+    clock: Clock | None = None,
+) -> AsyncIterator[HttpClient]:
+    """A client for one service, open while the block runs.
+
+    `timeout_seconds` bounds a whole exchange, connecting three seconds of it at most. `public_only` refuses
+    hosts that resolve to private, loopback or link-local addresses: for addresses that a user typed in.
+    Proxies and credentials that the environment may name are not used.
+    """
+    transport: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(verify=ssl.create_default_context())
+    client = httpx.AsyncClient(
+        base_url=base_url,
+        timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
+        headers={"User-Agent": USER_AGENT},
+        follow_redirects=False,
+        trust_env=False,
+        transport=PublicOnly(transport) if public_only else transport,
+    )
+    async with client:
+        host = client.base_url.host
+        yield HttpClient(client, host, timeout_seconds, max_bytes, clock or SystemClock())
+
+
+def classify(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:
+    """What an answer means for somebody who must decide whether to try again."""
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return Accepted(status, headers, body)
+    if status in _MAY_HAVE_ACTED:
+        return Ambiguous(status, body, f"status {status}")
+    after = parse_retry_after(headers.get("retry-after", ""), now)
+    return Refused(status, body, status in _COME_BACK, after, f"status {status}")
+
+
+def parse_retry_after(value: str, now: datetime) -> timedelta | None:
+    """How long `Retry-After` asks to wait, in either form (seconds, or a date); None when it says nothing
+    usable.
+
+    Capped at a day, so that a foreign server cannot park our work for good.
+    """
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(timedelta(seconds=int(text[:9])), _LONGEST_WAIT)
+    try:
+        instant = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return min(max(aware - now, timedelta()), _LONGEST_WAIT)
+
+
+class PublicOnly(httpx.AsyncBaseTransport):
+    """Connects to public addresses only.
+
+    The name is resolved here and the connection made to the very address that was checked, so a name that
+    answers differently the second time gains nothing. Certificates are still checked against the name.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Resolve, check, and pass the request on. Raises: AddressRefused."""
+        host = request.url.host
+        address = await _public_address(
+            host, request.url.port or (443 if request.url.scheme == "https" else 80)
+        )
+        request.url = request.url.copy_with(host=address)
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+
+async def _public_address(host: str, port: int) -> str:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port)
+    except OSError as error:
+        message = f"{host} does not resolve"
+        raise httpx.ConnectError(message) from error
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        if not is_public(address):
+            message = f"{host} is not a public host"
+            raise AddressRefused(message)
+    return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public internet; addresses that wrap another are judged by it."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address):
+        wrapped = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
+        if wrapped is not None:
+            return is_public(str(wrapped))
+    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved

@@ -1,0 +1,93 @@
+"""What the chain makes of a request before a handler sees it."""
+
+import grpc
+import pytest
+from kursi_chassis.testing.rpc import refused
+
+
+async def refusal_of(call):
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await call
+    return refused(error.value)
+
+
+def book(pb2, **fields):
+    whole = {"size": pb2.Size(unit="cm"), "items": [pb2.Item(service_id="s")], "priority": 0}
+    return pb2.BookRequest(**{**whole, **fields})
+
+
+async def test_every_missing_field_is_named_with_its_path(stub, contract):
+    request = contract.pb2.BookRequest(
+        items=[contract.pb2.Item(service_id="s"), contract.pb2.Item()], size=contract.pb2.Size()
+    )
+    answer = await refusal_of(stub.Book(request))
+    assert answer.violations == {
+        "priority": "REQUIRED",
+        "size.unit": "REQUIRED",
+        "items[1].serviceId": "REQUIRED",
+    }
+
+
+async def test_a_whole_request_passes(stub, contract):
+    await stub.Book(book(contract.pb2))
+
+
+async def test_a_partial_change_need_not_send_required_fields(stub, contract):
+    chair = contract.pb2.Chair(note="by the window")
+    assert (await stub.UpdateChair(contract.pb2.UpdateChairRequest(chair=chair))).note == "by the window"
+
+
+async def test_a_nul_in_any_text_is_refused(stub, contract):
+    item = contract.pb2.Item(service_id="a\0b", labels={"colour": "\0", "k\0": "v"})
+    answer = await refusal_of(stub.Book(book(contract.pb2, items=[item], request_id="\0")))
+    assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
+    plain = await refusal_of(stub.Book(book(contract.pb2, items=[item])))
+    assert plain.violations["items[0].serviceId"] == "CONTROL_CHARACTERS"
+    assert plain.violations["items[0].labels[colour]"] == "CONTROL_CHARACTERS"
+
+
+async def test_the_header_fills_an_empty_request_id(stub, contract, parlour):
+    await stub.Book(book(contract.pb2), metadata=(("idempotency-key", "k-1"),))
+    assert parlour.seen[-1].request_id == "k-1"
+
+
+async def test_header_and_field_may_agree_but_not_differ(stub, contract, parlour):
+    await stub.Book(book(contract.pb2, request_id="k-1"), metadata=(("idempotency-key", "k-1"),))
+    answer = await refusal_of(
+        stub.Book(book(contract.pb2, request_id="k-1"), metadata=(("idempotency-key", "k-2"),))
+    )
+    assert (answer.code, answer.violations) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        {"requestId": "KEY_MISMATCH"},
+    )
+
+
+@pytest.mark.parametrize("key", ["k" * 256, "a b", "ключ", "\n"])
+async def test_a_key_is_up_to_255_printable_characters(stub, contract, key):
+    answer = await refusal_of(stub.Book(book(contract.pb2, request_id=key)))
+    assert answer.violations == {"requestId": "MALFORMED"}
+
+
+async def test_a_method_that_is_not_idempotent_ignores_the_header(stub, contract):
+    assert (
+        await stub.Open(contract.pb2.EchoRequest(text="x"), metadata=(("idempotency-key", "k"),))
+    ).text == "x"
+
+
+async def test_the_request_id_and_the_clients_address_come_from_the_gateway(stub, contract):
+    metadata = (("x-request-id", "r-9"), ("x-envoy-external-address", "203.0.113.7"))
+    answer = await stub.Open(contract.pb2.EchoRequest(), metadata=metadata)
+    assert (answer.request_id, answer.address) == ("r-9", "203.0.113.7")
+
+
+async def test_without_a_request_id_each_call_gets_one(stub, contract):
+    first, second = [await stub.Open(contract.pb2.EchoRequest()) for _ in range(2)]
+    assert len(first.request_id) == 36
+    assert first.request_id != second.request_id
+
+
+async def test_the_trace_of_the_caller_goes_on(stub, contract):
+    header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+    assert (
+        await stub.Open(contract.pb2.EchoRequest(), metadata=(("traceparent", header),))
+    ).traceparent == header

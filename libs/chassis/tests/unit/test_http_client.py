@@ -1,0 +1,154 @@
+"""What is known after a request to a foreign service, shown against real sockets."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from kursi_chassis.http_client import (
+    Accepted,
+    Ambiguous,
+    Refused,
+    classify,
+    http_client,
+    is_public,
+    parse_retry_after,
+)
+from kursi_chassis.testing.servers import free_port
+
+NOW = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def server():
+    """A server that answers each connection with the bytes it was told to; None hangs up without a word."""
+    port = free_port()
+    answers, seen = [], []
+
+    async def answer(reader, writer):
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        reply = answers.pop(0)
+        if reply == "hang":
+            await asyncio.sleep(5)
+        elif reply is not None:
+            writer.write(reply)
+            await writer.drain()
+        writer.close()
+
+    running = await asyncio.start_server(answer, "127.0.0.1", port)
+    yield f"http://127.0.0.1:{port}", answers, seen
+    running.close()
+
+
+def reply(status, body=b"", *headers):
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+async def test_an_answer_is_accepted_whole_and_we_say_who_we_are(server):
+    url, answers, seen = server
+    answers.append(reply(200, b'{"id": 1}'))
+    async with http_client(url) as http:
+        outcome = await http.send("POST", "/messages", json={"to": "x"})
+    assert isinstance(outcome, Accepted)
+    assert outcome.json() == {"id": 1}
+    assert b"User-Agent: Kursi/" in seen[0]
+
+
+async def test_nobody_listening_means_nothing_was_sent():
+    async with http_client(f"http://127.0.0.1:{free_port()}") as http:
+        outcome = await http.send("POST", "/")
+    assert isinstance(outcome, Refused)
+    assert (outcome.status, outcome.retryable) == (None, True)
+
+
+@pytest.mark.parametrize("answer", [None, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "hang"])
+async def test_a_request_that_was_sent_without_a_whole_answer_is_ambiguous(server, answer):
+    url, answers, _ = server
+    answers.append(answer)
+    async with http_client(url, timeout_seconds=0.3) as http:
+        assert isinstance(await http.send("POST", "/"), Ambiguous)
+
+
+async def test_a_body_past_the_limit_is_not_read_on(server):
+    url, answers, _ = server
+    answers.append(reply(200, b"x" * 2_000))
+    async with http_client(url, max_bytes=1_000) as http:
+        outcome = await http.send("GET", "/")
+    assert (type(outcome), outcome.why) == (Ambiguous, "ResponseTooLarge")
+
+
+async def test_a_redirect_is_not_followed(server):
+    url, answers, seen = server
+    answers.append(reply(302, b"", f"Location: {url}/elsewhere"))
+    async with http_client(url) as http:
+        outcome = await http.send("GET", "/")
+    assert (type(outcome), outcome.status, outcome.retryable, len(seen)) == (Refused, 302, False, 1)
+
+
+async def test_a_private_host_is_refused_where_only_public_ones_are_allowed(server):
+    url, _, seen = server
+    async with http_client(url, public_only=True) as http:
+        outcome = await http.send("GET", "/")
+    assert (type(outcome), outcome.retryable, outcome.why, seen) == (Refused, False, "AddressRefused", [])
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 501])
+def test_a_clear_no_is_permanent(status):
+    outcome = classify(status, {}, b"", NOW)
+    assert (type(outcome), outcome.retryable) == (Refused, False)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 503])
+def test_a_not_now_is_retryable_and_says_when(status):
+    outcome = classify(status, {"retry-after": "7"}, b"", NOW)
+    assert (type(outcome), outcome.retryable, outcome.retry_after) == (Refused, True, timedelta(seconds=7))
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_failure_midway_is_ambiguous(status):
+    assert isinstance(classify(status, {}, b"", NOW), Ambiguous)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("120", timedelta(seconds=120)),
+        ("Thu, 12 Mar 2026 12:00:30 GMT", timedelta(seconds=30)),
+        ("Thu, 12 Mar 2026 11:00:00 GMT", timedelta(0)),
+        ("999999999999999999999", timedelta(days=1)),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(value, expected):
+    assert parse_retry_after(value, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.0.0.1",
+        "192.168.1.1",
+        "172.16.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "::1",
+        "fe80::1%eth0",
+        "fd00::1",
+        "::ffff:10.0.0.1",
+        "2002:7f00:1::",
+        "224.0.0.1",
+        "255.255.255.255",
+        "not an address",
+    ],
+)
+def test_addresses_that_are_not_public(address):
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111"])
+def test_addresses_that_are_public(address):
+    assert is_public(address)

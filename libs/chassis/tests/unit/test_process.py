@@ -1,0 +1,113 @@
+"""Roles of a process: they live and end together, in bounded time."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from kursi_chassis.process import run_roles
+
+PROGRAM = """
+import asyncio, sys
+from contextlib import asynccontextmanager
+from kursi_chassis.process import main
+from kursi_chassis.settings import ServiceSettings
+
+async def steady(stopping):
+    print("ready", flush=True)
+    await stopping.wait()
+    print("drained", flush=True)
+
+async def stubborn(stopping):
+    await asyncio.Event().wait()
+
+async def failing(stopping):
+    raise RuntimeError("boom")
+
+@asynccontextmanager
+async def build(settings, roles):
+    yield {"steady": steady, "stubborn": stubborn, "failing": failing}
+    print("disposed", flush=True)
+
+main(ServiceSettings, build, roles=("steady", "stubborn", "failing"), commands={"migrate": lambda s: print("migrated")})
+"""
+ENVIRONMENT = {
+    **os.environ,
+    "KURSI_DATABASE_URL": "postgresql://unused",
+    "KURSI_CLIENT_SECRET": "secret",
+    "KURSI_TOKEN_ISSUER": "https://identity.test",
+    "KURSI_PAGE_TOKEN_KEY": "a key of the test",
+    "KURSI_DRAIN_SECONDS": "0",
+    "KURSI_STOP_SECONDS": "0",
+}
+
+
+def start(*roles):
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *roles],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains_disposes_and_leaves_with_zero(number):
+    process = start("steady")
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=10)
+    assert (output, process.returncode) == ("drained\ndisposed\n", 0)
+
+
+def test_when_one_role_fails_the_others_drain_and_the_code_is_one():
+    process = start("steady", "failing")
+    output, log = process.communicate(timeout=10)
+    assert (output, process.returncode) == ("ready\ndrained\ndisposed\n", 1)
+    assert '"event": "role_failed"' in log
+
+
+def test_a_second_signal_does_not_wait_for_a_stubborn_role():
+    process = start("steady", "stubborn")
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "drained\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert time.monotonic() - began < 3
+
+
+def test_a_command_runs_alone_and_ends():
+    process = start("migrate")
+    output, _ = process.communicate(timeout=10)
+    assert (output, process.returncode) == ("migrated\n", 0)
+
+
+def test_an_unknown_role_is_refused_by_name():
+    process = start("dance")
+    _, log = process.communicate(timeout=10)
+    assert process.returncode == 2
+    assert "dance" in log
+
+
+async def test_a_role_that_does_not_stop_is_cancelled_after_the_limit():
+    cancelled = asyncio.Event()
+
+    async def stubborn(stopping):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    stopping = asyncio.Event()
+    stopping.set()
+    began = time.monotonic()
+    assert not await run_roles({"stubborn": stubborn}, stopping=stopping, stop_within_seconds=0.2)
+    assert cancelled.is_set()
+    assert 0.2 <= time.monotonic() - began < 1
