@@ -99,11 +99,9 @@ def test_a_break_cuts_its_shift():
 
 @pytest.mark.covers("C5")
 def test_alternate_weeks_count_from_the_anchor_in_both_directions():
-    every_second = StaffSchedule(
-        STAFF, (WeeklyRange(RULE, 1, NINE_TO_FIVE, every_weeks=2, anchor=date(2026, 6, 14)),)
-    )
-    worked = local_hours(salon(), every_second, MONDAY, days=29)
-    assert worked == [("01 09:00", "01 17:00"), ("15 09:00", "15 17:00"), ("29 09:00", "29 17:00")]
+    anchored = WeeklyRange(RULE, 1, NINE_TO_FIVE, every_weeks=3, anchor=date(2026, 6, 14))
+    worked = local_hours(salon(), StaffSchedule(STAFF, (anchored,)), date(2026, 5, 25), days=43)
+    assert worked == [("25 09:00", "25 17:00"), ("15 09:00", "15 17:00"), ("06 09:00", "06 17:00")]
 
 
 @pytest.mark.covers("C5")

@@ -1,0 +1,330 @@
+"""A booking and everything that can become of it.
+
+One function per thing that people do. Each takes the booking and the act (who, for whom, when) and returns a `Change`:
+the booking after it, the event to publish and the line for the history. Asking again for what has already happened
+returns the booking as it is, with neither; asking for what the state forbids raises `IllegalTransition`.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from uuid import UUID
+
+from kursi_chassis.money import Money
+
+from kursi_booking.domain.errors import IllegalTransition, NotStartedYet
+from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
+from kursi_booking.domain.slot import TimeRange
+
+
+class State(Enum):
+    """Where a booking stands."""
+
+    HELD = "held"
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CHECKED_IN = "checked_in"
+    COMPLETED = "completed"
+    NO_SHOW = "no_show"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+OCCUPYING = frozenset({State.HELD, State.PENDING, State.CONFIRMED, State.CHECKED_IN})
+"""States whose claims keep others out. A completed visit is over and needs no guard."""
+
+_MOVABLE = frozenset({State.HELD, State.PENDING, State.CONFIRMED})
+_WAITING = frozenset({State.HELD, State.PENDING})
+
+
+class PaymentState(Enum):
+    """Where the money of a booking stands; a late or surplus payment is visible as REFUND_DUE until it is back."""
+
+    NOT_REQUIRED = "not_required"
+    AWAITING = "awaiting"
+    FAILED = "failed"
+    PAID = "paid"
+    REFUND_DUE = "refund_due"
+    REFUNDED = "refunded"
+
+
+class EventType(Enum):
+    """What is told to the world; the last part of the event's subject."""
+
+    CREATED = "created"
+    CONFIRMED = "confirmed"
+    RESCHEDULED = "rescheduled"
+    CANCELLED = "cancelled"
+    CHECKED_IN = "checked_in"
+    COMPLETED = "completed"
+    NO_SHOW = "no_show"
+    EXPIRED = "expired"
+    UPDATED = "updated"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who did something, for which side, and when."""
+
+    actor: str
+    party: Party
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One service by its staff in one time range, at the price of the day of booking."""
+
+    service_id: UUID
+    staff_ids: tuple[UUID, ...]
+    during: TimeRange
+    price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One visit of one customer. Immutable: every change makes a new one with the next revision."""
+
+    booking_id: UUID
+    salon_id: UUID
+    customer_id: UUID
+    items: tuple[Item, ...]
+    policy: PolicySnapshot
+    state: State
+    payment_state: PaymentState
+    paid: Money
+    fee: Money
+    refund_due: Money
+    expires_at: datetime | None
+    payments: tuple[UUID, ...]
+    revision: int
+
+    @property
+    def during(self) -> TimeRange:
+        """From the first item's start to the last one's end."""
+        return TimeRange(self.items[0].during.start, self.items[-1].during.end)
+
+    @property
+    def price(self) -> Money:
+        """The sum of the items."""
+        return total(self.items)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it occupies its people and things."""
+        return self.state in OCCUPYING
+
+
+@dataclass(frozen=True, slots=True)
+class BookingEvent:
+    """A fact to publish once it is committed."""
+
+    type: EventType
+    booking_id: UUID
+    revision: int
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One line of a booking's history."""
+
+    revision: int
+    action: str
+    actor: str
+    at: datetime
+    from_state: State | None
+    to_state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The answer of every verb; `event` and `entry` are None when nothing had to change."""
+
+    booking: Booking
+    event: BookingEvent | None = None
+    entry: HistoryEntry | None = None
+
+
+def total(items: tuple[Item, ...]) -> Money:
+    """The sum of the items' prices."""
+    result = Money.zero(items[0].price.currency_code)
+    for item in items:
+        result += item.price
+    return result
+
+
+def create(
+    act: Act,
+    *,
+    booking_id: UUID,
+    salon_id: UUID,
+    customer_id: UUID,
+    items: tuple[Item, ...],
+    policy: PolicySnapshot,
+) -> Change:
+    """A new booking: held while money is due, else pending, or confirmed where the policy confirms by itself."""
+    nothing = Money.zero(items[0].price.currency_code)
+    is_due = not policy.due_now(total(items)).is_zero
+    booking = Booking(
+        booking_id=booking_id,
+        salon_id=salon_id,
+        customer_id=customer_id,
+        items=items,
+        policy=policy,
+        state=State.HELD if is_due else accepted(policy),
+        payment_state=PaymentState.AWAITING if is_due else PaymentState.NOT_REQUIRED,
+        paid=nothing,
+        fee=nothing,
+        refund_due=nothing,
+        expires_at=act.at + policy.hold if is_due else None,
+        payments=(),
+        revision=0,
+    )
+    return changed(None, booking, EventType.CREATED, "create", act)
+
+
+def confirm(booking: Booking, act: Act) -> Change:
+    """The salon accepts a pending booking."""
+    if booking.state is State.CONFIRMED:
+        return Change(booking)
+    expect(booking, "confirm", State.PENDING)
+    after = replace(booking, state=State.CONFIRMED, expires_at=None)
+    return changed(booking, after, EventType.CONFIRMED, "confirm", act)
+
+
+def cancellation_outcome(booking: Booking, act: Act) -> CancellationOutcome:
+    """What `cancel` would cost now: the answer of a dry run.
+
+    Raises: IllegalTransition, TooLateToCancel.
+    """
+    expect(booking, "cancel", *_MOVABLE)
+    return booking.policy.cancellation(
+        act.party, booking.during.start, act.at, price=booking.price, paid=booking.paid
+    )
+
+
+def cancel(booking: Booking, act: Act) -> Change:
+    """Give the time back; what the policy does not keep becomes due for refund.
+
+    Raises: IllegalTransition, TooLateToCancel.
+    """
+    if booking.state is State.CANCELLED:
+        return Change(booking)
+    outcome = cancellation_outcome(booking, act)
+    after = _settled(replace(booking, state=State.CANCELLED, expires_at=None), outcome)
+    return changed(booking, after, EventType.CANCELLED, "cancel", act)
+
+
+def reschedule(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
+    """Move the visit: the same booking at other times, perhaps with other people.
+
+    Raises: IllegalTransition, TooLateToReschedule.
+    """
+    expect(booking, "reschedule", *_MOVABLE)
+    if items == booking.items:
+        return Change(booking)
+    booking.policy.check_reschedule(act.party, booking.during.start, act.at)
+    return changed(booking, _repriced(booking, items), EventType.RESCHEDULED, "reschedule", act)
+
+
+def change_services(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
+    """Add or remove services; what was paid beyond the new price becomes due for refund."""
+    expect(booking, "change_services", *OCCUPYING)
+    if items == booking.items:
+        return Change(booking)
+    return changed(booking, _repriced(booking, items), EventType.UPDATED, "change_services", act)
+
+
+def check_in(booking: Booking, act: Act) -> Change:
+    """The customer is here."""
+    if booking.state is State.CHECKED_IN:
+        return Change(booking)
+    expect(booking, "check_in", State.CONFIRMED)
+    return changed(booking, replace(booking, state=State.CHECKED_IN), EventType.CHECKED_IN, "check_in", act)
+
+
+def complete(booking: Booking, act: Act) -> Change:
+    """The visit is over."""
+    if booking.state is State.COMPLETED:
+        return Change(booking)
+    expect(booking, "complete", State.CHECKED_IN)
+    return changed(booking, replace(booking, state=State.COMPLETED), EventType.COMPLETED, "complete", act)
+
+
+def mark_no_show(booking: Booking, act: Act) -> Change:
+    """The customer did not come; the policy's no-show fee is kept from what was paid.
+
+    Raises: IllegalTransition; NotStartedYet before the visit's start.
+    """
+    if booking.state is State.NO_SHOW:
+        return Change(booking)
+    expect(booking, "mark_no_show", State.CONFIRMED, State.CHECKED_IN)
+    if act.at < booking.during.start:
+        raise NotStartedYet(booking.during.start)
+    outcome = booking.policy.no_show(price=booking.price, paid=booking.paid)
+    after = _settled(replace(booking, state=State.NO_SHOW), outcome)
+    return changed(booking, after, EventType.NO_SHOW, "mark_no_show", act)
+
+
+def expire(booking: Booking, act: Act) -> Change:
+    """Let go of a hold whose time has come. A timer that fires early, or late for a booking that went on, does
+    nothing: timers are at-least-once and know nothing of what happened meanwhile.
+    """
+    is_due = booking.expires_at is not None and booking.expires_at <= act.at
+    if booking.state not in _WAITING or not is_due:
+        return Change(booking)
+    after = replace(booking, state=State.EXPIRED, expires_at=None)
+    return changed(booking, after, EventType.EXPIRED, "expire", act)
+
+
+def accepted(policy: PolicySnapshot) -> State:
+    """Where a booking goes once nothing has to be paid any more."""
+    return State.CONFIRMED if policy.auto_confirm else State.PENDING
+
+
+def expect(booking: Booking, action: str, *states: State) -> None:
+    """Raise IllegalTransition unless the booking is in one of the states."""
+    if booking.state not in states:
+        raise IllegalTransition(booking.state.value, action)
+
+
+def changed(before: Booking | None, after: Booking, event: EventType, action: str, act: Act) -> Change:
+    """Number the change and describe it once for the world and once for the history."""
+    booking = replace(after, revision=after.revision + 1)
+    return Change(
+        booking,
+        BookingEvent(event, booking.booking_id, booking.revision, act.actor, act.at),
+        HistoryEntry(
+            revision=booking.revision,
+            action=action,
+            actor=act.actor,
+            at=act.at,
+            from_state=before.state if before else None,
+            to_state=booking.state,
+        ),
+    )
+
+
+def with_surplus(booking: Booking) -> Booking:
+    """The booking with what was paid beyond its price marked as due for refund."""
+    surplus = max(booking.paid - booking.price, Money.zero(booking.paid.currency_code))
+    if not surplus.is_zero:
+        return replace(booking, refund_due=surplus, payment_state=PaymentState.REFUND_DUE)
+    settled = booking.payment_state if booking.paid.is_zero else PaymentState.PAID
+    return replace(booking, refund_due=surplus, payment_state=settled)
+
+
+def _repriced(booking: Booking, items: tuple[Item, ...]) -> Booking:
+    return with_surplus(replace(booking, items=items))
+
+
+def _settled(booking: Booking, outcome: CancellationOutcome) -> Booking:
+    if not outcome.refund.is_zero:
+        payment_state = PaymentState.REFUND_DUE
+    elif booking.paid.is_zero:
+        payment_state = PaymentState.NOT_REQUIRED
+    else:
+        payment_state = PaymentState.PAID
+    return replace(booking, fee=outcome.fee, refund_due=outcome.refund, payment_state=payment_state)

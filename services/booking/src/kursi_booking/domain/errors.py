@@ -1,0 +1,137 @@
+"""What can be refused about a booking, in words for people and reasons for programs."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from kursi_chassis.errors import Conflict, DomainError, FailedPrecondition
+from kursi_chassis.money import Money
+
+from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.start_rule import Rule, StartRules
+
+MAX_ALTERNATIVES = 5
+
+
+class SlotTaken(Conflict):
+    """Somebody else has the time now; `alternatives` (at most five) were free a moment ago."""
+
+    reason = "SLOT_TAKEN"
+    en = "This time has just been taken."
+    ar = "تم حجز هذا الوقت للتو."
+
+    def __init__(self, alternatives: Sequence[TimeRange] = ()) -> None:
+        super().__init__()
+        self.alternatives = tuple(alternatives[:MAX_ALTERNATIVES])
+
+
+class IllegalTransition(FailedPrecondition):
+    """The booking's state does not allow what was asked."""
+
+    reason = "ILLEGAL_TRANSITION"
+    en = "A booking that is {state} cannot do this: {action}."
+    ar = "لا يمكن تنفيذ الإجراء {action} على حجز حالته {state}."
+
+    def __init__(self, state: str, action: str) -> None:
+        super().__init__(state=state, action=action)
+
+
+class TooLateToCancel(FailedPrecondition):
+    """The visit has begun, so the customer can no longer cancel it."""
+
+    reason = "TOO_LATE_TO_CANCEL"
+    en = "This booking could be cancelled until {deadline}."
+    ar = "كان يمكن إلغاء هذا الحجز حتى {deadline}."
+
+    def __init__(self, deadline: datetime) -> None:
+        super().__init__(deadline=deadline)
+        self.deadline = deadline
+
+
+class TooLateToReschedule(FailedPrecondition):
+    """The salon's policy keeps the customer from moving the visit so shortly before it."""
+
+    reason = "TOO_LATE_TO_RESCHEDULE"
+    en = "This booking could be moved until {deadline}."
+    ar = "كان يمكن تغيير موعد هذا الحجز حتى {deadline}."
+
+    def __init__(self, deadline: datetime) -> None:
+        super().__init__(deadline=deadline)
+        self.deadline = deadline
+
+
+class NotStartedYet(FailedPrecondition):
+    """Nobody can have missed a visit that has not begun."""
+
+    reason = "NOT_STARTED_YET"
+    en = "This is possible from {start}."
+    ar = "يمكن ذلك ابتداءً من {start}."
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__(start=start)
+
+
+class RefundExceedsPayment(FailedPrecondition):
+    """More would go back than was paid."""
+
+    reason = "REFUND_EXCEEDS_PAYMENT"
+    en = "The refund of {refund} is more than the {paid} that was paid."
+    ar = "مبلغ الاسترداد {refund} أكبر من المبلغ المدفوع {paid}."
+
+    def __init__(self, *, paid: Money, refund: Money) -> None:
+        super().__init__(paid=str(paid), refund=str(refund))
+
+
+class TooSoon(FailedPrecondition):
+    """The salon needs more notice."""
+
+    reason = "TOO_SOON"
+    en = "The earliest time that can be booked now is {earliest}."
+    ar = "أقرب وقت متاح للحجز الآن هو {earliest}."
+
+    def __init__(self, earliest: datetime) -> None:
+        super().__init__(earliest=earliest)
+
+
+class TooFarAhead(FailedPrecondition):
+    """The salon does not take bookings for so far ahead yet."""
+
+    reason = "TOO_FAR_AHEAD"
+    en = "Bookings are taken until {latest} for now."
+    ar = "يمكن الحجز حاليًا حتى {latest}."
+
+    def __init__(self, latest: datetime) -> None:
+        super().__init__(latest=latest)
+
+
+class TooManyActiveBookings(FailedPrecondition):
+    """The customer has as many active bookings as the salon allows."""
+
+    reason = "TOO_MANY_ACTIVE_BOOKINGS"
+    en = "You already have {limit} active bookings, which is the limit here."
+    ar = "لديك {limit} من الحجوزات النشطة، وهو الحد الأقصى هنا."
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit=limit)
+
+
+class NotOffered(FailedPrecondition):
+    """The time is not one of the times that the salon offers; `rule` says which rule closes it."""
+
+    reason = "TIME_NOT_OFFERED"
+    en = "This time is not offered ({rule})."
+    ar = "هذا الوقت غير متاح للحجز ({rule})."
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule=rule)
+
+
+def refusal(rule: Rule, rules: StartRules) -> DomainError:
+    """The error that tells a caller why a start was rejected; a taken one has no alternatives yet."""
+    now = datetime.fromtimestamp(rules.now, UTC)
+    errors: dict[Rule, DomainError] = {
+        Rule.TAKEN: SlotTaken(),
+        Rule.TOO_SOON: TooSoon(now + timedelta(seconds=rules.policy.rules.min_notice)),
+        Rule.TOO_FAR_AHEAD: TooFarAhead(now + timedelta(seconds=rules.policy.rules.max_ahead)),
+        Rule.CUSTOMER_LIMIT: TooManyActiveBookings(rules.limits.active_per_customer or 0),
+    }
+    return errors.get(rule) or NotOffered(rule.value)

@@ -1,0 +1,119 @@
+"""What payments do to a booking.
+
+Payments arrive at least once and in any order, so each carries an id: one that was counted changes nothing again.
+"""
+
+from dataclasses import replace
+from uuid import UUID
+
+from kursi_chassis.money import Money
+
+from kursi_booking.domain.booking import (
+    Act,
+    Booking,
+    Change,
+    EventType,
+    PaymentState,
+    State,
+    accepted,
+    changed,
+    expect,
+    with_surplus,
+)
+from kursi_booking.domain.errors import IllegalTransition, RefundExceedsPayment
+
+_WITHOUT_TIME = frozenset({State.EXPIRED, State.CANCELLED, State.NO_SHOW})
+
+
+def is_late_capture(booking: Booking, payment_id: UUID) -> bool:
+    """Whether this payment arrives for a booking that no longer has its time: reinstate it or give it back."""
+    return not _is_known(booking, payment_id) and booking.state in _WITHOUT_TIME
+
+
+def payment_captured(booking: Booking, act: Act, payment_id: UUID, amount: Money) -> Change:
+    """Money arrived in time: a held booking becomes pending, or confirmed where the policy confirms by itself.
+
+    Raises: IllegalTransition for an expired or cancelled booking (see `is_late_capture`).
+    """
+    if _is_known(booking, payment_id):
+        return Change(booking)
+    if is_late_capture(booking, payment_id):
+        raise IllegalTransition(booking.state.value, "payment_captured")
+    after = _with_payment(booking, payment_id, amount)
+    if booking.state is State.HELD:
+        after = _after_prepayment(after)
+    return changed(booking, after, _after_payment(booking, after), "payment_captured", act)
+
+
+def payment_failed(booking: Booking, act: Act, payment_id: UUID) -> Change:
+    """A try to pay failed. The hold stays until it expires, so that the customer can try again."""
+    waits = booking.state is State.HELD and booking.payment_state is PaymentState.AWAITING
+    if _is_known(booking, payment_id) or not waits:
+        return Change(booking)
+    after = replace(booking, payment_state=PaymentState.FAILED)
+    return changed(booking, after, EventType.UPDATED, "payment_failed", act)
+
+
+def reinstate(booking: Booking, act: Act, payment_id: UUID, amount: Money) -> Change:
+    """A late payment of an expired hold whose claims could be taken again: it goes on as if paid in time."""
+    if _is_known(booking, payment_id):
+        return Change(booking)
+    expect(booking, "reinstate", State.EXPIRED)
+    after = replace(_with_payment(booking, payment_id, amount), state=accepted(booking.policy))
+    return changed(booking, after, _after_payment(booking, after), "reinstate", act)
+
+
+def refund_late_payment(booking: Booking, act: Act, payment_id: UUID, amount: Money) -> Change:
+    """A late payment whose time is gone: all of it is due for refund, and says so."""
+    if _is_known(booking, payment_id):
+        return Change(booking)
+    expect(booking, "refund_late_payment", *_WITHOUT_TIME)
+    after = replace(
+        booking,
+        paid=booking.paid + amount,
+        refund_due=booking.refund_due + amount,
+        payments=(*booking.payments, payment_id),
+        payment_state=PaymentState.REFUND_DUE,
+    )
+    return changed(booking, after, EventType.UPDATED, "refund_late_payment", act)
+
+
+def refund_recorded(booking: Booking, act: Act, refund_id: UUID, amount: Money) -> Change:
+    """Money went back to the customer.
+
+    Raises: RefundExceedsPayment when more went back than was paid.
+    """
+    if _is_known(booking, refund_id):
+        return Change(booking)
+    if booking.paid < amount:
+        raise RefundExceedsPayment(paid=booking.paid, refund=amount)
+    rest = max(booking.refund_due - amount, Money.zero(amount.currency_code))
+    after = replace(
+        booking,
+        paid=booking.paid - amount,
+        refund_due=rest,
+        payments=(*booking.payments, refund_id),
+        payment_state=PaymentState.REFUNDED if rest.is_zero else PaymentState.REFUND_DUE,
+    )
+    return changed(booking, after, EventType.UPDATED, "refund_recorded", act)
+
+
+def _after_prepayment(held: Booking) -> Booking:
+    """A hold goes on once all that was due is there; a part of it leaves it waiting for the rest."""
+    if held.paid < held.policy.due_now(held.price):
+        return replace(held, payment_state=PaymentState.AWAITING)
+    return replace(held, state=accepted(held.policy), expires_at=None)
+
+
+def _after_payment(before: Booking, after: Booking) -> EventType:
+    newly_confirmed = after.state is State.CONFIRMED and before.state is not State.CONFIRMED
+    return EventType.CONFIRMED if newly_confirmed else EventType.UPDATED
+
+
+def _is_known(booking: Booking, payment_id: UUID) -> bool:
+    return payment_id in booking.payments
+
+
+def _with_payment(booking: Booking, payment_id: UUID, amount: Money) -> Booking:
+    paid = replace(booking, paid=booking.paid + amount, payments=(*booking.payments, payment_id))
+    return with_surplus(paid)

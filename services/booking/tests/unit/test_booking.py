@@ -1,0 +1,324 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import payment
+from kursi_booking.domain.booking import Act, EventType, Item, PaymentState, State
+from kursi_booking.domain.errors import (
+    IllegalTransition,
+    NotStartedYet,
+    RefundExceedsPayment,
+    TooLateToCancel,
+    TooLateToReschedule,
+)
+from kursi_booking.domain.policy import Party, PolicySnapshot, Prepayment
+from kursi_booking.domain.slot import TimeRange
+from kursi_chassis.errors import DomainError
+from kursi_chassis.money import Money
+
+START = datetime(2026, 6, 1, 12, tzinfo=UTC)
+NOW = START - timedelta(days=7)
+PAYMENT, OTHER_PAYMENT = UUID(int=71), UUID(int=72)
+
+LEGAL = {
+    State.HELD: {State.PENDING, State.CONFIRMED, State.EXPIRED, State.CANCELLED},
+    State.PENDING: {State.CONFIRMED, State.EXPIRED, State.CANCELLED},
+    State.CONFIRMED: {State.CHECKED_IN, State.CANCELLED, State.NO_SHOW},
+    State.CHECKED_IN: {State.COMPLETED, State.NO_SHOW},
+    State.COMPLETED: set(),
+    State.NO_SHOW: set(),
+    State.CANCELLED: set(),
+    State.EXPIRED: {State.PENDING, State.CONFIRMED},  # only by a late payment that got its time back
+}
+
+
+def sar(minor):
+    return Money("SAR", minor)
+
+
+def policy(**terms):
+    terms = {
+        "cancellation_window": timedelta(hours=24),
+        "reschedule_window": timedelta(hours=12),
+        "hold": timedelta(minutes=10),
+        "auto_confirm": True,
+        "prepayment": Prepayment.FULL,
+        "deposit_percent": 25,
+        "late_cancellation_percent": 50,
+        "no_show_percent": 80,
+    } | terms
+    return PolicySnapshot(**terms)
+
+
+def item(start=START, price=10_000, minutes=45):
+    return Item(UUID(int=5), (UUID(int=6),), TimeRange(start, start + timedelta(minutes=minutes)), sar(price))
+
+
+def act(party=Party.CUSTOMER, at=NOW):
+    return Act("user:1", party, at)
+
+
+def created(**terms):
+    return verbs.create(
+        act(),
+        booking_id=UUID(int=1),
+        salon_id=UUID(int=2),
+        customer_id=UUID(int=3),
+        items=(item(),),
+        policy=policy(**terms),
+    ).booking
+
+
+def paid_booking(**terms):
+    return payment.payment_captured(created(**terms), act(Party.SYSTEM), PAYMENT, sar(10_000)).booking
+
+
+def in_state(state):
+    return replace(paid_booking(), state=state)
+
+
+@pytest.mark.parametrize(
+    ("terms", "state", "payment_state"),
+    [
+        ({}, State.HELD, PaymentState.AWAITING),
+        ({"prepayment": Prepayment.DEPOSIT}, State.HELD, PaymentState.AWAITING),
+        ({"prepayment": Prepayment.NONE}, State.CONFIRMED, PaymentState.NOT_REQUIRED),
+        ({"prepayment": Prepayment.NONE, "auto_confirm": False}, State.PENDING, PaymentState.NOT_REQUIRED),
+    ],
+)
+def test_a_new_booking_waits_for_money_then_for_the_salon(terms, state, payment_state):
+    booking = created(**terms)
+    assert (booking.state, booking.payment_state, booking.revision) == (state, payment_state, 1)
+    assert (booking.expires_at is not None) == (state is State.HELD)
+
+
+@pytest.mark.parametrize(
+    ("verb", "allowed", "reached", "at"),
+    [
+        (verbs.confirm, {State.PENDING}, State.CONFIRMED, NOW),
+        (verbs.cancel, {State.HELD, State.PENDING, State.CONFIRMED}, State.CANCELLED, NOW),
+        (verbs.check_in, {State.CONFIRMED}, State.CHECKED_IN, START),
+        (verbs.complete, {State.CHECKED_IN}, State.COMPLETED, START),
+        (verbs.mark_no_show, {State.CONFIRMED, State.CHECKED_IN}, State.NO_SHOW, START),
+    ],
+)
+@pytest.mark.parametrize("state", State)
+def test_a_verb_moves_repeats_or_names_the_state_that_forbids_it(verb, allowed, reached, at, state):
+    booking = in_state(state)
+    if state in allowed:
+        change = verb(booking, act(Party.SALON, at))
+        assert change.booking.state is reached
+        assert change.booking.revision == booking.revision + 1
+        assert (change.entry.from_state, change.entry.to_state) == (state, reached)
+        assert change.event.type.value == reached.value
+    elif state is reached:
+        assert verb(booking, act(Party.SALON, at)) == verbs.Change(booking)
+    else:
+        with pytest.raises(IllegalTransition) as refused:
+            verb(booking, act(Party.SALON, at))
+        assert refused.value.metadata["state"] == state.value
+
+
+def test_a_cancellation_in_time_refunds_all_and_a_late_one_keeps_the_fee():
+    deadline = START - timedelta(hours=24)
+    in_time = verbs.cancel(paid_booking(), act(at=deadline)).booking
+    late = verbs.cancel(paid_booking(), act(at=deadline + timedelta(seconds=1))).booking
+    assert (in_time.fee, in_time.refund_due, in_time.payment_state) == (
+        sar(0),
+        sar(10_000),
+        PaymentState.REFUND_DUE,
+    )
+    assert (late.fee, late.refund_due) == (sar(5_000), sar(5_000))
+
+
+def test_the_salon_cancels_free_of_charge_even_at_the_last_moment():
+    assert verbs.cancel(paid_booking(), act(Party.SALON, START)).booking.fee == sar(0)
+
+
+def test_a_customer_cannot_cancel_a_visit_that_has_begun():
+    with pytest.raises(TooLateToCancel) as refused:
+        verbs.cancel(paid_booking(), act(at=START))
+    assert refused.value.deadline == START
+
+
+def test_a_dry_run_says_what_cancelling_then_does():
+    late = act(at=START - timedelta(hours=1))
+    outcome = verbs.cancellation_outcome(paid_booking(), late)
+    cancelled = verbs.cancel(paid_booking(), late).booking
+    assert (outcome.fee, outcome.refund) == (cancelled.fee, cancelled.refund_due)
+
+
+def test_a_reschedule_keeps_the_booking_and_counts_the_revision():
+    booking = paid_booking()
+    later = (item(START + timedelta(days=1)),)
+    moved = verbs.reschedule(booking, act(), later)
+    assert (moved.booking.booking_id, moved.booking.items, moved.booking.revision) == (
+        booking.booking_id,
+        later,
+        booking.revision + 1,
+    )
+    assert moved.event.type is EventType.RESCHEDULED
+    assert verbs.reschedule(moved.booking, act(), later) == verbs.Change(moved.booking)
+
+
+def test_a_customer_cannot_move_a_visit_inside_the_window_but_the_salon_can():
+    late = START - timedelta(hours=12) + timedelta(seconds=1)
+    later = (item(START + timedelta(days=1)),)
+    with pytest.raises(TooLateToReschedule):
+        verbs.reschedule(paid_booking(), act(at=late), later)
+    assert verbs.reschedule(paid_booking(), act(Party.SALON, late), later).booking.items == later
+
+
+def test_removing_a_paid_service_makes_the_difference_due_for_refund():
+    cheaper = verbs.change_services(paid_booking(), act(Party.SALON), (item(price=7_500),)).booking
+    assert (cheaper.refund_due, cheaper.payment_state) == (sar(2_500), PaymentState.REFUND_DUE)
+
+
+def test_nobody_misses_a_visit_that_has_not_begun():
+    with pytest.raises(NotStartedYet):
+        verbs.mark_no_show(paid_booking(), act(Party.SALON, START - timedelta(seconds=1)))
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(-1, State.HELD), (0, State.EXPIRED)])
+def test_a_hold_expires_at_its_time_and_not_before(seconds, state):
+    due = NOW + timedelta(minutes=10, seconds=seconds)
+    assert verbs.expire(created(), act(Party.SYSTEM, due)).booking.state is state
+
+
+def test_a_timer_does_nothing_to_a_booking_that_was_paid():
+    booking = paid_booking()
+    assert verbs.expire(booking, act(Party.SYSTEM, START)) == verbs.Change(booking)
+
+
+@pytest.mark.parametrize(("auto", "state"), [(True, State.CONFIRMED), (False, State.PENDING)])
+def test_a_captured_payment_confirms_or_hands_over_to_the_salon(auto, state):
+    booking = paid_booking(auto_confirm=auto)
+    assert (booking.state, booking.payment_state, booking.expires_at) == (state, PaymentState.PAID, None)
+
+
+def test_a_payment_counts_once_however_often_it_is_told():
+    booking = paid_booking()
+    assert payment.payment_captured(booking, act(), PAYMENT, sar(10_000)) == verbs.Change(booking)
+
+
+def test_a_part_of_what_is_due_leaves_the_hold_waiting():
+    part = payment.payment_captured(created(), act(), PAYMENT, sar(4_000)).booking
+    whole = payment.payment_captured(part, act(), OTHER_PAYMENT, sar(6_000)).booking
+    assert (part.state, part.payment_state) == (State.HELD, PaymentState.AWAITING)
+    assert (whole.state, whole.payment_state) == (State.CONFIRMED, PaymentState.PAID)
+
+
+def test_a_second_payment_for_the_same_visit_is_due_for_refund():
+    twice = payment.payment_captured(paid_booking(), act(), OTHER_PAYMENT, sar(10_000)).booking
+    assert (twice.refund_due, twice.payment_state) == (sar(10_000), PaymentState.REFUND_DUE)
+
+
+def test_a_failed_payment_keeps_the_hold_until_it_expires():
+    failed = payment.payment_failed(created(), act(), PAYMENT).booking
+    assert (failed.state, failed.payment_state, failed.expires_at) == (
+        State.HELD,
+        PaymentState.FAILED,
+        created().expires_at,
+    )
+
+
+def test_a_late_payment_gets_the_time_back_or_is_due_for_refund():
+    expired = verbs.expire(created(), act(Party.SYSTEM, START)).booking
+    assert payment.is_late_capture(expired, PAYMENT)
+    with pytest.raises(IllegalTransition):
+        payment.payment_captured(expired, act(), PAYMENT, sar(10_000))
+    reinstated = payment.reinstate(expired, act(), PAYMENT, sar(10_000)).booking
+    refunded = payment.refund_late_payment(expired, act(), PAYMENT, sar(10_000)).booking
+    assert (reinstated.state, reinstated.payment_state) == (State.CONFIRMED, PaymentState.PAID)
+    assert (refunded.state, refunded.payment_state, refunded.refund_due) == (
+        State.EXPIRED,
+        PaymentState.REFUND_DUE,
+        sar(10_000),
+    )
+
+
+def test_a_refund_settles_what_was_due_and_cannot_exceed_what_was_paid():
+    cancelled = verbs.cancel(paid_booking(), act()).booking
+    settled = payment.refund_recorded(cancelled, act(), OTHER_PAYMENT, sar(10_000)).booking
+    assert (settled.refund_due, settled.payment_state) == (sar(0), PaymentState.REFUNDED)
+    with pytest.raises(RefundExceedsPayment):
+        payment.refund_recorded(settled, act(), UUID(int=73), sar(1))
+
+
+MOMENTS = st.integers(-9 * 24, 24).map(lambda hours: START + timedelta(hours=hours))
+ACTS = st.builds(act, st.sampled_from(Party), MOMENTS)
+MONEY = st.integers(0, 20_000).map(sar)
+IDS = st.integers(100, 104).map(lambda number: UUID(int=number))
+ITEMS = st.builds(item, MOMENTS, st.integers(0, 20_000)).map(lambda one: (one,))
+STEPS = st.one_of(
+    st.tuples(
+        st.sampled_from(
+            [verbs.confirm, verbs.cancel, verbs.check_in, verbs.complete, verbs.mark_no_show, verbs.expire]
+        ),
+        ACTS,
+    ),
+    st.tuples(st.sampled_from([verbs.reschedule, verbs.change_services]), ACTS, ITEMS),
+    st.tuples(st.just(payment.payment_failed), ACTS, IDS),
+    st.tuples(
+        st.sampled_from(
+            [
+                payment.payment_captured,
+                payment.reinstate,
+                payment.refund_late_payment,
+                payment.refund_recorded,
+            ]
+        ),
+        ACTS,
+        IDS,
+        MONEY,
+    ),
+)
+TERMS = st.fixed_dictionaries(
+    {"prepayment": st.sampled_from(Prepayment), "auto_confirm": st.booleans()}
+    | dict.fromkeys(["deposit_percent", "late_cancellation_percent", "no_show_percent"], st.integers(0, 100))
+)
+
+
+def after(booking, step):
+    verb, who, *rest = step
+    try:
+        return verb(booking, who, *rest)
+    except DomainError:
+        return verbs.Change(booking)
+
+
+def check_change(before, change):
+    now = change.booking
+    assert (change.event is None) == (change.entry is None) == (now == before)
+    assert now.revision == before.revision + (change.event is not None)
+    assert now.state is before.state or now.state in LEGAL[before.state]
+    assert min(now.paid, now.fee, now.refund_due) >= sar(0)
+    assert now.refund_due <= now.paid
+
+
+@settings(max_examples=300, deadline=None)
+@given(TERMS, st.lists(STEPS, max_size=14))
+def test_no_sequence_of_acts_leaves_the_legal_paths_or_makes_money(terms, steps):
+    booking = created(**terms)
+    for step in steps:
+        change = after(booking, step)
+        check_change(booking, change)
+        again = after(change.booking, step)
+        assert change.event is None or again.booking == change.booking
+        booking = change.booking
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 100), st.sampled_from(Party), MOMENTS)
+def test_fee_and_refund_are_exactly_what_was_paid(price, paid, percent, party, moment):
+    terms = policy(late_cancellation_percent=percent, no_show_percent=percent)
+    outcomes = [terms.no_show(price=sar(price), paid=sar(paid))]
+    if moment < START:
+        outcomes.append(terms.cancellation(party, START, moment, price=sar(price), paid=sar(paid)))
+    for outcome in outcomes:
+        assert outcome.fee + outcome.refund == sar(paid)
+        assert min(outcome.fee, outcome.refund) >= sar(0)
