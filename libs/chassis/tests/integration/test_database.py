@@ -1,5 +1,7 @@
 """What a connection and a transaction promise."""
 
+# ruff: noqa: PT012 - what is refused is a whole transaction
+
 import asyncio
 from datetime import UTC, datetime, timedelta
 

@@ -1,5 +1,7 @@
 """The tables at both ends of an event's way, and the answers kept for repeated requests."""
 
+# ruff: noqa: PT012 - what is refused is a whole transaction
+
 import asyncio
 
 import psycopg

@@ -71,7 +71,8 @@ class PostgresServer:
     """One PostgreSQL 18 cluster on 127.0.0.1, superuser ``postgres``, trust authentication, no TLS.
 
     As root the server runs as ``nobody`` (PostgreSQL refuses root), so every parent of ``data_dir`` must be
-    searchable by others. The server gets a fast-shutdown signal when this process dies, however it dies.
+    searchable by others. With `die_with_parent` the server gets a fast-shutdown signal when whoever started
+    it dies, however that happens; Linux means the very thread by that, so start from one that lasts.
     """
 
     data_dir: Path
