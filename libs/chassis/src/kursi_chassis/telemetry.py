@@ -20,6 +20,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, T
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _TRACES_PATH = "/v1/traces"
+_TRACER = trace.get_tracer("kursi")  # finds the SDK when it is set up later
 
 
 @contextmanager
@@ -56,7 +57,7 @@ def start_server_span(name: str, traceparent: str | None) -> Span:
         span: Span = NonRecordingSpan(parent)
     else:
         above = trace.set_span_in_context(NonRecordingSpan(parent)) if parent is not None else None
-        span = trace.get_tracer("kursi").start_span(name, above, SpanKind.SERVER)
+        span = _TRACER.start_span(name, above, SpanKind.SERVER)
     otel_context.attach(trace.set_span_in_context(span))
     return span
 
@@ -66,7 +67,7 @@ def span(name: str, kind: SpanKind = SpanKind.INTERNAL, traceparent: str | None 
     """A span around the block; with `traceparent` it continues the trace that the header names."""
     parent = parse_traceparent(traceparent) if traceparent else None
     above = trace.set_span_in_context(NonRecordingSpan(parent)) if parent is not None else None
-    with trace.get_tracer("kursi").start_as_current_span(name, above, kind) as current:
+    with _TRACER.start_as_current_span(name, above, kind) as current:
         yield current
 
 

@@ -18,7 +18,8 @@ from kursi_chassis.errors import Denied, Unauthenticated
 from kursi_chassis.ids import is_id
 
 NIL = UUID(int=0)
-_WHO = options_pb2.Access.Who
+_PUBLIC, _SALON = options_pb2.Access.PUBLIC, options_pb2.Access.SALON
+_ADMIN, _SERVICE = options_pb2.Access.ADMIN, options_pb2.Access.SERVICE
 
 
 class ContractError(Exception):
@@ -57,7 +58,7 @@ class AccessRule:
     @property
     def is_public(self) -> bool:
         """Whether a call without a token may pass."""
-        return self.who == _WHO.PUBLIC
+        return self.who == _PUBLIC
 
     def check(self, caller: Caller, request: Message) -> None:
         """Let the caller pass.
@@ -68,11 +69,11 @@ class AccessRule:
             return
         if caller.kind == "anonymous":
             raise Unauthenticated
-        if self.who == _WHO.SERVICE:
+        if self.who == _SERVICE:
             raise ServiceOnly
         if caller.user_id is None:
             raise ServiceNotAllowed(service=caller.service)
-        if self.who == _WHO.ADMIN and not caller.is_admin:
+        if self.who == _ADMIN and not caller.is_admin:
             raise AdminOnly
         if self.salon_of is not None:
             caller.require_role(_salon_id(self.salon_of(request)), self.role)
@@ -83,12 +84,12 @@ def access_rule(method: MethodDescriptor) -> AccessRule:
     options = method.GetOptions()
     access = options.Extensions[options_pb2.access]
     who = access.who
-    if who == _WHO.WHO_UNSPECIFIED:
+    if who == options_pb2.Access.WHO_UNSPECIFIED:
         raise ContractError(f"{method.full_name} does not declare who may call it (kursi.options.v1.access)")
     services = frozenset(access.services)
-    if who == _WHO.SERVICE and not services:
+    if who == _SERVICE and not services:
         raise ContractError(f"{method.full_name} is for services but names none")
-    if who != _WHO.SALON:
+    if who != _SALON:
         return AccessRule(who, services)
     if access.role == options_pb2.Access.Role.ROLE_UNSPECIFIED:
         raise ContractError(f"{method.full_name} does not declare the role it needs in the salon")

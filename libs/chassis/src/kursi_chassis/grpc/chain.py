@@ -1,7 +1,7 @@
 """What every call passes through on its way to a handler, in this order:
 
 span and request context, admission, sign-in, access, idempotency key, required fields, deadline; and on the
-way back errors, metrics and the log line. Handlers are wrapped when the server starts; there is no
+way back errors (logged) and metrics. Handlers are wrapped when the server starts; there is no
 interceptor to walk through per call, and what a method demands was read from its descriptor then.
 """
 
@@ -95,7 +95,7 @@ class Gate:
 
 
 class Call:
-    """One call, from its first byte to its log line."""
+    """One call, from its first byte to its last."""
 
     def __init__(self, plan: MethodPlan, context: Context) -> None:
         self.plan = plan
@@ -123,7 +123,6 @@ class Call:
             if code in _OUR_FAULT:
                 self.span.set_status(StatusCode.ERROR)
         self.span.end()
-        log.debug("rpc_served", method=self.plan.path, status=code.name, seconds=round(seconds, 6))
 
     def _stranger(self) -> Caller:
         given = self.header(REQUEST_ID_HEADER)

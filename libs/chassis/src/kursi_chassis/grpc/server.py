@@ -39,7 +39,7 @@ _OPTIONS = (
 
 log = get_logger()
 
-Ready = Callable[[], Awaitable[bool]]
+Ready = Callable[[], Awaitable[bool | None]]
 
 
 class GrpcServer:
@@ -129,7 +129,7 @@ class GrpcServer:
         """Ask, and tell health when the answer changed. A check that fails or hangs is a no."""
         try:
             async with asyncio.timeout(_READINESS_SECONDS):
-                ready = self._is_ready is None or await self._is_ready()
+                ready = self._is_ready is None or await self._is_ready() is not False
         except Exception as error:  # noqa: BLE001 -- whatever a check runs into means that we are not ready
             log.warning("readiness_check_failed", error=repr(error))
             ready = False
