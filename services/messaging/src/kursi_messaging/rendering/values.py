@@ -1,0 +1,166 @@
+"""The variables of templates, made from facts: names, dates, times and amounts in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time, format_timedelta, get_timezone_gmt, get_timezone_location
+from babel.lists import format_list
+from babel.numbers import format_currency
+from kursi_chassis.money import exponent
+
+from kursi_messaging.domain.booking import Facts
+from kursi_messaging.domain.people import zone_of
+from kursi_messaging.rendering.bidi import plain
+
+_GUEST: Final = {"en": "Guest", "ar": "ضيفنا الكريم"}
+_SALON: Final = {"en": "the salon", "ar": "الصالون"}
+_AT: Final = {"en": "{date} at {time}", "ar": "{date}، {time}"}
+_YOUR_TIME: Final = {"en": "{time} {city} time", "ar": "{time} بتوقيت {city}"}
+_DAY: Final = timedelta(days=1)
+_HOUR: Final = timedelta(hours=1)
+_SPACES: Final = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u200f": None, "\u200e": None})
+"""Babel separates with spaces that the alphabet of an SMS lacks: one would more than halve its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads: the language of the text, and the clock on their wall."""
+
+    language: str
+    zone: ZoneInfo
+
+
+def variables(facts: Facts, reader: Reader) -> dict[str, str]:
+    """Every variable a template may name, as plain text; empty where the facts say nothing.
+
+    `facts` are those of the event on top of those of its booking:
+    `salon_names`, `items[].service_names` and `items[].staff_names` by language; `time_zone`, `start`, `end`,
+    `previous_start`, `hold_until`; `total`, `paid`, `fee`, `refund`, `amount` as money; `reference`, `state`,
+    `reason`, `offset_minutes`, `subject`, `body`, and the names of people.
+    """
+    language = reader.language
+    zone = zone_of(_text(facts, "time_zone"))
+    return {
+        "recipient_name": _text(facts, "recipient_name") or _GUEST[language],
+        "customer_name": _text(facts, "customer_name") or _GUEST[language],
+        "salon_name": _name(facts.get("salon_names"), language) or _SALON[language],
+        "service_names": _names(facts, "service_names", language),
+        "staff_names": _names(facts, "staff_names", language),
+        "when": _when(facts, "start", zone, reader),
+        "previous_when": _when(facts, "previous_start", zone, reader),
+        "hold_until": _clock(facts, "hold_until", zone, language),
+        "duration": _duration(facts, language),
+        "offset": _offset(facts, language),
+        **{f"{name}_price": _money(facts.get(name), language) for name in ("total", "paid")},
+        **{name: _money(facts.get(name), language) for name in ("fee", "refund", "amount")},
+        "reference": _text(facts, "reference"),
+        "reason": _text(facts, "reason"),
+        "state": _text(facts, "state"),
+        "subject": _text(facts, "subject"),
+    }
+
+
+def _text(facts: Facts, name: str) -> str:
+    value = facts.get(name)
+    return plain(value) if isinstance(value, str) else ""
+
+
+def _name(names: object, language: str) -> str:
+    """The name in the reader's language, else in English, else in any."""
+    if not isinstance(names, Mapping) or not names:
+        return ""
+    by_language = {str(tag).split("-")[0]: plain(name) for tag, name in sorted(names.items())}
+    return by_language.get(language) or by_language.get("en") or next(iter(by_language.values()))
+
+
+def _names(facts: Facts, name: str, language: str) -> str:
+    items = facts.get("items")
+    found = [_name(item.get(name), language) for item in items] if isinstance(items, list) else []
+    distinct = list(dict.fromkeys(filter(None, found)))
+    return format_list(distinct, locale=language) if distinct else ""
+
+
+def _instant(facts: Facts, name: str) -> datetime | None:
+    value = facts.get(name)
+    return datetime.fromisoformat(value) if isinstance(value, str) else None
+
+
+def _when(facts: Facts, name: str, zone: ZoneInfo, reader: Reader) -> str:
+    """Date and time where the salon is, and the reader's own time beside it where theirs differs."""
+    moment = _instant(facts, name)
+    if moment is None:
+        return ""
+    here, there = moment.astimezone(zone), moment.astimezone(reader.zone)
+    local = _date_and_time(here, reader.language)
+    if here.utcoffset() == there.utcoffset():
+        return local
+    shown = (
+        _time(there, reader.language)
+        if here.date() == there.date()
+        else _date_and_time(there, reader.language)
+    )
+    return f"{local} ({_YOUR_TIME[reader.language].format(time=shown, city=_city(there, reader))})"
+
+
+def _city(local: datetime, reader: Reader) -> str:
+    """What people call the zone: its city, or its distance from Greenwich when it is named after none."""
+    if reader.zone.key.startswith("Etc/") or "/" not in reader.zone.key:
+        return get_timezone_gmt(local, locale=reader.language)
+    return get_timezone_location(reader.zone, locale=reader.language, return_city=True)
+
+
+def _date_and_time(local: datetime, language: str) -> str:
+    date = format_date(local, "EEEE d MMMM", locale=language)
+    return _AT[language].format(date=date, time=_time(local, language)).translate(_SPACES)
+
+
+def _time(local: datetime, language: str) -> str:
+    return str(format_time(local, "short", tzinfo=local.tzinfo, locale=language)).translate(_SPACES)
+
+
+def _clock(facts: Facts, name: str, zone: ZoneInfo, language: str) -> str:
+    moment = _instant(facts, name)
+    return _time(moment.astimezone(zone), language) if moment else ""
+
+
+def _duration(facts: Facts, language: str) -> str:
+    start, end = _instant(facts, "start"), _instant(facts, "end")
+    return _span(end - start, language) if start and end else ""
+
+
+def _offset(facts: Facts, language: str) -> str:
+    minutes = facts.get("offset_minutes")
+    return _span(timedelta(minutes=minutes), language) if isinstance(minutes, int) else ""
+
+
+def _span(span: timedelta, language: str) -> str:
+    """In the largest unit that says it exactly: 24 hours, 90 minutes, 3 days."""
+    # The threshold keeps Babel from rounding up to the next larger unit.
+    if span % _DAY == timedelta() and span >= 2 * _DAY:
+        return format_timedelta(span, granularity="day", threshold=1e6, locale=language)
+    if span % _HOUR == timedelta() and span:
+        return format_timedelta(span, granularity="hour", threshold=1e6, locale=language)
+    return format_timedelta(span, granularity="minute", threshold=1e6, locale=language)
+
+
+def _money(amount: object, language: str) -> str:
+    """An amount with its currency; empty for none and for zero: nobody is told about nothing."""
+    if not isinstance(amount, Mapping):
+        return ""
+    code, minor = amount.get("currency_code"), amount.get("amount_minor")
+    if not isinstance(code, str) or not isinstance(minor, int) or minor == 0:
+        return ""
+    value = Decimal(minor).scaleb(-exponent(code))
+    pattern = "¤¤ #,##0.00" if language == "en" else None
+    return format_currency(value, code, pattern, locale=language).translate(_SPACES)
+
+
+def lines(values: Mapping[str, str], labels: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Label and value of those variables that say something."""
+    return [(label, values[name]) for name, label in labels if values[name]]
