@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
@@ -59,7 +60,7 @@ class Question:
     @cached_property
     def free(self) -> Mapping[UUID, IntervalSet]:
         """Working time without claims, for everybody who could serve."""
-        units = {unit for group in self.groups for unit in group.units}
+        units = {unit for group in self.groups for unit in group.bits}
         return {
             unit: subtract(merged(self.supply.working.get(unit, ())), merged(self.supply.busy.get(unit, ())))
             for unit in units
@@ -262,10 +263,9 @@ def _free_masks(
     """Per start, the bits of the group's resources free for the seat: the sweep over all boundaries."""
     index, seat, variant = place
     masks = [0] * len(starts)
-    bits = group.bits()
     must_be_tidy = question.rules.policy.mode is StartMode.GAP_FREE and index == question.lead
     for unit in seat.eligible:
-        bit = bits[unit]
+        bit = group.bits[unit]
         tidy = set(_tidy(question, seat, variant, unit)) if must_be_tidy else None
         for low, high in _start_windows(question, seat, variant, unit, (starts[0], starts[-1] + 1)):
             for position in range(bisect_left(starts, low), bisect_left(starts, high)):
@@ -309,8 +309,8 @@ def _crew(
 
 
 def _staff_by_service(visit: Visit, feasible: Mapping[int, tuple[UUID, ...]]) -> tuple[tuple[UUID, ...], ...]:
-    staff: list[dict[UUID, None]] = [{} for _ in visit.services]
+    teams: list[list[tuple[UUID, ...]]] = [[] for _ in visit.services]
     for index, seat in enumerate(visit.seats):
         if seat.kind is Kind.STAFF:
-            staff[seat.service_index].update(dict.fromkeys(feasible[index]))
-    return tuple(tuple(people) for people in staff)
+            teams[seat.service_index].append(feasible[index])
+    return tuple(team[0] if len(team) == 1 else tuple(dict.fromkeys(chain(*team))) for team in teams)

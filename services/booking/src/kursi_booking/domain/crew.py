@@ -40,12 +40,10 @@ class Group:
     """
 
     seats: tuple[tuple[int, Seat], ...]
-    units: tuple[UUID, ...]
     is_chain: bool
-
-    def bits(self) -> dict[UUID, int]:
-        """The mask bit of each resource."""
-        return {unit: 1 << number for number, unit in enumerate(self.units)}
+    bits: Mapping[UUID, int]
+    ranked: tuple[tuple[tuple[UUID, int], ...], ...]
+    """Per seat of the group, who is eligible with their bit, best first."""
 
     def variants(self, position: int) -> tuple[Variant, ...]:
         """The variants that can happen to the seat at this position of the group."""
@@ -72,18 +70,37 @@ def groups_of(visit: Visit) -> tuple[Group, ...]:
 
 def _group(seats: list[tuple[int, Seat]]) -> Group:
     units = dict.fromkeys(unit for _, seat in seats for unit in seat.eligible)
+    bits = {unit: 1 << number for number, unit in enumerate(units)}
     served = [seat.service_index for _, seat in seats]
-    return Group(seats=tuple(seats), units=tuple(units), is_chain=len(set(served)) == len(served))
+    return Group(
+        seats=tuple(seats),
+        is_chain=len(set(served)) == len(served),
+        bits=bits,
+        ranked=tuple(tuple((unit, bits[unit]) for unit in seat.eligible) for _, seat in seats),
+    )
 
 
 def decide(group: Group, masks: Masks) -> Choice | None:
     """Fill every seat of the group, or say that it cannot be done."""
+    if len(group.seats) == 1:
+        return _decide_single(group, masks)
     return _decide_chain(group, masks) if group.is_chain else _decide_layers(group, masks)
+
+
+def _decide_single(group: Group, masks: Masks) -> Choice | None:
+    """One seat in all, as in most visits: the mask is the answer."""
+    index = group.seats[0][0]
+    free = _named(group, 0, masks[index, _ALONE])
+    return Choice({index: free[0]}, {index: free}) if free else None
+
+
+def _named(group: Group, position: int, mask: int) -> tuple[UUID, ...]:
+    return tuple([unit for unit, bit in group.ranked[position] if mask & bit])
 
 
 def _decide_chain(group: Group, masks: Masks) -> Choice | None:
     """One seat per service: walk both ways over sets of resources, then pick from what both allow."""
-    everyone = (1 << len(group.units)) - 1
+    everyone = (1 << len(group.bits)) - 1
     ahead = _walk(group, masks, everyone, forward=True)
     back = _walk(group, masks, everyone, forward=False)
     feasible = [
@@ -95,12 +112,11 @@ def _decide_chain(group: Group, masks: Masks) -> Choice | None:
     ]
     if not all(feasible):
         return None
-    bits = group.bits()
     return Choice(
-        chosen=_pick_chain(group, masks, back, bits),
+        chosen=_pick_chain(group, masks, back),
         feasible={
-            index: tuple(unit for unit in seat.eligible if bits[unit] & mask)
-            for (index, seat), mask in zip(group.seats, feasible, strict=True)
+            index: _named(group, position, feasible[position])
+            for position, (index, _) in enumerate(group.seats)
         },
     )
 
@@ -131,22 +147,19 @@ def _others(mask: int, everyone: int) -> int:
     return everyone ^ mask if mask else 0
 
 
-def _pick_chain(
-    group: Group, masks: Masks, back: Sequence[tuple[int, int]], bits: Mapping[UUID, int]
-) -> dict[int, UUID]:
+def _pick_chain(group: Group, masks: Masks, back: Sequence[tuple[int, int]]) -> dict[int, UUID]:
     """The best-ranked person for each seat in turn, who goes on to the next service where that works."""
     chosen: dict[int, UUID] = {}
     previous: UUID | None = None
     joined = False
-    for position, (index, seat) in enumerate(group.seats):
+    for position, (index, _) in enumerate(group.seats):
         touches = position > 0 and group.joins(position - 1)
-        candidates = (previous,) if joined and previous else seat.eligible
         previous, joined = next(
             (unit, after)
-            for unit in candidates
-            if joined or not touches or unit != previous
+            for unit, bit in group.ranked[position]
+            if not touches or (unit == previous) == joined
             for before, after in reversed(group.variants(position))
-            if before == joined and bits[unit] & masks[index, (before, after)] & back[position][after]
+            if before == joined and bit & masks[index, (before, after)] & back[position][after]
         )
         chosen[index] = previous
     return chosen
@@ -156,10 +169,9 @@ def _decide_layers(group: Group, masks: Masks) -> Choice | None:
     """Several seats per service: each service is a small matching of its own."""
     chosen: dict[int, UUID] = {}
     feasible: dict[int, tuple[UUID, ...]] = {}
-    bits = group.bits()
     layers: dict[int, list[tuple[int, tuple[UUID, ...]]]] = {}
-    for index, seat in group.seats:
-        free = tuple(unit for unit in seat.eligible if bits[unit] & masks[index, _ALONE])
+    for position, (index, seat) in enumerate(group.seats):
+        free = _named(group, position, masks[index, _ALONE])
         layers.setdefault(seat.service_index, []).append((index, free))
     for seats in layers.values():
         matching = _match(seats, {})
