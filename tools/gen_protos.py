@@ -1,4 +1,4 @@
-"""Generate the Python modules of the contract into protos/python, or check that they are fresh.
+"""Generate the Python modules of the contract and the gateway's descriptor set, or check that they are fresh.
 
 Usage: python tools/gen_protos.py [--check]
 
@@ -19,6 +19,7 @@ from grpc_tools import protoc
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 OUTPUT = PROTOS / "python"
+CONTRACT = ROOT / "gateway" / "src" / "kursi_gateway" / "contract.binpb"
 
 
 def sources() -> list[str]:
@@ -42,12 +43,17 @@ def generate(output: Path) -> None:
         f"--grpc_python_out={output}",
         f"--mypy_out=quiet:{output}",
         f"--mypy_grpc_out=quiet:{output}",
+        f"--descriptor_set_out={output / CONTRACT.name}",
+        "--include_imports",
+        "--include_source_info",
         *sources(),
     ]
     if protoc.main(arguments) != 0:
         sys.exit("protoc refused the contract")
     for stub in output.rglob("*_pb2_grpc.py"):
-        if "class " not in stub.read_text(encoding="utf-8"):  # a file without a service: an empty stub helps nobody
+        if "class " not in stub.read_text(
+            encoding="utf-8"
+        ):  # a file without a service: an empty stub helps nobody
             stub.unlink()
             stub.with_suffix(".pyi").unlink()
     (output / "kursi" / "py.typed").touch()
@@ -55,7 +61,14 @@ def generate(output: Path) -> None:
 
 def stale(fresh: Path) -> list[str]:
     """Paths that differ between the committed code and a fresh generation."""
-    names = {path.relative_to(root) for root in (fresh, OUTPUT) for path in root.rglob("*.py*") if path.suffix != ".pyc"}
+    if not CONTRACT.exists() or not filecmp.cmp(fresh / CONTRACT.name, CONTRACT, shallow=False):
+        return [str(CONTRACT.relative_to(ROOT))]
+    names = {
+        path.relative_to(root)
+        for root in (fresh, OUTPUT)
+        for path in root.rglob("*.py*")
+        if path.suffix != ".pyc"
+    }
     return sorted(
         str(name)
         for name in names
@@ -78,6 +91,7 @@ def main() -> None:
             return
         shutil.rmtree(OUTPUT / "kursi", ignore_errors=True)
         shutil.copytree(fresh / "kursi", OUTPUT / "kursi")
+        shutil.copyfile(fresh / CONTRACT.name, CONTRACT)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,11 @@ ROW = re.compile(r"\"([A-Z]\d{1,2})\"")
 def claimed() -> set[str]:
     """Ids that a test file names in a covers mark."""
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "*test*.py"], cwd=ROOT, check=True, capture_output=True, text=True
+        ["git", "ls-files", "-co", "--exclude-standard", "*test*.py"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.split()
     texts = ((ROOT / name).read_text(encoding="utf-8") for name in listed if (ROOT / name).exists())
     return {row for text in texts for call in CLAIM.findall(text) for row in ROW.findall(call)}
@@ -29,8 +33,14 @@ def main() -> None:
     """Exit 1 with the differences."""
     explained = Counter(EXPLAINED.findall((ROOT / "docs" / "promises.md").read_text(encoding="utf-8")))
     tests = claimed()
-    problems = [f"{row} is claimed by a test but not explained in docs/promises.md" for row in sorted(tests - explained.keys())]
-    problems += [f"{row} is explained in docs/promises.md but no test claims it" for row in sorted(explained.keys() - tests)]
+    problems = [
+        f"{row} is claimed by a test but not explained in docs/promises.md"
+        for row in sorted(tests - explained.keys())
+    ]
+    problems += [
+        f"{row} is explained in docs/promises.md but no test claims it"
+        for row in sorted(explained.keys() - tests)
+    ]
     problems += [f"{row} is explained {count} times" for row, count in sorted(explained.items()) if count > 1]
     if problems:
         sys.exit("\n".join(problems))

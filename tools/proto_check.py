@@ -32,7 +32,11 @@ def baseline() -> str | None:
     """The commit to compare with: where this branch left main, or the commit before on main itself; None at the beginning."""
     for candidate in ("origin/main", "HEAD"):
         listed = subprocess.run(
-            ["git", "ls-tree", "-r", "--name-only", candidate, "--", "protos/kursi"], cwd=ROOT, check=False, capture_output=True, text=True
+            ["git", "ls-tree", "-r", "--name-only", candidate, "--", "protos/kursi"],
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
         )
         if listed.returncode == 0 and listed.stdout.strip():
             return candidate
@@ -44,7 +48,9 @@ def breaks(commit: str) -> bool:
     old = ROOT / ".build" / "contract-before"
     shutil.rmtree(old, ignore_errors=True)
     old.mkdir(parents=True)
-    archive = subprocess.run(["git", "archive", commit, "protos/kursi"], cwd=ROOT, check=True, capture_output=True)
+    archive = subprocess.run(
+        ["git", "archive", commit, "protos/kursi"], cwd=ROOT, check=True, capture_output=True
+    )
     subprocess.run(["tar", "-x", "-C", str(old)], input=archive.stdout, check=True)
     shutil.copytree(DEPENDENCIES, old / ".build" / "proto-deps")
     shutil.copyfile(ROOT / "buf.yaml", old / "buf.yaml")

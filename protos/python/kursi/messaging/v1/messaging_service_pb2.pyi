@@ -425,8 +425,11 @@ class ReceiveDeliveryReportRequest(_message.Message):
 
     PROVIDER_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
+    NOTIFICATION_ID_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """`twilio`."""
+    notification_id: _builtins.str
+    """The message that the report is about, as the callback address that the provider was given says; may be empty."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
         """The body as it came."""
@@ -436,10 +439,11 @@ class ReceiveDeliveryReportRequest(_message.Message):
         *,
         provider: _builtins.str = ...,
         body: _httpbody_pb2.HttpBody | None = ...,
+        notification_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "provider", b"provider"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "notification_id", b"notification_id", "provider", b"provider"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

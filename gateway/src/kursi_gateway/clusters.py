@@ -1,0 +1,86 @@
+"""The services behind the gateway, each with health checks, limits and ejection; and the gateway itself, for its key set."""
+
+from typing import Any  # Envoy's configuration is untyped JSON
+
+from kursi_gateway.contract import upstreams
+from kursi_gateway.settings import Address, GatewaySettings
+
+
+def clusters(settings: GatewaySettings) -> list[dict[str, Any]]:
+    """One cluster per service, one for this gateway, and one that nobody is in (CORS needs a route to a cluster)."""
+    return [
+        *(_service(name, settings.upstreams[name]) for name in upstreams()),
+        _cluster("self", (Address("127.0.0.1", settings.listen.port),)),
+        {
+            "name": "nowhere",
+            "type": "STATIC",
+            "connect_timeout": "0.1s",
+            "load_assignment": {"cluster_name": "nowhere"},
+        },
+    ]
+
+
+def _service(name: str, addresses: tuple[Address, ...]) -> dict[str, Any]:
+    http = {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {
+            "http2_protocol_options": {
+                "connection_keepalive": {"interval": "30s", "timeout": "5s"},
+                "max_concurrent_streams": 100,
+            }
+        },
+        "common_http_protocol_options": {"idle_timeout": "600s"},
+    }
+    return {
+        **_cluster(name, addresses),
+        "lb_policy": "ROUND_ROBIN",
+        # With no healthy replica the answer is 503 at once, rather than a try at random dead ones.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http},
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": 64,
+                    "max_pending_requests": 256,
+                    "max_requests": 1024,
+                    "retry_budget": {"budget_percent": {"value": 20}, "min_retry_concurrency": 10},
+                }
+            ]
+        },
+        "outlier_detection": {
+            "consecutive_5xx": 5,
+            "consecutive_gateway_failure": 5,
+            "interval": "1s",
+            "base_ejection_time": "3s",
+            # The only replica is never ejected: a failing service must answer with its own error.
+            "max_ejection_percent": 50,
+        },
+        "health_checks": [
+            {
+                "timeout": "0.5s",
+                "interval": "1s",
+                "unhealthy_threshold": 2,
+                "healthy_threshold": 1,
+                "no_traffic_interval": "1s",
+                "no_traffic_healthy_interval": "1s",
+                "grpc_health_check": {},
+            }
+        ],
+    }
+
+
+def _cluster(name: str, addresses: tuple[Address, ...]) -> dict[str, Any]:
+    endpoints = [
+        {"endpoint": {"address": {"socket_address": {"address": address.host, "port_value": address.port}}}}
+        for address in addresses
+    ]
+    return {
+        "name": name,
+        "type": "STATIC" if all(_is_ip(address.host) for address in addresses) else "STRICT_DNS",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
+    }
+
+
+def _is_ip(host: str) -> bool:
+    return host.replace(".", "").isdigit() or ":" in host

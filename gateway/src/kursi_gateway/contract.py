@@ -1,0 +1,120 @@
+"""The contract as the gateway sees it: every method with its REST path and who may call it.
+
+Read from `contract.binpb`, the descriptor set that `make protos` writes beside this file (comments included).
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from google.api import annotations_pb2, http_pb2
+from google.protobuf import descriptor_pb2
+from google.rpc import error_details_pb2
+from kursi.options.v1 import options_pb2
+
+CONTRACT = Path(__file__).with_name("contract.binpb")
+HTTP_VERBS = ("get", "put", "post", "delete", "patch")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of the contract."""
+
+    service: str
+    name: str
+    upstream: str
+    access: options_pb2.Access
+    idempotent: bool
+    verb: str
+    path: str
+    body: str
+    input_type: str
+    output_type: str
+    comment: str
+
+    @property
+    def grpc_path(self) -> str:
+        """The path of a gRPC call, which is also the path after transcoding."""
+        return f"/{self.service}/{self.name}"
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the method can be reached through the gateway: it has a REST path."""
+        return bool(self.path)
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a call without a token is refused at the door."""
+        return self.access.who != options_pb2.Access.PUBLIC
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the method changes nothing, so that a failed call may be tried again."""
+        return self.verb == "get"
+
+
+@cache
+def descriptor_set() -> descriptor_pb2.FileDescriptorSet:
+    """All files of the contract and what they import, with comments."""
+    files = descriptor_pb2.FileDescriptorSet.FromString(CONTRACT.read_bytes())
+    present = {file.name for file in files.file}
+    # The transcoder renders the details of an error only if it knows their types; no file of ours needs to import them.
+    if error_details_pb2.DESCRIPTOR.name not in present:
+        error_details_pb2.DESCRIPTOR.CopyToProto(files.file.add())
+    return files
+
+
+@cache
+def methods() -> tuple[Method, ...]:
+    """Every method, in the order of the contract."""
+    return tuple(
+        _method(file, service_index, method_index)
+        for file in descriptor_set().file
+        if file.package.startswith("kursi.")
+        for service_index, service in enumerate(file.service)
+        for method_index in range(len(service.method))
+    )
+
+
+def public_methods() -> tuple[Method, ...]:
+    """The methods that the gateway serves."""
+    return tuple(method for method in methods() if method.is_public)
+
+
+def upstreams() -> tuple[str, ...]:
+    """The services behind the gateway, by domain name."""
+    return tuple(dict.fromkeys(method.upstream for method in public_methods()))
+
+
+def comment_at(file: descriptor_pb2.FileDescriptorProto, *path: int) -> str:
+    """The comment above an element of a file, in one paragraph per blank line."""
+    for location in file.source_code_info.location:
+        if tuple(location.path) == path:
+            return "\n".join(line.strip() for line in location.leading_comments.strip().splitlines())
+    return ""
+
+
+def _method(file: descriptor_pb2.FileDescriptorProto, service_index: int, method_index: int) -> Method:
+    service = file.service[service_index]
+    method = service.method[method_index]
+    verb, path, body = _http(method.options.Extensions[annotations_pb2.http])
+    return Method(
+        service=f"{file.package}.{service.name}",
+        name=method.name,
+        upstream=file.package.split(".")[1],
+        access=method.options.Extensions[options_pb2.access],
+        idempotent=method.options.Extensions[options_pb2.idempotent],
+        verb=verb,
+        path=path,
+        body=body,
+        input_type=method.input_type.lstrip("."),
+        output_type=method.output_type.lstrip("."),
+        comment=comment_at(file, 6, service_index, 2, method_index),
+    )
+
+
+def _http(rule: http_pb2.HttpRule) -> tuple[str, str, str]:
+    for verb in HTTP_VERBS:
+        if path := getattr(rule, verb):
+            return verb, path, rule.body
+    return "", "", ""

@@ -1,0 +1,164 @@
+"""One route per public method, by its gRPC path, which is the path after transcoding; everything else is 404."""
+
+from typing import Any  # Envoy's configuration is untyped JSON
+
+from kursi_gateway.contract import Method, public_methods
+from kursi_gateway.pages import PAGES
+from kursi_gateway.settings import GatewaySettings
+
+# Seconds that a method may take. A provider of payments may need 30 to answer; everything else is ours and fast.
+DEADLINE_SECONDS = 10
+SLOW_METHODS = {
+    "CreatePayment": 35,
+    "CapturePayment": 35,
+    "VoidPayment": 35,
+    "RefundPayment": 35,
+    "GetPayment": 15,
+    "RequestOtp": 20,
+}
+SECURITY_HEADERS = {
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+}
+# Headers that only services may set on each other; a client's are dropped at the door.
+INTERNAL_HEADERS = ["x-kursi-user-token", "x-kursi-error"]
+ALLOWED_HEADERS = (
+    "authorization",
+    "content-type",
+    "accept-language",
+    "idempotency-key",
+    "x-request-id",
+    "x-grpc-web",
+    "x-user-agent",
+    "grpc-timeout",
+)
+EXPOSED_HEADERS = (
+    "grpc-status",
+    "grpc-message",
+    "grpc-status-details-bin",
+    "x-request-id",
+    "retry-after",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+)
+TRANSCODER_OFF = {
+    f"envoy.filters.http.{name}": {
+        "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+        "disabled": True,
+    }
+    for name in ("grpc_json_transcoder", "jwt_authn", "local_ratelimit")
+}
+
+
+def routes(settings: GatewaySettings) -> dict[str, Any]:
+    """The route table."""
+    return {
+        "name": "edge",
+        "max_direct_response_body_size_bytes": 4_194_304,
+        "request_headers_to_remove": INTERNAL_HEADERS,
+        "request_headers_to_add": [
+            _header("x-forwarded-host", "%REQ(:AUTHORITY)%"),
+            _header("x-envoy-external-address", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+        ],
+        "response_headers_to_add": [
+            *(_header(name, value) for name, value in SECURITY_HEADERS.items()),
+            _header("cache-control", "no-store", "ADD_IF_ABSENT"),
+        ],
+        "response_headers_to_remove": ["server", "x-envoy-upstream-service-time"],
+        "virtual_hosts": [
+            {
+                "name": "all",
+                "domains": ["*"],
+                "typed_per_filter_config": {"envoy.filters.http.cors": _cors(settings)},
+                "routes": [
+                    *(_method(method) for method in public_methods()),
+                    *(_page(settings, path, name, kind) for path, (name, kind) in PAGES.items()),
+                    # Preflights carry the REST path, which no method route knows; CORS answers them before anybody is called.
+                    {
+                        "match": {"prefix": "/v1/", "headers": [_is_preflight()]},
+                        "route": {"cluster": "nowhere"},
+                    },
+                    {"match": {"prefix": "/"}, "direct_response": {"status": 404}},
+                ],
+            }
+        ],
+    }
+
+
+def limit_class(method: Method) -> str:
+    """Which of a client address's buckets a call is taken from."""
+    if method.path.startswith("/v1/auth/"):
+        return "auth"
+    if method.path.startswith("/v1/webhooks/"):
+        return "webhook"
+    return "read" if method.is_read else "write"
+
+
+def _method(method: Method) -> dict[str, Any]:
+    seconds = SLOW_METHODS.get(method.name, DEADLINE_SECONDS)
+    retry_on = "connect-failure,refused-stream,reset-before-request"
+    route: dict[str, Any] = {
+        "cluster": method.upstream,
+        # Both are needed: the first makes the service see the deadline, the second caps what a client asks for.
+        "max_stream_duration": {
+            "max_stream_duration": f"{seconds}s",
+            "grpc_timeout_header_max": f"{seconds}s",
+        },
+        "retry_policy": {
+            # Only a read may have reached the service before it is tried again.
+            "retry_on": f"{retry_on},reset,unavailable" if method.is_read else retry_on,
+            "num_retries": 2,
+            "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+        },
+    }
+    if (
+        method.path != "/.well-known/jwks.json"
+    ):  # the gateway's own key fetch must not be starved by other clients of its address
+        route["rate_limits"] = [
+            {
+                "actions": [
+                    {"generic_key": {"descriptor_key": "class", "descriptor_value": limit_class(method)}},
+                    {"remote_address": {}},
+                ]
+            }
+        ]
+    return {
+        "match": {"path": method.grpc_path},
+        "route": route,
+        "request_headers_to_add": [_header("grpc-timeout", f"{seconds}S", "ADD_IF_ABSENT")],
+    }
+
+
+def _page(settings: GatewaySettings, path: str, name: str, kind: str) -> dict[str, Any]:
+    return {
+        "match": {"path": path},
+        "direct_response": {"status": 200, "body": {"filename": str(settings.output / name)}},
+        "response_headers_to_add": [
+            _header("content-type", kind),
+            _header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"),
+        ],
+        "typed_per_filter_config": TRANSCODER_OFF,
+    }
+
+
+def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> dict[str, Any]:
+    return {"header": {"key": name, "value": value}, "append_action": action}
+
+
+def _is_preflight() -> dict[str, Any]:
+    return {"name": ":method", "string_match": {"exact": "OPTIONS"}}
+
+
+def _cors(settings: GatewaySettings) -> dict[str, Any]:
+    return {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        "allow_origin_string_match": [{"exact": origin} for origin in settings.cors_origins],
+        "allow_methods": "GET,POST,PUT,PATCH,DELETE,OPTIONS",
+        "allow_headers": ",".join(ALLOWED_HEADERS),
+        "expose_headers": ",".join(EXPOSED_HEADERS),
+        "max_age": "600",
+        "allow_credentials": True,
+    }

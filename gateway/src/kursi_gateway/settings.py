@@ -1,0 +1,57 @@
+"""What differs between a laptop and a cluster; everything else comes from the contract."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where something listens."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """`host:port`. Raises ValueError for anything else."""
+        host, _, port = text.rpartition(":")
+        if not host or not port.isdigit():
+            message = f"{text!r} is not host:port"
+            raise ValueError(message)
+        return cls(host, int(port))
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLimit:
+    """A token bucket per client address: `per_second` calls in the long run, `burst` at once."""
+
+    per_second: int
+    burst: int
+
+
+# Starting points for one salon's customers behind one carrier address; multiply with --limit-scale where many share one.
+LIMITS = {
+    "auth": AddressLimit(per_second=10, burst=40),
+    "read": AddressLimit(per_second=200, burst=600),
+    "write": AddressLimit(per_second=50, burst=200),
+    "webhook": AddressLimit(per_second=200, burst=600),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """One gateway."""
+
+    output: Path
+    listen: Address
+    admin: Address
+    upstreams: dict[str, tuple[Address, ...]]
+    token_issuer: str
+    token_audience: str = "kursi"  # noqa: S105  a name, not a secret
+    cors_origins: tuple[str, ...] = ()
+    limit_scale: int = 1
+    access_log: str = "/dev/stdout"
+    trusted_hops: int = 0
+    # A new key is published for minutes before it signs, so looking for it once a minute is soon enough.
+    key_cache_seconds: int = 60
+    limits: dict[str, AddressLimit] = field(default_factory=lambda: dict(LIMITS))

@@ -1,0 +1,224 @@
+"""A real Envoy in front of a server that answers every method of the contract, and keys that sign tokens."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import grpc
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from google.api import httpbody_pb2
+from google.protobuf import duration_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from kursi_chassis.testing.eventually import eventually
+from kursi_chassis.testing.servers import free_port
+from kursi_gateway.contract import upstreams
+from kursi_gateway.envoy import write
+from kursi_gateway.settings import Address, GatewaySettings
+
+ISSUER = "https://kursi.test"
+
+
+class Keys:
+    """Signing keys of a made-up identity; the newest signs."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, ec.EllipticCurvePrivateKey] = {}
+        self.rotate()
+
+    def rotate(self) -> None:
+        self._keys[f"key-{len(self._keys) + 1}"] = ec.generate_private_key(ec.SECP256R1())
+
+    def jwks(self) -> bytes:
+        keys = []
+        for kid, key in self._keys.items():
+            public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key()))
+            keys.append({**public, "kid": kid, "alg": "ES256", "use": "sig"})
+        return json.dumps({"keys": keys}).encode()
+
+    def token(
+        self, *, audience: str = "kursi", issuer: str = ISSUER, lives: float = 900, signer: str | None = None
+    ) -> str:
+        kid = signer or list(self._keys)[-1]
+        now = int(time.time())
+        claims = {"sub": "someone", "iss": issuer, "aud": audience, "iat": now, "exp": int(now + lives)}
+        return jwt.encode(claims, self._keys[kid], algorithm="ES256", headers={"kid": kid})
+
+
+@dataclass
+class Seen:
+    """One call that reached the server."""
+
+    method: str
+    metadata: dict[str, str]
+    body: bytes
+    seconds_left: float
+
+
+@dataclass
+class Upstream:
+    """A server that answers every method with an empty message, fails when the caller asks it to, and notes what it saw."""
+
+    keys: Keys
+    port: int = 0
+    seen: list[Seen] = field(default_factory=list)
+    server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        self.server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self.server.add_generic_rpc_handlers((self._handler(),))
+        checks = health.aio.HealthServicer()
+        await checks.set("", health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(checks, self.server)
+        self.port = self.port or free_port()
+        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        await self.server.start()
+
+    async def stop(self) -> None:
+        if self.server:
+            await self.server.stop(None)
+
+    def _handler(self) -> grpc.GenericRpcHandler:
+        upstream = self
+
+        class Any(grpc.GenericRpcHandler):
+            def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+                if not details.method.startswith("/kursi."):
+                    return None
+
+                async def answer(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+                    return await upstream.answer(details.method, request, context)
+
+                return grpc.unary_unary_rpc_method_handler(answer)
+
+        return Any()
+
+    async def answer(self, method: str, request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
+        self.seen.append(Seen(method, metadata, request, context.time_remaining()))
+        if failure := metadata.get("x-test-fail"):
+            await self._fail(failure, context)
+        if method.endswith("/GetJwks"):
+            return httpbody_pb2.HttpBody(
+                content_type="application/json", data=self.keys.jwks()
+            ).SerializeToString()
+        if method.endswith("/GetDiscoveryDocument"):
+            return httpbody_pb2.HttpBody(content_type="application/json", data=b"{}").SerializeToString()
+        return b""
+
+    async def _fail(self, failure: str, context: grpc.aio.ServicerContext) -> None:
+        name, reason, english, arabic = failure.split("|")
+        code = code_pb2.Code.Value(name)
+        language = (
+            "ar"
+            if context.invocation_metadata()
+            and dict(context.invocation_metadata()).get("accept-language", "").startswith("ar")
+            else "en"
+        )
+        status = status_pb2.Status(code=code, message=english)
+        status.details.add().Pack(
+            error_details_pb2.ErrorInfo(reason=reason, domain="test.kursi", metadata={"a": "b"})
+        )
+        text = bytes.fromhex(arabic).decode() if language == "ar" else english
+        status.details.add().Pack(error_details_pb2.LocalizedMessage(locale=language, message=text))
+        if name == "RESOURCE_EXHAUSTED":
+            status.details.add().Pack(
+                error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=36, nanos=200_000_000))
+            )
+        code_of = next(code_of for code_of in grpc.StatusCode if code_of.value[0] == code)
+        await context.abort(code_of, english, (("grpc-status-details-bin", status.SerializeToString()),))
+
+
+@dataclass
+class Gateway:
+    """A running Envoy."""
+
+    settings: GatewaySettings
+    client: httpx.AsyncClient
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.settings.listen.port}"
+
+
+RunGateway = Callable[..., Awaitable[Gateway]]
+
+
+@pytest.fixture(scope="session")
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture(scope="session")
+async def upstream(keys: Keys) -> AsyncIterator[Upstream]:
+    upstream = Upstream(keys)
+    await upstream.start()
+    yield upstream
+    await upstream.stop()
+
+
+@pytest.fixture(scope="session")
+async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunGateway]:
+    """Starts gateways: `await run_gateway([port, …], limit_scale=100)`."""
+    running: list[tuple[asyncio.subprocess.Process, httpx.AsyncClient]] = []
+
+    async def run(ports: list[int], limit_scale: int = 1000, key_cache_seconds: int = 60) -> Gateway:
+        folder = tmp_path_factory.mktemp("gateway")
+        settings = GatewaySettings(
+            output=folder,
+            listen=Address("127.0.0.1", free_port()),
+            admin=Address("127.0.0.1", free_port()),
+            upstreams={name: tuple(Address("127.0.0.1", port) for port in ports) for name in upstreams()},
+            token_issuer=ISSUER,
+            cors_origins=("https://app.kursi.test",),
+            limit_scale=limit_scale,
+            key_cache_seconds=key_cache_seconds,
+            access_log=str(folder / "access.jsonl"),
+        )
+        bootstrap = write(settings)
+        command = [
+            "envoy",
+            "-c",
+            str(bootstrap),
+            "--disable-hot-restart",
+            "--concurrency",
+            "1",
+            "--log-level",
+            "error",
+        ]
+        process = await asyncio.create_subprocess_exec(*command, "--log-path", str(folder / "envoy.log"))
+        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.listen.port}", timeout=20)
+        running.append((process, client))
+        await eventually(lambda: is_ready(client), timeout=20)
+        return Gateway(settings, client)
+
+    yield run
+    for process, client in running:
+        await client.aclose()
+        process.terminate()
+    for process, _ in running:
+        await asyncio.wait_for(process.wait(), 20)
+
+
+async def is_ready(client: httpx.AsyncClient) -> bool:
+    try:
+        keys = await client.get("/.well-known/jwks.json")
+        return (await client.get("/readyz")).status_code == 200 and keys.status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="session")
+async def gateway(run_gateway: RunGateway, upstream: Upstream) -> Gateway:
+    """One gateway in front of the one server, for tests that break neither."""
+    return await run_gateway([upstream.port])
+
+
+@pytest.fixture
+def token(keys: Keys) -> dict[str, str]:
+    return {"authorization": f"Bearer {keys.token()}"}

@@ -1,0 +1,200 @@
+"""What the edge adds: limits, deadlines, retries, byte-exact bodies, headers, traces, documentation, reloads."""
+
+import asyncio
+import json
+import random
+from dataclasses import replace
+
+import pytest
+from google.api import httpbody_pb2
+from kursi.payment.v1 import payment_service_pb2
+from kursi_chassis.testing.eventually import eventually
+from kursi_gateway.contract import public_methods
+from kursi_gateway.envoy import write
+from kursi_gateway.openapi import PARAMETER
+from openapi_spec_validator import validate
+
+ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
+SALON = f"/v1/salons/{ID}"
+
+
+async def hammer(gateway, path: str, stop: asyncio.Event, answers: list[int]) -> None:
+    while not stop.is_set():
+        answers.append((await gateway.client.get(path)).status_code)
+
+
+@pytest.mark.covers("G4")
+async def test_an_address_that_asks_too_often_is_told_when_to_come_back(run_gateway, upstream):
+    gateway = await run_gateway([upstream.port], limit_scale=1)
+    answers = [await gateway.client.post("/v1/auth/otp:request", json={}) for _ in range(60)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(answers) - len(refused) >= 40
+    assert refused[0].json()["reason"] == "ADDRESS_LIMIT"
+    assert int(refused[0].headers["retry-after"]) >= 1
+    assert refused[0].headers["ratelimit-remaining"] == "0"
+    assert (await gateway.client.get(SALON)).status_code == 200, "reads have a bucket of their own"
+
+
+@pytest.mark.covers("G5")
+async def test_the_service_learns_the_deadline_and_a_client_cannot_stretch_it(gateway, upstream):
+    await gateway.client.get(SALON)
+    assert 8 < upstream.seen[-1].seconds_left <= 10
+    await gateway.client.get(SALON, headers={"grpc-timeout": "300S"})
+    assert upstream.seen[-1].seconds_left <= 10
+    await gateway.client.get(SALON, headers={"grpc-timeout": "2S"})
+    assert upstream.seen[-1].seconds_left <= 2
+
+
+@pytest.mark.covers("G5")
+async def test_reads_are_tried_again_and_writes_that_arrived_are_not(gateway, upstream):
+    unavailable = {"x-test-fail": "UNAVAILABLE|DOWN|down|d8"}
+    before = len(upstream.seen)
+    await gateway.client.get(SALON, headers=unavailable)
+    assert len(upstream.seen) - before == 3
+    before = len(upstream.seen)
+    await gateway.client.post("/v1/auth/otp:request", json={}, headers=unavailable)
+    assert len(upstream.seen) - before == 1
+
+
+@pytest.mark.covers("G5")
+async def test_no_read_fails_when_one_of_two_replicas_dies(run_gateway, upstream, keys):
+    second = type(upstream)(keys)
+    await second.start()
+    gateway = await run_gateway([upstream.port, second.port])
+    stop, answers = asyncio.Event(), []
+    clients = [asyncio.create_task(hammer(gateway, SALON, stop, answers)) for _ in range(4)]
+    await eventually(lambda: len(answers) > 100)
+    await second.stop()
+    seen = len(answers)
+    await eventually(lambda: len(answers) > seen + 300, timeout=15)
+    stop.set()
+    await asyncio.gather(*clients)
+    assert set(answers) == {200}
+
+
+@pytest.mark.covers("G6")
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b'{ "a" :\t1.0,  "b": "\\u0041\\/" }\r\n', "application/json"),
+        (b"A=&B=1&B=1&C=%D8%B3+x", "application/x-www-form-urlencoded"),
+        (random.Random(7).randbytes(20_000), "application/octet-stream"),
+        (b"", "application/json"),
+    ],
+)
+async def test_a_webhook_reaches_the_service_byte_for_byte_with_its_headers(content, kind, gateway, upstream):
+    headers = {"content-type": kind, "x-twilio-signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8="}
+    answer = await gateway.client.post("/v1/webhooks/payments/moyasar", content=content, headers=headers)
+    assert answer.status_code == 200
+    seen = upstream.seen[-1]
+    request = payment_service_pb2.ReceiveWebhookRequest.FromString(seen.body)
+    assert request.body == httpbody_pb2.HttpBody(content_type=kind, data=content)
+    assert request.provider == "moyasar"
+    assert seen.metadata["x-twilio-signature"] == headers["x-twilio-signature"]
+    assert seen.metadata["x-envoy-original-path"] == "/v1/webhooks/payments/moyasar"
+
+
+@pytest.mark.covers("G6")
+async def test_a_document_of_the_service_comes_back_as_it_is(gateway, keys):
+    answer = await gateway.client.get("/.well-known/jwks.json")
+    assert answer.content == keys.jwks()
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.covers("G8")
+async def test_answers_carry_security_headers_and_no_trace_of_the_inside(gateway):
+    headers = (await gateway.client.get(SALON)).headers
+    assert headers["strict-transport-security"].startswith("max-age=")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-request-id"]
+    assert not {"server", "grpc-status", "grpc-message", "x-envoy-upstream-service-time"} & headers.keys()
+
+
+@pytest.mark.covers("G8")
+async def test_a_trace_begins_at_the_edge_or_goes_on_through_it(gateway, upstream):
+    answer = await gateway.client.get(SALON)
+    trace = upstream.seen[-1].metadata["traceparent"].split("-")
+    assert trace[1] == answer.headers["x-request-id"].replace("-", "")
+    given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await gateway.client.get(SALON, headers={"traceparent": given})
+    assert upstream.seen[-1].metadata["traceparent"] == given
+
+
+@pytest.mark.covers("G8")
+async def test_only_configured_web_origins_may_call(gateway):
+    ask = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    allowed = await gateway.client.options(
+        "/v1/bookings", headers={"origin": "https://app.kursi.test", **ask}
+    )
+    assert allowed.headers["access-control-allow-origin"] == "https://app.kursi.test"
+    refused = await gateway.client.options("/v1/bookings", headers={"origin": "https://evil.test", **ask})
+    assert "access-control-allow-origin" not in refused.headers
+
+
+@pytest.mark.covers("G8")
+async def test_large_answers_are_compressed_for_who_can_read_it(gateway):
+    answer = await gateway.client.get("/openapi.json", headers={"accept-encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.json()["openapi"] == "3.1.0"
+
+
+@pytest.mark.covers("G8")
+async def test_the_access_log_has_no_personal_data(gateway):
+    await gateway.client.get(
+        "/v1/salons:search?query=Sara+Secret", headers={"authorization": "Bearer a.secret.token"}
+    )
+    log = gateway.settings.output / "access.jsonl"
+
+    def written() -> list[str]:
+        return [line for line in log.read_text().splitlines() if "salons:search" in line]
+
+    lines = await eventually(written, timeout=15)
+    assert json.loads(lines[-1])["status"] == 401
+    assert "ecret" not in log.read_text()
+    assert "127.0.0.1:" not in json.loads(lines[-1]).get("client", "")
+
+
+@pytest.mark.covers("G9")
+async def test_the_document_is_valid_and_has_every_public_method(gateway):
+    document = (await gateway.client.get("/openapi.json")).json()
+    validate(document)
+    described = {(path, verb) for path, verbs in document["paths"].items() for verb in verbs}
+    assert described == {(PARAMETER.sub(r"{\1}", method.path), method.verb) for method in public_methods()}
+    operations = [operation for verbs in document["paths"].values() for operation in verbs.values()]
+    assert all(
+        operation["summary"] and {"400", "401", "404", "429", "503"} <= operation["responses"].keys()
+        for operation in operations
+    )
+
+
+@pytest.mark.covers("G9")
+async def test_the_documentation_page_needs_nothing_from_elsewhere(gateway):
+    page = await gateway.client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "POST" in page.text
+    assert "/v1/bookings" in page.text
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    assert "<script" not in page.text
+
+
+@pytest.mark.covers("G10")
+async def test_a_reload_loses_no_request(run_gateway, upstream):
+    gateway = await run_gateway([upstream.port])
+    stop, answers = asyncio.Event(), []
+    clients = [asyncio.create_task(hammer(gateway, SALON, stop, answers)) for _ in range(4)]
+    await eventually(lambda: len(answers) > 50)
+    write(replace(gateway.settings, cors_origins=("https://new.kursi.test",)))
+    asked = {"origin": "https://new.kursi.test", "access-control-request-method": "GET"}
+
+    async def reloaded() -> bool:
+        answer = await gateway.client.options("/v1/bookings", headers=asked)
+        return answer.headers.get("access-control-allow-origin") == "https://new.kursi.test"
+
+    await eventually(reloaded, timeout=10)
+    seen = len(answers)
+    await eventually(lambda: len(answers) > seen + 200, timeout=15)
+    stop.set()
+    await asyncio.gather(*clients)
+    assert set(answers) == {200}

@@ -1,0 +1,228 @@
+"""Every error, Envoy's own included, has one shape and speaks the caller's language."""
+
+import httpx
+import pytest
+from kursi_gateway.replies import REPLIES
+
+ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
+SHAPE = {"code", "status", "reason", "message", "details", "requestId"}
+ARABIC = "تم حجز هذا الوقت للتو."
+
+
+def failing(status: str, reason: str) -> dict[str, str]:
+    return {"x-test-fail": f'{status}|{reason}|He said "no" \\ twice.|{ARABIC.encode().hex()}'}
+
+
+# Method, path, further arguments of the call, HTTP status, gRPC status, reason.
+BAD_REQUESTS = [
+    ("GET", "/nothing", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
+    ("GET", "/v1/nothing", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
+    ("GET", "/v2/salons", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
+    ("PUT", "/v1/bookings", {"json": {}}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
+    ("DELETE", "/v1/salons", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
+    ("HEAD", "/v1/salons/x", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
+    ("POST", f"/v1/bookings/{ID}:explode", {"json": {}}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
+    ("POST", f"/v1/bookings/{ID}:CANCEL", {"json": {}}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
+    (
+        "POST",
+        "/kursi.identity.v1.IdentityInternalService/GetUser",
+        {"json": {}},
+        404,
+        "NOT_FOUND",
+        "PATH_UNKNOWN",
+    ),
+    ("GET", "/v1/salons/a%2Fb", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    ("GET", f"/v1/salons/{ID}?nonsense=1", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    ("GET", "/v1/salons:search?radius_meters=far", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    ("GET", "/v1/salons:search?serves=ROBOTS", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    ("GET", "/v1/salons:search?near.latitude=north", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    ("GET", f"/v1/salons/{ID}/slots?startTime=tomorrow", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    (
+        "GET",
+        f"/v1/salons/{ID}/slots?startTime=2026-13-01T00:00:00Z",
+        {},
+        400,
+        "INVALID_ARGUMENT",
+        "REQUEST_MALFORMED",
+    ),
+    ("POST", "/v1/auth/otp:request", {"content": "{"}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    ("POST", "/v1/auth/otp:request", {"content": "[]"}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    ("POST", "/v1/auth/otp:request", {"content": '"text"'}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    (
+        "POST",
+        "/v1/auth/otp:request",
+        {"content": '{"phoneNumber": 5}'},
+        400,
+        "INVALID_ARGUMENT",
+        "REQUEST_MALFORMED",
+    ),
+    (
+        "POST",
+        "/v1/auth/otp:request",
+        {"content": '{"phoneNumber": {}}'},
+        400,
+        "INVALID_ARGUMENT",
+        "REQUEST_MALFORMED",
+    ),
+    (
+        "POST",
+        "/v1/auth/otp:request",
+        {"content": '{"channel": "PIGEON"}'},
+        400,
+        "INVALID_ARGUMENT",
+        "REQUEST_MALFORMED",
+    ),
+    ("POST", "/v1/auth/otp:request", {"content": b"\xff\xfe"}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    ("POST", "/v1/auth/otp:request", {"content": "a" * 300_000}, 413, "INVALID_ARGUMENT", "BODY_TOO_LARGE"),
+    (
+        "POST",
+        "/v1/webhooks/payments/moyasar",
+        {"content": b"a" * 300_000},
+        413,
+        "INVALID_ARGUMENT",
+        "BODY_TOO_LARGE",
+    ),
+    (
+        "GET",
+        "/healthz",
+        {"headers": {f"x-h{number}": "v" for number in range(90)}},
+        431,
+        "INVALID_ARGUMENT",
+        "HEADERS_TOO_LARGE",
+    ),
+    ("GET", "/healthz", {"headers": {"x-big": "v" * 70_000}}, 431, "INVALID_ARGUMENT", "HEADERS_TOO_LARGE"),
+    ("GET", "/healthz", {"headers": {"a_b": "1"}}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    ("GET", "/v1/users/me", {}, 401, "UNAUTHENTICATED", "TOKEN_REFUSED"),
+    (
+        "GET",
+        "/v1/users/me",
+        {"headers": {"authorization": "Bearer x"}},
+        401,
+        "UNAUTHENTICATED",
+        "TOKEN_REFUSED",
+    ),
+    ("GET", "/v1/users/me?access_token=x", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    (
+        "GET",
+        f"/v1/salons/{ID}",
+        {"headers": failing("NOT_FOUND", "SALON_NOT_FOUND")},
+        404,
+        "NOT_FOUND",
+        "SALON_NOT_FOUND",
+    ),
+    (
+        "GET",
+        f"/v1/salons/{ID}",
+        {"headers": failing("INVALID_ARGUMENT", "INVALID_ARGUMENT")},
+        400,
+        "INVALID_ARGUMENT",
+        "INVALID_ARGUMENT",
+    ),
+    (
+        "GET",
+        f"/v1/salons/{ID}",
+        {"headers": failing("FAILED_PRECONDITION", "NOT_BOOKABLE")},
+        400,
+        "FAILED_PRECONDITION",
+        "NOT_BOOKABLE",
+    ),
+    ("GET", f"/v1/salons/{ID}", {"headers": failing("ABORTED", "SLOT_TAKEN")}, 409, "ABORTED", "SLOT_TAKEN"),
+    (
+        "GET",
+        f"/v1/salons/{ID}",
+        {"headers": failing("ALREADY_EXISTS", "SLUG_TAKEN")},
+        409,
+        "ALREADY_EXISTS",
+        "SLUG_TAKEN",
+    ),
+    (
+        "GET",
+        f"/v1/salons/{ID}",
+        {"headers": failing("PERMISSION_DENIED", "ROLE_REQUIRED")},
+        403,
+        "PERMISSION_DENIED",
+        "ROLE_REQUIRED",
+    ),
+    (
+        "GET",
+        f"/v1/salons/{ID}",
+        {"headers": failing("UNAUTHENTICATED", "TOKEN_EXPIRED")},
+        401,
+        "UNAUTHENTICATED",
+        "TOKEN_EXPIRED",
+    ),
+    (
+        "GET",
+        f"/v1/salons/{ID}",
+        {"headers": failing("RESOURCE_EXHAUSTED", "OTP_LIMIT")},
+        429,
+        "RESOURCE_EXHAUSTED",
+        "OTP_LIMIT",
+    ),
+    (
+        "POST",
+        "/v1/auth/otp:request",
+        {"json": {}, "headers": failing("UNAVAILABLE", "OTP_NOT_SENT")},
+        503,
+        "UNAVAILABLE",
+        "OTP_NOT_SENT",
+    ),
+    ("GET", f"/v1/salons/{ID}", {"headers": failing("INTERNAL", "INTERNAL")}, 500, "INTERNAL", "INTERNAL"),
+]
+
+
+@pytest.mark.covers("G2")
+@pytest.mark.parametrize(("verb", "path", "arguments", "http_status", "status", "reason"), BAD_REQUESTS)
+async def test_every_error_has_the_one_shape(verb, path, arguments, http_status, status, reason, gateway):
+    answer = await gateway.client.request(verb, path, **arguments)
+    assert answer.status_code == http_status, answer.text
+    if verb == "HEAD":
+        return
+    assert answer.headers["content-type"].startswith("application/json")
+    error = answer.json()
+    assert error.keys() == SHAPE
+    assert (error["status"], error["reason"]) == (status, reason)
+    assert isinstance(error["message"], str)
+    assert isinstance(error["details"], list)
+
+
+@pytest.mark.covers("G2")
+async def test_a_service_error_keeps_its_details_and_names_the_request(gateway):
+    answer = await gateway.client.get(f"/v1/salons/{ID}", headers=failing("ABORTED", "SLOT_TAKEN"))
+    error = answer.json()
+    assert error["code"] == 10
+    assert error["message"] == 'He said "no" \\ twice.'
+    assert error["details"][0]["metadata"] == {"a": "b"}
+    assert error["requestId"] == answer.headers["x-request-id"]
+    assert "grpc-status" not in answer.headers
+
+
+@pytest.mark.covers("G2")
+async def test_a_service_error_is_told_in_the_language_asked_for(gateway):
+    answer = await gateway.client.get(
+        f"/v1/salons/{ID}", headers={**failing("ABORTED", "SLOT_TAKEN"), "accept-language": "ar-SA,ar;q=0.9"}
+    )
+    assert answer.json()["message"] == ARABIC
+
+
+@pytest.mark.covers("G2")
+async def test_the_gateways_own_errors_are_told_in_arabic_too(gateway):
+    answer = await gateway.client.get("/nothing", headers={"accept-language": "ar"})
+    assert answer.json()["message"] == REPLIES[404][4]
+
+
+@pytest.mark.covers("G2")
+async def test_a_wait_is_a_retry_after_header_rounded_up(gateway):
+    answer = await gateway.client.get(f"/v1/salons/{ID}", headers=failing("RESOURCE_EXHAUSTED", "OTP_LIMIT"))
+    assert answer.headers["retry-after"] == "37"
+
+
+@pytest.mark.covers("G2")
+async def test_a_dead_service_is_unavailable_in_the_one_shape(run_gateway, upstream, keys):
+    lonely = type(upstream)(keys)
+    await lonely.start()
+    gateway = await run_gateway([lonely.port])
+    await lonely.stop()
+    answer: httpx.Response = await gateway.client.get(f"/v1/salons/{ID}")
+    assert answer.status_code == 503
+    assert answer.json()["reason"] == "SERVICE_UNAVAILABLE"

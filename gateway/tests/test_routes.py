@@ -1,0 +1,56 @@
+"""What can be reached, and what cannot."""
+
+import re
+
+import grpc
+import pytest
+from kursi_gateway.contract import Method, methods, public_methods
+
+ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
+INTERNAL = [method for method in methods() if not method.is_public]
+
+
+def url(method: Method) -> str:
+    return re.sub(r"\{[^}]+\}", ID, method.path)
+
+
+def body(method: Method) -> dict[str, object]:
+    return {"json": {}} if method.body else {}
+
+
+@pytest.mark.covers("G1")
+@pytest.mark.parametrize("method", public_methods(), ids=lambda method: method.name)
+async def test_each_public_method_is_reached_by_its_rest_path(method, gateway, upstream, token):
+    answer = await gateway.client.request(method.verb.upper(), url(method), headers=token, **body(method))
+    assert answer.status_code == 200, answer.text
+    assert upstream.seen[-1].method == method.grpc_path
+
+
+@pytest.mark.covers("G1")
+@pytest.mark.parametrize("method", public_methods()[:3], ids=lambda method: method.name)
+async def test_grpc_is_served_on_the_same_port(method, gateway, upstream, token):
+    async with grpc.aio.insecure_channel(gateway.address) as channel:
+        call = channel.unary_unary(method.grpc_path)
+        assert await call(b"", metadata=tuple(token.items()), timeout=5) == b""
+    assert upstream.seen[-1].method == method.grpc_path
+
+
+@pytest.mark.covers("G1")
+@pytest.mark.parametrize("method", INTERNAL, ids=lambda method: method.name)
+async def test_internal_methods_do_not_exist_outside(method, gateway, upstream, token):
+    before = len(upstream.seen)
+    answer = await gateway.client.post(method.grpc_path, headers=token, json={})
+    assert answer.status_code == 404
+    async with grpc.aio.insecure_channel(gateway.address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await channel.unary_unary(method.grpc_path)(b"", metadata=tuple(token.items()), timeout=5)
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert [
+        seen for seen in upstream.seen[before:] if "JwKs" not in seen.method and "GetJwks" not in seen.method
+    ] == []
+
+
+@pytest.mark.covers("G1")
+async def test_health_is_served_and_readiness_needs_the_services(gateway):
+    assert (await gateway.client.get("/healthz")).status_code == 200
+    assert (await gateway.client.get("/readyz")).status_code == 200

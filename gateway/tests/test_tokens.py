@@ -1,0 +1,86 @@
+"""Tokens are checked at the door, after transcoding, so that one table serves REST and gRPC."""
+
+import re
+
+import pytest
+from kursi_chassis.testing.eventually import eventually
+from kursi_gateway.contract import public_methods
+
+ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
+PROTECTED = [method for method in public_methods() if method.needs_token]
+OPEN = [method for method in public_methods() if not method.needs_token]
+
+
+async def call(gateway, method, headers):
+    body = {"json": {}} if method.body else {}
+    return await gateway.client.request(
+        method.verb.upper(), re.sub(r"\{[^}]+\}", ID, method.path), headers=headers, **body
+    )
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def tampered(token: str) -> str:
+    head, claims, signature = token.split(".")
+    return f"{head}.{claims}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
+
+
+BAD_TOKENS = {
+    "none": (lambda keys: {}, 401),
+    "garbage": (lambda keys: bearer("x.y.z"), 401),
+    "expired": (lambda keys: bearer(keys.token(lives=-60)), 401),
+    "wrong issuer": (lambda keys: bearer(keys.token(issuer="https://evil.test")), 401),
+    "bad signature": (lambda keys: bearer(tampered(keys.token())), 401),
+    "meant for services": (lambda keys: bearer(keys.token(audience="kursi-internal")), 403),
+}
+
+
+@pytest.mark.covers("G3")
+@pytest.mark.parametrize("kind", BAD_TOKENS)
+@pytest.mark.parametrize("method", PROTECTED, ids=lambda method: method.name)
+async def test_a_protected_method_refuses_every_bad_token(method, kind, gateway, upstream, keys):
+    before = len(upstream.seen)
+    make, status = BAD_TOKENS[kind]
+    assert (await call(gateway, method, make(keys))).status_code == status
+    assert [seen.method for seen in upstream.seen[before:] if seen.method == method.grpc_path] == []
+
+
+@pytest.mark.covers("G3")
+@pytest.mark.parametrize("method", OPEN, ids=lambda method: method.name)
+async def test_an_open_method_needs_no_token_but_refuses_a_bad_one(method, gateway, keys):
+    assert (await call(gateway, method, {})).status_code == 200
+    assert (await call(gateway, method, bearer(tampered(keys.token())))).status_code == 401
+
+
+@pytest.mark.covers("G3")
+@pytest.mark.parametrize("path", ["//v1/users/me", "/v1/./users/me", "/v1/%75sers/me", "/v1/users/me/"])
+async def test_spelling_a_path_differently_goes_around_nothing(path, gateway):
+    assert (await gateway.client.get(path)).status_code in (401, 404)
+
+
+@pytest.mark.covers("G3")
+async def test_a_callers_internal_headers_are_dropped(gateway, upstream):
+    await gateway.client.get(
+        f"/v1/salons/{ID}", headers={"x-kursi-user-token": "forged", "x-forwarded-host": "evil.test"}
+    )
+    assert "x-kursi-user-token" not in upstream.seen[-1].metadata
+    assert upstream.seen[-1].metadata["x-forwarded-host"] == gateway.address
+
+
+@pytest.mark.covers("G3")
+async def test_keys_rotate_without_a_restart(run_gateway, upstream, keys):
+    keys = type(keys)()
+    identity = type(upstream)(keys)
+    await identity.start()
+    gateway = await run_gateway([identity.port], key_cache_seconds=2)
+    old = keys.token()
+    keys.rotate()
+
+    async def new_key_is_known() -> bool:
+        return (await gateway.client.get("/v1/users/me", headers=bearer(keys.token()))).status_code == 200
+
+    await eventually(new_key_is_known, timeout=20)
+    assert (await gateway.client.get("/v1/users/me", headers=bearer(old))).status_code == 200
+    await identity.stop()
