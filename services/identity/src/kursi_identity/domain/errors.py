@@ -16,6 +16,7 @@ PHONE_NUMBER_NOT_MOBILE = "PHONE_NUMBER_NOT_MOBILE"
 EMAIL_MALFORMED = "EMAIL_MALFORMED"
 CONTACT_AMBIGUOUS = "CONTACT_AMBIGUOUS"
 CONTACT_NOT_OWN = "CONTACT_NOT_OWN"
+CHANNEL_UNAVAILABLE = "CHANNEL_UNAVAILABLE"
 CHANNEL_MISMATCH = "CHANNEL_MISMATCH"
 
 register_violation_texts(
@@ -31,6 +32,7 @@ register_violation_texts(
             "أدخل رقم الهاتف أو البريد الإلكتروني، وليس كليهما.",
         ),
         CONTACT_NOT_OWN: ("This is not your own contact.", "هذه ليست وسيلة التواصل الخاصة بك."),
+        CHANNEL_UNAVAILABLE: ("Codes are not sent this way here.", "لا تُرسل الرموز بهذه الطريقة هنا."),
         CHANNEL_MISMATCH: (
             "This channel does not reach this kind of contact.",
             "لا تصل هذه القناة إلى هذا النوع من وسائل التواصل.",
@@ -101,6 +103,14 @@ class ContactTaken(AlreadyExists):
     reason = "CONTACT_TAKEN"
     en = "This contact belongs to another account."
     ar = "وسيلة التواصل هذه مرتبطة بحساب آخر."
+
+
+class StepUpRequired(FailedPrecondition):
+    """Replacing a number or an address needs a recent proof that the account's owner is present."""
+
+    reason = "STEP_UP_REQUIRED"
+    en = "Confirm that it is you with a new code first."
+    ar = "أكّد هويتك برمز جديد أولًا."
 
 
 class RefreshTokenInvalid(Unauthenticated):

@@ -43,9 +43,7 @@ class KeyPolicy:
 
     def is_due(self, active_since: datetime, next_since: datetime, now: datetime) -> bool:
         """Whether the next key takes over."""
-        return (
-            now - active_since >= self.rotate_after and now - next_since >= self.published_before
-        )
+        return now - active_since >= self.rotate_after and now - next_since >= self.published_before
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ from uuid import UUID
 
 from kursi_chassis.caller import Role
 
-STAFF_ROLES = (Role.STAFF, Role.MANAGER, Role.OWNER)
-
 
 class MemberState(StrEnum):
     """Where a membership stands."""
@@ -35,6 +33,15 @@ class Member:
     def is_active_owner(self) -> bool:
         """Whether the salon counts on this member as an owner."""
         return self.role is Role.OWNER and self.state is MemberState.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """A member with what a manager is shown of the person; the number is still whole."""
+
+    member: Member
+    display_name: str
+    phone_number: str
 
 
 def role_word(role: Role) -> str:

@@ -37,6 +37,8 @@ class Purpose(StrEnum):
 class OtpPolicy:
     """How long a code lives and how often one may be asked for.
 
+    `presence` is how long a login or a STEP_UP counts as a proof that the person is there.
+
     The ceilings per country are a guard against toll fraud (somebody has codes sent to expensive numbers that
     they are paid for): `ceilings` by calling code, `ceiling` for all others.
     """
@@ -48,6 +50,7 @@ class OtpPolicy:
     destination_window: timedelta = timedelta(minutes=15)
     per_address: int = 20
     address_window: timedelta = timedelta(hours=1)
+    presence: timedelta = timedelta(minutes=10)
     ceiling: int = 1_000
     ceilings: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -115,4 +118,3 @@ def read_code(written: str) -> str:
 
 def _within(instants: Sequence[datetime], now: datetime, window: timedelta) -> list[datetime]:
     return [instant for instant in instants if instant + window > now]
-

@@ -36,7 +36,6 @@ class Action(StrEnum):
     MEMBER_ROLE_CHANGED = "member_role_changed"
     MEMBER_REMOVED = "member_removed"
     SIGNING_KEY_ROTATED = "signing_key_rotated"
-    SERVICE_REFUSED = "service_refused"
 
 
 @dataclass(frozen=True, slots=True)

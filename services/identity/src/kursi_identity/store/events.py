@@ -1,5 +1,6 @@
 """What identity tells the others, written to the outbox in the transaction that made it true."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -32,12 +33,10 @@ async def membership_changed(connection: Connection, member: Member, at: datetim
 
 
 async def sessions_revoked(
-    connection: Connection, user_id: UUID, session_ids: list[UUID], at: datetime
+    connection: Connection, user_id: UUID, session_ids: Sequence[UUID], at: datetime
 ) -> None:
     """Sessions ended before their time."""
-    await outbox.append(
-        connection, *(_session_event(user_id, session_id, at) for session_id in session_ids)
-    )
+    await outbox.append(connection, *(_session_event(user_id, session_id, at) for session_id in session_ids))
 
 
 def _user_event(name: str, user: User) -> Event:
@@ -65,9 +64,7 @@ def _membership_event(member: Member, at: datetime) -> Event:
 
 
 def _session_event(user_id: UUID, session_id: UUID, at: datetime) -> Event:
-    body = events_pb2.SessionEvent(
-        session_id=str(session_id), user_id=str(user_id), occur_time=timestamp(at)
-    )
+    body = events_pb2.SessionEvent(session_id=str(session_id), user_id=str(user_id), occur_time=timestamp(at))
     return _event("session.revoked", body, session_id, 1, at)
 
 

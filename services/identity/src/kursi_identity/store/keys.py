@@ -48,6 +48,4 @@ async def activate_next(connection: Connection, now: datetime) -> None:
 
 async def prune(connection: Connection, now: datetime) -> None:
     """Delete retired keys that no living token was signed with."""
-    await connection.execute(
-        "DELETE FROM signing_keys WHERE state = 'retired' AND verify_until < %s", [now]
-    )
+    await connection.execute("DELETE FROM signing_keys WHERE state = 'retired' AND verify_until < %s", [now])

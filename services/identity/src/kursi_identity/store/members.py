@@ -7,6 +7,7 @@ from uuid import UUID
 
 from kursi_chassis.caller import Role
 from kursi_chassis.db.database import Connection
+from psycopg.rows import TupleRow
 
 from kursi_identity.domain.member import Member, MemberState, role_word
 
@@ -21,6 +22,17 @@ async def lock_salon(connection: Connection, salon_id: UUID) -> None:
     """
     await connection.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"members.salon:{salon_id}"]
+    )
+
+
+async def lock_phone_number(connection: Connection, phone_number: str) -> None:
+    """Make an invitation of a number and a login with it wait for each other until this transaction ends.
+
+    Otherwise the login could look for invitations just before one is made, by somebody who has just not yet
+    seen the account: it would wait for the next login.
+    """
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"members.phone:{phone_number}"]
     )
 
 
@@ -98,7 +110,7 @@ async def activate(
 
     `member_id` is for a new row; a person who was a member once keeps the old one.
     """
-    member = await _one(
+    return await _returned(
         connection,
         f"""
         INSERT INTO members (id, salon_id, user_id, role, state, created_at, updated_at)
@@ -109,13 +121,11 @@ async def activate(
         """,  # noqa: S608 -- our own literals
         {"id": member_id, "salon": salon_id, "user": user_id, "role": role_word(role), "now": now},
     )
-    assert member is not None  # noqa: S101 -- an upsert returns its row; for the type checker
-    return member
 
 
-async def set_role(connection: Connection, member_id: UUID, role: Role, now: datetime) -> Member | None:
-    """Write the role of a member or an invitation."""
-    return await _one(
+async def set_role(connection: Connection, member_id: UUID, role: Role, now: datetime) -> Member:
+    """Write the role of a member or an invitation that this transaction has locked."""
+    return await _returned(
         connection,
         "UPDATE members SET role = %(role)s, revision = revision + 1, updated_at = %(now)s "  # noqa: S608 -- our own literals
         f"WHERE id = %(id)s RETURNING {COLUMNS}",
@@ -123,9 +133,12 @@ async def set_role(connection: Connection, member_id: UUID, role: Role, now: dat
     )
 
 
-async def remove(connection: Connection, member_id: UUID, now: datetime) -> Member | None:
-    """End a membership. Its row stays, so that its revision goes on when the person comes back."""
-    return await _one(
+async def remove(connection: Connection, member_id: UUID, now: datetime) -> Member:
+    """End a membership that this transaction has locked.
+
+    Its row stays, so that its revision goes on when the person comes back.
+    """
+    return await _returned(
         connection,
         "UPDATE members SET state = 'removed', revision = revision + 1, updated_at = %(now)s "  # noqa: S608 -- our own literals
         f"WHERE id = %(id)s AND state = 'active' RETURNING {COLUMNS}",
@@ -156,8 +169,26 @@ async def _one(
     return _member(row) if row else None
 
 
-def _member(row: tuple[object, ...]) -> Member:
+async def _returned(
+    connection: Connection, statement: LiteralString, parameters: Mapping[str, object]
+) -> Member:
+    """The row of a statement that always has one."""
+    member = await _one(connection, statement, parameters)
+    if member is None:
+        message = "a locked row is gone"
+        raise LookupError(message)
+    return member
+
+
+def _member(row: TupleRow) -> Member:
     member_id, salon_id, user_id, phone, role, state, revision, created_at = row
     return Member(
-        member_id, salon_id, user_id, phone, Role[str(role).upper()], MemberState(str(state)), revision, created_at  # type: ignore[arg-type]  # the columns' types are the table's
+        id=member_id,
+        salon_id=salon_id,
+        user_id=user_id,
+        invited_phone=phone,
+        role=Role[role.upper()],
+        state=MemberState(state),
+        revision=revision,
+        created_at=created_at,
     )

@@ -1,9 +1,10 @@
 """Code requests: how often somebody asked, and what became of each."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
+from kursi_chassis.caller import Caller
 from kursi_chassis.db.database import Connection
 
 from kursi_identity.domain.otp import Channel, Purpose
@@ -99,20 +100,16 @@ async def insert(connection: Connection, request: OtpRequest) -> None:
     )  # fmt: skip
 
 
-async def mark_sent(connection: Connection, request_id: UUID) -> None:
-    """A provider took the code, or may have."""
-    await connection.execute("UPDATE otp_requests SET state = 'sent' WHERE id = %s", [request_id])
-
-
 async def mark_unsent(connection: Connection, request_id: UUID) -> None:
     """Every provider refused the code: it counts for no limit of its number, and cannot be used."""
     await connection.execute("UPDATE otp_requests SET state = 'unsent' WHERE id = %s", [request_id])
 
 
 async def count_attempt(
-    connection: Connection, request_id: UUID, *, now: datetime, most: int
+    connection: Connection, request_id: UUID, caller: Caller, *, now: datetime, most: int
 ) -> Attempt | None:
-    """Count one guess; None, and nothing counted, when the request is unknown, expired, used or burnt.
+    """Count one guess; None, and nothing counted, when the request is unknown, expired, used, burnt, or bound
+    to another session than the caller's.
 
     The row stays locked until the transaction ends: concurrent guesses wait here and then see what the one
     before them did, so that neither the limit nor the one success can be overrun.
@@ -122,19 +119,28 @@ async def count_attempt(
         UPDATE otp_requests SET attempts = attempts + 1
         WHERE id = %(id)s AND state <> 'unsent' AND used_at IS NULL AND expires_at > %(now)s
           AND attempts < %(most)s
+          AND (user_id IS NULL OR user_id = %(user)s AND session_id = %(session)s)
         RETURNING purpose, channel, destination, user_id, session_id, code_hash, attempts
         """,
-        {"id": request_id, "now": now, "most": most},
+        {
+            "id": request_id,
+            "now": now,
+            "most": most,
+            "user": caller.user_id,
+            "session": caller.session_id,
+        },
     )
     row = await cursor.fetchone()
     return Attempt(Purpose(row[0]), Channel(row[1]), *row[2:]) if row else None
 
 
-async def bound_to(connection: Connection, request_id: UUID) -> UUID | None:
-    """The user whose token has to come with the code; None for a login, or an unknown request."""
-    cursor = await connection.execute("SELECT user_id FROM otp_requests WHERE id = %s", [request_id])
-    row = await cursor.fetchone()
-    return row[0] if row else None
+async def is_bound_elsewhere(connection: Connection, request_id: UUID, caller: Caller) -> bool:
+    """Whether the code only counts with the token of another session than the caller's."""
+    cursor = await connection.execute(
+        "SELECT 1 FROM otp_requests WHERE id = %s AND session_id IS DISTINCT FROM %s AND session_id IS NOT NULL",
+        [request_id, caller.session_id],
+    )
+    return await cursor.fetchone() is not None
 
 
 async def mark_used(connection: Connection, request_id: UUID, now: datetime) -> None:
@@ -142,13 +148,15 @@ async def mark_used(connection: Connection, request_id: UUID, now: datetime) -> 
     await connection.execute("UPDATE otp_requests SET used_at = %s WHERE id = %s", [now, request_id])
 
 
-async def prune(connection: Connection, now: datetime, kept: timedelta) -> None:
-    """Delete requests and counts older than `kept`; nothing looks that far back."""
-    await connection.execute("DELETE FROM otp_requests WHERE created_at < %s", [now - kept])
-    await connection.execute("DELETE FROM otp_daily_counts WHERE day < %s", [(now - kept).date()])
+async def prune(connection: Connection, before: datetime) -> int:
+    """Delete at most 5000 requests from before, and say how many; nothing looks that far back."""
+    await connection.execute("DELETE FROM otp_daily_counts WHERE day < %s", [before.date()])
+    cursor = await connection.execute(
+        "DELETE FROM otp_requests WHERE id IN (SELECT id FROM otp_requests WHERE created_at < %s LIMIT 5000)",
+        [before],
+    )
+    return cursor.rowcount
 
 
 async def _lock(connection: Connection, kind: str, what: str) -> None:
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{kind}:{what}"]
-    )
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{kind}:{what}"])

@@ -1,7 +1,7 @@
 """Sessions and refresh tokens."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
@@ -83,14 +83,10 @@ async def touch(connection: Connection, session_id: UUID, now: datetime) -> Sess
 
 async def renew_presence(connection: Connection, session_id: UUID, now: datetime) -> Session | None:
     """Note that the person is present; None when the session has ended."""
-    return await _update_live(
-        connection, "last_used_at = %(now)s, auth_at = %(now)s", session_id, now
-    )
+    return await _update_live(connection, "last_used_at = %(now)s, auth_at = %(now)s", session_id, now)
 
 
-async def revoke(
-    connection: Connection, user_id: UUID, session_id: UUID, now: datetime
-) -> bool:
+async def revoke(connection: Connection, user_id: UUID, session_id: UUID, now: datetime) -> bool:
     """End one session of the user; False when there is no such live one."""
     cursor = await connection.execute(
         "UPDATE sessions SET revoked_at = %(now)s "
@@ -100,7 +96,9 @@ async def revoke(
     return cursor.rowcount == 1
 
 
-async def revoke_all(connection: Connection, user_id: UUID, now: datetime, *, but_newest: int = 0) -> list[UUID]:
+async def revoke_all(
+    connection: Connection, user_id: UUID, now: datetime, *, but_newest: int = 0
+) -> list[UUID]:
     """End the user's sessions, all but the newest so many, and say which."""
     cursor = await connection.execute(
         """
@@ -128,12 +126,17 @@ async def live(connection: Connection, user_id: UUID, now: datetime) -> list[Ses
     )
 
 
-async def prune(connection: Connection, now: datetime, kept: timedelta) -> None:
-    """Delete sessions that ended longer than `kept` ago, with their refresh tokens."""
-    await connection.execute(
-        "DELETE FROM sessions WHERE expires_at < %(before)s OR revoked_at < %(before)s",
-        {"before": now - kept},
+async def prune(connection: Connection, before: datetime) -> int:
+    """Delete at most 5000 sessions that ended before, with their refresh tokens, and say how many."""
+    cursor = await connection.execute(
+        """
+        DELETE FROM sessions WHERE id IN (
+            SELECT id FROM sessions WHERE expires_at < %(before)s OR revoked_at < %(before)s LIMIT 5000
+        )
+        """,
+        {"before": before},
     )
+    return cursor.rowcount
 
 
 async def _update_live(

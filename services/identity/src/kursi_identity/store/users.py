@@ -86,9 +86,8 @@ async def set_email(connection: Connection, user_id: UUID, email: str, now: date
 
 
 async def _where(connection: Connection, condition: LiteralString, value: object) -> User | None:
-    return await fetch_one(
-        connection, User, f"SELECT {COLUMNS} FROM users WHERE {condition}", {"value": value}  # noqa: S608 -- our own literals
-    )
+    statement: LiteralString = f"SELECT {COLUMNS} FROM users WHERE {condition}"  # noqa: S608 -- our own literals
+    return await fetch_one(connection, User, statement, {"value": value})
 
 
 async def _update(

@@ -27,8 +27,8 @@ CREATE TABLE users (
 );
 """
 
-# A code is stored only as a keyed hash over its request's id. `state` is about sending: `unsent` requests
-# were refused by every provider and count for no limit of the number.
+# A code is stored only as a keyed hash over its request's id. `unsent`: every provider refused
+# to send it, so it counts for no limit of its number and cannot be used.
 OTP_REQUESTS = """
 CREATE TABLE otp_requests (
     id          uuid        NOT NULL,
@@ -40,14 +40,14 @@ CREATE TABLE otp_requests (
     session_id  uuid,
     code_hash   bytea       NOT NULL,
     attempts    smallint    NOT NULL DEFAULT 0,
-    state       text        NOT NULL DEFAULT 'sending',
+    state       text        NOT NULL DEFAULT 'requested',
     created_at  timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,
     used_at     timestamptz,
     CONSTRAINT otp_requests_pkey PRIMARY KEY (id),
     CONSTRAINT otp_requests_purpose CHECK (purpose IN ('auth', 'verify', 'step_up')),
     CONSTRAINT otp_requests_channel CHECK (channel IN ('sms', 'whatsapp', 'email')),
-    CONSTRAINT otp_requests_state CHECK (state IN ('sending', 'sent', 'unsent')),
+    CONSTRAINT otp_requests_state CHECK (state IN ('requested', 'unsent')),
     CONSTRAINT otp_requests_hash CHECK (octet_length(code_hash) = 32),
     CONSTRAINT otp_requests_attempts CHECK (attempts BETWEEN 0 AND 20),
     CONSTRAINT otp_requests_bound CHECK

@@ -1,0 +1,8 @@
+"""`python -m kursi_identity ROLE…`."""
+
+from kursi_chassis.process import main
+
+from kursi_identity.main import ROLES, build, migrate_database
+from kursi_identity.settings import IdentitySettings
+
+main(IdentitySettings, build, roles=ROLES, commands={"migrate": migrate_database})

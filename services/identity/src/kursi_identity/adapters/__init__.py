@@ -1,0 +1,1 @@
+"""Providers that carry codes to people."""

@@ -1,0 +1,1 @@
+"""The contract's side: read requests, call, write answers."""

@@ -1,0 +1,180 @@
+"""Builds the identity service: the only place that opens databases, connections and clients."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kursi_chassis.clock import Clock, SystemClock
+from kursi_chassis.db.database import Database
+from kursi_chassis.db.migrate import migrate
+from kursi_chassis.events.connection import close_nats, connect_nats
+from kursi_chassis.events.relay import Relay
+from kursi_chassis.events.streams import STREAMS
+from kursi_chassis.grpc.server import GrpcServer
+from kursi_chassis.grpc.tokens import Revocations, TokenVerifier
+from kursi_chassis.jobs import JobRunner
+from kursi_chassis.process import Role
+from kursi_chassis.revocation_feed import RevocationFeed, serve_following
+
+from kursi_identity.api import internal, servicer
+from kursi_identity.api.paging import RosterPages
+from kursi_identity.domain.keys import KeyPolicy, KeyVault
+from kursi_identity.domain.otp import CodeHasher, OtpPolicy
+from kursi_identity.domain.session import SessionPolicy
+from kursi_identity.domain.token import TokenPolicy
+from kursi_identity.jobs.housekeeping import housekeeping
+from kursi_identity.ports import CodeSender
+from kursi_identity.providers import code_sender
+from kursi_identity.queries.contacts import Contacts
+from kursi_identity.queries.roster import Roster
+from kursi_identity.settings import IdentitySettings
+from kursi_identity.usecases.issuing import Issuer
+from kursi_identity.usecases.members import Members
+from kursi_identity.usecases.profile import Profiles
+from kursi_identity.usecases.request_otp import RequestOtp
+from kursi_identity.usecases.service_tokens import ServiceTokens
+from kursi_identity.usecases.sessions import Sessions
+from kursi_identity.usecases.signing_keys import SigningKeys
+from kursi_identity.usecases.verify_otp import VerifyOtp
+
+ROLES = ("serve", "relay", "jobs")
+
+
+def migrate_database(settings: IdentitySettings) -> None:
+    """The `migrate` command. Raises: ValueError without the owner's URL."""
+    if settings.database_owner_url is None:
+        message = "KURSI_IDENTITY_DATABASE_OWNER_URL is needed to migrate"
+        raise ValueError(message)
+    migrate(settings.database_owner_url.get_secret_value(), "kursi_identity.migrations")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a server is put together from."""
+
+    settings: IdentitySettings
+    database: Database
+    clock: Clock
+    sender: CodeSender
+    keys: SigningKeys
+    revocations: Revocations
+
+
+@asynccontextmanager
+async def build(settings: IdentitySettings, roles: frozenset[str]) -> AsyncIterator[Mapping[str, Role]]:
+    """The roles that were asked for; everything they need is open inside the block."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        database = await Database.open(
+            settings.database_url.get_secret_value(),
+            pool_size=settings.database_pool_size,
+            application_name="kursi-identity",
+        )
+        stack.push_async_callback(database.close)
+        built: dict[str, Role] = {}
+        keys = signing_keys(settings, database, clock)
+        if "serve" in roles:
+            revocations = Revocations(clock)
+            sender = await stack.enter_async_context(code_sender(settings, clock))
+            parts = Parts(settings, database, clock, sender, keys, revocations)
+            feed_nats = await connect_nats(settings.nats_url, name="kursi-identity feed")
+            stack.push_async_callback(close_nats, feed_nats)
+            feed = RevocationFeed(feed_nats, revocations, clock)
+            built["serve"] = serve_following(build_server(parts).run, feed.run)
+        if "relay" in roles:
+            relay_nats = await connect_nats(settings.nats_url, name="kursi-identity relay")
+            stack.push_async_callback(close_nats, relay_nats)
+            relay = Relay(database, relay_nats, STREAMS["identity"], replicas=settings.event_stream_replicas)
+            database.on_commit(relay.nudge)
+            built["relay"] = relay.run
+        if "jobs" in roles:
+            built["jobs"] = JobRunner(database, housekeeping(database, clock, keys)).run
+        yield built
+
+
+def signing_keys(settings: IdentitySettings, database: Database, clock: Clock) -> SigningKeys:
+    """The platform's signing keys."""
+    policy = KeyPolicy(rotate_after=timedelta(days=settings.key_rotation_days))
+    return SigningKeys(database, KeyVault(settings.encryption_key), clock, policy)
+
+
+def build_server(parts: Parts) -> GrpcServer:
+    """The server of both halves of the contract. It verifies tokens with its own keys."""
+    settings, keys = parts.settings, parts.keys
+
+    async def is_ready() -> bool:
+        await parts.database.ping()
+        await keys.ring()
+        return True
+
+    verifier = TokenVerifier(
+        keys.jwks,
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        internal_audience=settings.internal_audience,
+        clock=parts.clock,
+        revocations=parts.revocations,
+    )
+    members = Members(parts.database, parts.clock, parts.revocations)
+    services = [
+        (_public_servicer(parts, members), servicer.NAME),
+        (_internal_servicer(parts, members), internal.NAME),
+    ]
+    return GrpcServer(settings, services, verifier, is_ready=is_ready)
+
+
+def _public_servicer(parts: Parts, members: Members) -> servicer.IdentityServicer:
+    settings, database, clock = parts.settings, parts.database, parts.clock
+    policy, hasher = _otp_policy(settings), CodeHasher(settings.otp_hash_key.get_secret_value())
+    issuer = Issuer(_token_policy(settings), frozenset(settings.admin_phone_numbers))
+    sessions = Sessions(
+        database,
+        clock,
+        policy=SessionPolicy(),
+        keys=parts.keys,
+        issuer=issuer,
+        revocations=parts.revocations,
+    )
+    return servicer.IdentityServicer(
+        request_otp=RequestOtp(database, parts.sender, clock, policy=policy, hasher=hasher),
+        verify_otp=VerifyOtp(
+            database, clock, policy=policy, hasher=hasher, keys=parts.keys, issuer=issuer, sessions=sessions
+        ),
+        sessions=sessions,
+        profiles=Profiles(database, clock),
+        members=members,
+        roster=RosterPages(Roster(database), settings.page_token_key.get_secret_value()),
+        keys=parts.keys,
+        issuer=settings.token_issuer,
+        default_region=settings.default_region,
+    )
+
+
+def _internal_servicer(parts: Parts, members: Members) -> internal.IdentityInternalServicer:
+    secrets = {
+        client: secret.get_secret_value() for client, secret in parts.settings.service_client_secrets.items()
+    }
+    return internal.IdentityInternalServicer(
+        service_tokens=ServiceTokens(
+            parts.clock, keys=parts.keys, policy=_token_policy(parts.settings), secrets=secrets
+        ),
+        contacts=Contacts(parts.database),
+        roster=Roster(parts.database),
+        members=members,
+    )
+
+
+def _otp_policy(settings: IdentitySettings) -> OtpPolicy:
+    return OtpPolicy(
+        lifetime=timedelta(seconds=settings.otp_lifetime_seconds),
+        cooldown=timedelta(seconds=settings.otp_cooldown_seconds),
+        per_destination=settings.otp_per_destination,
+        per_address=settings.otp_per_address,
+        ceiling=settings.otp_daily_ceiling,
+        ceilings=settings.otp_daily_ceilings,
+    )
+
+
+def _token_policy(settings: IdentitySettings) -> TokenPolicy:
+    return TokenPolicy(settings.token_issuer, settings.token_audience, settings.internal_audience)

@@ -1,0 +1,1 @@
+"""Reading for others: one statement each."""

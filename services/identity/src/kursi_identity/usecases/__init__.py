@@ -1,0 +1,1 @@
+"""What people and services can do with identity: one file each, one transaction each."""

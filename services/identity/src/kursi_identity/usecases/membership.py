@@ -1,0 +1,70 @@
+"""What the use cases about members share: invitations become memberships, and everybody is told."""
+
+from datetime import datetime
+
+from kursi_chassis.caller import Caller, Role
+from kursi_chassis.db.database import Connection
+
+from kursi_identity.domain.member import Member, MemberState, role_word
+from kursi_identity.domain.user import User
+from kursi_identity.store import audit, events, members
+from kursi_identity.store.audit import Action, Entry
+
+
+async def accept_invitations(connection: Connection, caller: Caller, user: User, now: datetime) -> None:
+    """Make every invitation of the user's number, which was verified just now, a membership.
+
+    Somebody who is in the salon already keeps the stronger of both roles.
+    """
+    if user.phone_number is None:
+        return
+    await members.lock_phone_number(connection, user.phone_number)
+    for invitation in await members.invitations_of(connection, user.phone_number):
+        await members.delete_invitation(connection, invitation.id)
+        present = await members.of_user(connection, invitation.salon_id, user.id)
+        role = max(invitation.role, standing(present))
+        if present is None or role != standing(present):
+            await make_member(connection, caller, invitation, user, role=role, now=now)
+
+
+async def make_member(
+    connection: Connection, caller: Caller, seat: Member, user: User, *, role: Role, now: datetime
+) -> Member:
+    """Give the user the role in the seat's salon; `seat.id` is the id of a first membership."""
+    member = await members.activate(connection, seat.id, seat.salon_id, user.id, role=role, now=now)
+    await tell(connection, caller, Action.MEMBER_GRANTED, member, now=now)
+    return member
+
+
+async def tell(
+    connection: Connection,
+    caller: Caller,
+    action: Action,
+    member: Member,
+    *,
+    now: datetime,
+    before: Role = Role.CUSTOMER,
+) -> None:
+    """Write down what became of a member, and tell the other services unless it is about an invitation."""
+    entry = Entry(
+        action,
+        "member",
+        str(member.id),
+        salon_id=member.salon_id,
+        before={} if before is Role.CUSTOMER else {"role": role_word(before)},
+        after={
+            "role": role_word(member.role),
+            "state": member.state.value,
+            "user_id": str(member.user_id or ""),
+        },
+    )
+    await audit.write(connection, caller, now, entry)
+    if member.state is not MemberState.INVITED:
+        await events.membership_changed(connection, member, now)
+
+
+def standing(member: Member | None) -> Role:
+    """The role that a membership gives now: none when there is none, or when it was removed."""
+    if member is None or member.state is not MemberState.ACTIVE:
+        return Role.CUSTOMER
+    return member.role
