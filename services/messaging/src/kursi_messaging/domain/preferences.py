@@ -30,7 +30,7 @@ class Preferences:
     `revision` is 0 until something was stored.
     """
 
-    toggles: Mapping[tuple[Event, Channel], bool] = field(default=_ALL_ON)
+    toggles: Mapping[tuple[Event, Channel], bool] = field(default_factory=lambda: _ALL_ON)
     method: PreferredMethod = PreferredMethod.UNSPECIFIED
     quiet_hours_enabled: bool = False
     quiet_start: time = time(22)

@@ -41,7 +41,7 @@ def variables(facts: Facts, reader: Reader) -> dict[str, str]:
 
     `facts` are those of the event on top of those of its booking:
     `salon_names`, `items[].service_names` and `items[].staff_names` by language; `time_zone`, `start`, `end`,
-    `previous_start`, `hold_until`; `total`, `paid`, `fee`, `refund`, `amount` as money; `reference`, `state`,
+    `previous_start`; `total`, `fee`, `refund`, `amount` as money; `reference`, `state`,
     `reason`, `offset_minutes`, `subject`, `body`, and the names of people.
     """
     language = reader.language
@@ -54,10 +54,9 @@ def variables(facts: Facts, reader: Reader) -> dict[str, str]:
         "staff_names": _names(facts, "staff_names", language),
         "when": _when(facts, "start", zone, reader),
         "previous_when": _when(facts, "previous_start", zone, reader),
-        "hold_until": _clock(facts, "hold_until", zone, language),
         "duration": _duration(facts, language),
         "offset": _offset(facts, language),
-        **{f"{name}_price": _money(facts.get(name), language) for name in ("total", "paid")},
+        "total_price": _money(facts.get("total"), language),
         **{name: _money(facts.get(name), language) for name in ("fee", "refund", "amount")},
         "reference": _text(facts, "reference"),
         "reason": _text(facts, "reason"),
@@ -122,11 +121,6 @@ def _date_and_time(local: datetime, language: str) -> str:
 
 def _time(local: datetime, language: str) -> str:
     return str(format_time(local, "short", tzinfo=local.tzinfo, locale=language)).translate(_SPACES)
-
-
-def _clock(facts: Facts, name: str, zone: ZoneInfo, language: str) -> str:
-    moment = _instant(facts, name)
-    return _time(moment.astimezone(zone), language) if moment else ""
 
 
 def _duration(facts: Facts, language: str) -> str:

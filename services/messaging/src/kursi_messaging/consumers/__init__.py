@@ -1,0 +1,1 @@
+"""Events of the other services, read and handed to planning."""

@@ -1,0 +1,177 @@
+"""From the bytes of events to what planning understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from google.protobuf.message import DecodeError, Message
+from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
+from kursi.identity.events.v1.identity_events_pb2 import UserEvent
+from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
+from kursi.type.v1.money_pb2 import Money
+from kursi_chassis.events.envelope import Poison
+from kursi_chassis.grpc.times import instant
+from kursi_chassis.validation import Violations
+
+from kursi_messaging.domain.booking import BookingChange, BookingSnapshot, Change, Facts
+from kursi_messaging.domain.payment import PaymentChange
+from kursi_messaging.domain.words import BookingState, Event
+from kursi_messaging.store.people import Person
+
+_CHANGES: Final[Mapping[int, Change]] = {
+    BookingEvent.CREATED: Change.CREATED,
+    BookingEvent.CONFIRMED: Change.CONFIRMED,
+    BookingEvent.RESCHEDULED: Change.RESCHEDULED,
+    BookingEvent.CANCELLED: Change.CANCELLED,
+    BookingEvent.CHECKED_IN: Change.CHECKED_IN,
+    BookingEvent.COMPLETED: Change.COMPLETED,
+    BookingEvent.NO_SHOW: Change.NO_SHOW,
+    BookingEvent.EXPIRED: Change.EXPIRED,
+    BookingEvent.REFUND_DUE: Change.REFUND_DUE,
+}
+_STATES: Final[Mapping[int, BookingState]] = {
+    BookingEvent.STATE_HELD: BookingState.HELD,
+    BookingEvent.STATE_PENDING: BookingState.PENDING,
+    BookingEvent.STATE_CONFIRMED: BookingState.CONFIRMED,
+    BookingEvent.STATE_CHECKED_IN: BookingState.CHECKED_IN,
+    BookingEvent.STATE_COMPLETED: BookingState.COMPLETED,
+    BookingEvent.STATE_NO_SHOW: BookingState.NO_SHOW,
+    BookingEvent.STATE_CANCELLED: BookingState.CANCELLED,
+    BookingEvent.STATE_EXPIRED: BookingState.EXPIRED,
+}
+_PAYMENT_NEWS: Final[Mapping[int, Event]] = {
+    PaymentEvent.CAPTURED: Event.PAYMENT_CAPTURED,
+    PaymentEvent.FAILED: Event.PAYMENT_FAILED,
+}
+
+
+def booking_change(payload: bytes) -> BookingChange | None:
+    """Read an event of booking; None for a change or a state that this version does not know.
+
+    Raises:
+        Poison: the bytes are no such event, or lack what every one of them has.
+    """
+    try:
+        event = BookingEvent.FromString(payload)
+        change, state = _CHANGES.get(event.type), _STATES.get(event.state)
+        if change is None or state is None:
+            return None
+        return BookingChange(
+            change=change,
+            booking=_snapshot(event, state),
+            own_facts=_facts_of_change(event),
+            former_staff_user_ids=tuple(UUID(user_id) for user_id in event.previous_staff_user_ids),
+            occurred_at=_moment(event, "occur_time"),
+        )
+    except (DecodeError, ValueError) as error:
+        raise Poison(str(error)) from error
+
+
+def payment_change(payload: bytes) -> PaymentChange | None:
+    """Read an event of payment; None for one that nobody is told about.
+
+    Raises:
+        Poison: the bytes are no such event, or lack what every one of them has.
+    """
+    try:
+        event = PaymentEvent.FromString(payload)
+        told_as = _PAYMENT_NEWS.get(event.type)
+        if told_as is None:
+            return None
+        taken = event.type == PaymentEvent.CAPTURED and event.HasField("captured")
+        return PaymentChange(
+            event=told_as,
+            payment_id=UUID(event.payment_id),
+            booking_id=UUID(event.booking_id),
+            salon_id=UUID(event.salon_id),
+            customer_id=UUID(event.customer_id),
+            occurred_at=_moment(event, "occur_time"),
+            facts={
+                "amount": _money(event.captured if taken else event.amount),
+                "reference": _reference(event.booking_id),
+            },
+        )
+    except (DecodeError, ValueError) as error:
+        raise Poison(str(error)) from error
+
+
+def person(payload: bytes) -> Person:
+    """Read an event about an account.
+
+    Raises:
+        Poison: the bytes are no such event.
+    """
+    try:
+        event = UserEvent.FromString(payload)
+        return Person(UUID(event.user_id), event.language_code, event.time_zone, event.revision)
+    except (DecodeError, ValueError) as error:
+        raise Poison(str(error)) from error
+
+
+def _snapshot(event: BookingEvent, state: BookingState) -> BookingSnapshot:
+    staff = dict.fromkeys(UUID(item.staff_user_id) for item in event.items if item.staff_user_id)
+    return BookingSnapshot(
+        booking_id=UUID(event.booking_id),
+        salon_id=UUID(event.salon_id),
+        customer_id=UUID(event.customer_id),
+        staff_user_ids=tuple(staff),
+        state=state,
+        revision=event.revision,
+        start=_moment(event, "start_time"),
+        end=_moment(event, "end_time"),
+        time_zone=event.time_zone,
+        facts=_facts_of_booking(event, state),
+    )
+
+
+def _facts_of_booking(event: BookingEvent, state: BookingState) -> Facts:
+    return {
+        "reference": _reference(event.booking_id),
+        "state": state.value,
+        "salon_names": dict(event.salon_names),
+        "time_zone": event.time_zone,
+        "start": _moment(event, "start_time").isoformat(),
+        "end": _moment(event, "end_time").isoformat(),
+        "items": [
+            {"service_names": dict(item.service_names), "staff_names": dict(item.staff_names)}
+            for item in event.items
+        ],
+        **({"total": _money(event.total)} if event.HasField("total") else {}),
+    }
+
+
+def _facts_of_change(event: BookingEvent) -> Facts:
+    facts: dict[str, object] = {}
+    if event.HasField("fee"):
+        facts["fee"] = _money(event.fee)
+    if event.HasField("refund"):
+        facts["refund"] = _money(event.refund)
+    if event.HasField("previous_start_time"):
+        facts["previous_start"] = _moment(event, "previous_start_time").isoformat()
+    if event.reason:
+        facts["reason"] = event.reason
+    return facts
+
+
+def _moment(event: Message, field: str) -> datetime:
+    """The instant of a field that every such event has."""
+    if not event.HasField(field):
+        raise ValueError(f"{field} is missing")
+    check = Violations()
+    moment = instant(check, field, getattr(event, field))
+    if check:
+        raise ValueError(f"{field} is out of range")
+    return moment
+
+
+def _money(amount: Money) -> Facts:
+    return {"currency_code": amount.currency_code, "amount_minor": amount.amount_minor}
+
+
+def _reference(booking_id: str) -> str:
+    """What people read out on the phone: the random end of the id."""
+    last = UUID(booking_id).hex[-8:].upper()
+    return f"{last[:4]}-{last[4:]}"

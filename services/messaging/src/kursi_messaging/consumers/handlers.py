@@ -1,0 +1,52 @@
+"""Which events are consumed, and who takes them into account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+from uuid import UUID
+
+from kursi_chassis.events.consumer import ignored
+from kursi_chassis.events.envelope import ReceivedEvent
+
+from kursi_messaging.consumers import decoding
+from kursi_messaging.usecases.planning import Planner
+
+BOOKINGS: Final = "messaging-bookings"
+PAYMENTS: Final = "messaging-payments"
+PEOPLE: Final = "messaging-people"
+
+Read = TypeVar("Read")
+
+
+class Handlers:
+    """What the consumers call with each batch."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+
+    async def bookings(self, events: Sequence[ReceivedEvent]) -> None:
+        """Events of booking."""
+        await self._planner.take_bookings(BOOKINGS, _read(BOOKINGS, events, decoding.booking_change))
+
+    async def payments(self, events: Sequence[ReceivedEvent]) -> None:
+        """Events of payment."""
+        await self._planner.take_payments(PAYMENTS, _read(PAYMENTS, events, decoding.payment_change))
+
+    async def people(self, events: Sequence[ReceivedEvent]) -> None:
+        """Events about accounts."""
+        await self._planner.take_people(PEOPLE, _read(PEOPLE, events, decoding.person))
+
+
+def _read(
+    consumer: str, events: Sequence[ReceivedEvent], decode: Callable[[bytes], Read | None]
+) -> dict[UUID, Read]:
+    """The events that say something to us, by id; the others are counted."""
+    known: dict[UUID, Read] = {}
+    for event in events:
+        meaning = decode(event.payload)
+        if meaning is None:
+            ignored(consumer, event)
+        else:
+            known[event.event_id] = meaning
+    return known
