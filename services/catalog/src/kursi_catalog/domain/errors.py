@@ -1,0 +1,111 @@
+"""What can go wrong in the catalog, in terms its callers understand."""
+
+from kursi_chassis.errors import AlreadyExists, Denied, FailedPrecondition, NotFound
+from kursi_chassis.wording import register_violation_texts
+
+
+class SalonNotFound(NotFound):
+    """There is no such salon, or the caller may not know of it."""
+
+    reason = "SALON_NOT_FOUND"
+    en = "There is no such salon."
+    ar = "هذا الصالون غير موجود."
+
+
+class ServiceNotFound(NotFound):
+    """The salon has no such service."""
+
+    reason = "SERVICE_NOT_FOUND"
+    en = "The salon has no such service."
+    ar = "هذه الخدمة غير موجودة في الصالون."
+
+
+class StaffNotFound(NotFound):
+    """The salon has no such staff member."""
+
+    reason = "STAFF_NOT_FOUND"
+    en = "The salon has no such staff member."
+    ar = "هذا الموظف غير موجود في الصالون."
+
+
+class ResourceNotFound(NotFound):
+    """The salon has no such resource."""
+
+    reason = "RESOURCE_NOT_FOUND"
+    en = "The salon has no such resource."
+    ar = "هذا المورد غير موجود في الصالون."
+
+
+class TimeOffNotFound(NotFound):
+    """The staff member has no such time away."""
+
+    reason = "TIME_OFF_NOT_FOUND"
+    en = "The staff member has no such time away."
+    ar = "هذه الإجازة غير موجودة."
+
+
+class ClosureNotFound(NotFound):
+    """The salon has no such closure."""
+
+    reason = "CLOSURE_NOT_FOUND"
+    en = "The salon has no such closure."
+    ar = "هذا الإغلاق غير موجود."
+
+
+class SlugTaken(AlreadyExists):
+    """Another salon has the short name."""
+
+    reason = "SLUG_TAKEN"
+    en = "The short name {slug} is taken."
+    ar = "الاسم المختصر {slug} مستخدم."
+
+
+class SalonArchived(FailedPrecondition):
+    """An archived salon is restored before it is changed."""
+
+    reason = "SALON_ARCHIVED"
+    en = "The salon is archived. Restore it first."
+    ar = "الصالون مؤرشف. استعده أولًا."
+
+
+class CurrencyInUse(FailedPrecondition):
+    """Prices are written in the salon's currency, so it stays once there are any."""
+
+    reason = "CURRENCY_IN_USE"
+    en = "The currency cannot change once the salon has services."
+    ar = "لا يمكن تغيير العملة بعد إضافة خدمات إلى الصالون."
+
+
+class AdminRequired(Denied):
+    """Only the platform suspends a salon, and only the platform lifts it."""
+
+    reason = "ADMIN_REQUIRED"
+    en = "Only the platform can do this."
+    ar = "هذا الإجراء متاح لإدارة المنصة فقط."
+
+
+register_violation_texts(
+    {
+        "STARTS_AS_DRAFT": ("A salon starts as a draft.", "يبدأ الصالون كمسودة."),
+        "NOT_A_COUNTRY": ("This is not a country code.", "رمز الدولة غير معروف."),
+        "NOT_WHOLE_MINUTES": ("Use whole minutes.", "استخدم دقائق كاملة."),
+        "NOT_WHOLE_SECONDS": ("Use whole seconds.", "استخدم ثواني كاملة."),
+        "OTHER_CURRENCY": ("Prices are in {currency}.", "الأسعار بعملة {currency}."),
+        "NOT_SUM_OF_SEGMENTS": (
+            "The segments take {minutes} minutes together.",
+            "مجموع مدد الأجزاء {minutes} دقيقة.",
+        ),
+        "NEEDS_ONE_SEGMENT": (
+            "Only a service of one segment can take another time per person.",
+            "لا يمكن تخصيص المدة لموظف إلا في خدمة من جزء واحد.",
+        ),
+        "UNKNOWN_STAFF": ("The salon has no such staff member.", "هذا الموظف غير موجود في الصالون."),
+        "UNKNOWN_USER": ("There is no such user.", "هذا المستخدم غير موجود."),
+        "UNKNOWN_ADD_ON": ("The service has no such add-on.", "هذه الإضافة غير موجودة في الخدمة."),
+        "OVERLAPS": ("It overlaps another one.", "يتداخل مع فترة أخرى."),
+        "OUTSIDE_OF_SHIFT": ("The break lies outside of its range.", "الاستراحة خارج الفترة."),
+        "NOT_A_DATE": ("Write the date as YYYY-MM-DD.", "اكتب التاريخ بصيغة YYYY-MM-DD."),
+        "NOT_A_TIME": ("Write the time as HH:MM.", "اكتب الوقت بصيغة HH:MM."),
+        "NOT_HTTPS": ("Use an address that begins with https://.", "استخدم رابطًا يبدأ بـ https://."),
+    }
+)

@@ -1,0 +1,66 @@
+"""The rules of booking, level by level: platform, salon, service. The most specific one wins, value by value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from enum import IntEnum, StrEnum
+
+
+class Prepayment(StrEnum):
+    NONE = "none"
+    DEPOSIT = "deposit"
+    FULL = "full"
+
+
+class Source(IntEnum):
+    """Where a value came from, least specific first."""
+
+    PLATFORM = 1
+    SALON = 2
+    SERVICE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What one level decides. None leaves the value to the level above."""
+
+    slot_step: timedelta | None = None
+    minimum_notice: timedelta | None = None
+    maximum_ahead: timedelta | None = None
+    cancellation_window: timedelta | None = None
+    reschedule_window: timedelta | None = None
+    hold: timedelta | None = None
+    automatic_confirmation: bool | None = None
+    prepayment: Prepayment | None = None
+    deposit_basis_points: int | None = None
+    late_cancellation_fee_basis_points: int | None = None
+    no_show_fee_basis_points: int | None = None
+    maximum_active_bookings: int | None = None
+    texts: Mapping[str, str] | None = None
+
+
+NOTHING = Policy()
+FIELDS = tuple(field.name for field in fields(Policy))
+
+
+@dataclass(frozen=True, slots=True)
+class EffectivePolicy:
+    """The values in force, the source of each by field name, and the revision of the asked level."""
+
+    policy: Policy
+    sources: Mapping[str, Source]
+    revision: int
+
+
+def effective(
+    platform: Policy, salon: Policy, service: Policy = NOTHING, *, revision: int = 0
+) -> EffectivePolicy:
+    """What counts, and where each value came from. The platform decides everything, so nothing stays open."""
+    levels = ((Source.SERVICE, service), (Source.SALON, salon), (Source.PLATFORM, platform))
+    chosen = {name: _first_set(name, levels) for name in FIELDS}
+    values = {name: getattr(level, name) for name, (_, level) in chosen.items()}
+    return EffectivePolicy(Policy(**values), {name: source for name, (source, _) in chosen.items()}, revision)
+
+
+def _first_set(name: str, levels: tuple[tuple[Source, Policy], ...]) -> tuple[Source, Policy]:
+    return next((level for level in levels if getattr(level[1], name) is not None), levels[-1])
