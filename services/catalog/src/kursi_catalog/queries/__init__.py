@@ -1,0 +1,1 @@
+"""SQL for reading, straight to views."""

@@ -1,0 +1,1 @@
+"""Rows to aggregates and back; no decisions."""

@@ -1,0 +1,117 @@
+"""What every change of a salon leaves behind: a new version, a line in the audit trail, an event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from kursi.catalog.events.v1 import catalog_events_pb2
+from kursi_chassis.caller import Caller
+from kursi_chassis.db.database import Connection
+from kursi_chassis.events import outbox
+from kursi_chassis.events.envelope import Event
+from kursi_chassis.grpc.times import timestamp
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from kursi_catalog.domain.salon import Salon
+from kursi_catalog.store.rows import Row, fetch_all
+
+Topic = Literal["salon", "service", "staff", "schedule", "policy"]
+
+# The words by which a salon is found are brought up to date with every change of it, whatever changed: one rule
+# instead of a list of what might matter, for the price of a sub-select.
+_TOUCH = sql.SQL("""
+UPDATE salons s
+SET version = s.version + 1,
+    name_text = search_key(words.names),
+    search_text = search_key(concat_ws(' ', words.names, s.city, words.services))
+FROM (
+    SELECT it.id,
+        (SELECT string_agg(value, ' ' ORDER BY key) FROM jsonb_each_text(it.names)) AS names,
+        (SELECT string_agg(name.value, ' ' ORDER BY o.id, name.key)
+         FROM services o, jsonb_each_text(o.names) name
+         WHERE o.salon_id = it.id AND o.active AND o.archive_time IS NULL) AS services
+    FROM salons it WHERE it.id = %(id)s
+) words
+WHERE s.id = words.id
+RETURNING s.version
+""")
+_AUDIT = sql.SQL("""
+INSERT INTO audit (id, at, actor, action, salon_id, target_type, target_id, before, after, address, request_id)
+VALUES (uuidv7(), %(at)s, %(actor)s, %(action)s, %(salon_id)s, %(target_type)s, %(target_id)s, %(before)s,
+        %(after)s, %(address)s, %(request_id)s)
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What somebody did to one thing. `topic` names the event that tells the other services of it."""
+
+    action: str
+    target_type: str
+    target_id: UUID
+    before: Mapping[str, object] | None
+    after: Mapping[str, object] | None
+    topic: Topic
+    resource_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of one salon at work: the locked salon, and the transaction that holds the lock."""
+
+    connection: Connection
+    salon: Salon
+    caller: Caller
+    now: datetime
+
+    async def record(self, change: Change) -> int:
+        """Count the change, write it into the trail, tell the others; the salon's new version.
+
+        The last step of every change, in its transaction: nothing changes without it, and nothing is told
+        that was not changed.
+        """
+        version = await self._touch()
+        await self.connection.execute(_AUDIT, self._line(change))
+        await outbox.append(self.connection, _event(self.salon.id, change, version, self.now))
+        return version
+
+    async def _touch(self) -> int:
+        rows = await fetch_all(self.connection, _TOUCH, {"id": self.salon.id})
+        return int(rows[0]["version"])
+
+    def _line(self, change: Change) -> Row:
+        return {
+            "at": self.now,
+            "actor": self.caller.actor,
+            "action": change.action,
+            "salon_id": self.salon.id,
+            "target_type": change.target_type,
+            "target_id": str(change.target_id),
+            "before": None if change.before is None else Jsonb(change.before),
+            "after": None if change.after is None else Jsonb(change.after),
+            "address": self.caller.address,
+            "request_id": self.caller.request_id,
+        }
+
+
+def _event(salon_id: UUID, change: Change, version: int, now: datetime) -> Event:
+    """The aggregate is the salon and its version the revision, so that its events arrive in order."""
+    message = catalog_events_pb2.CatalogChangedEvent(
+        salon_id=str(salon_id),
+        resource_id=str(change.resource_id),
+        version=version,
+        occur_time=timestamp(now),
+    )
+    name = f"kursi.catalog.v1.{change.topic}.changed"
+    return Event(
+        type=name,
+        subject=name,
+        aggregate_id=salon_id,
+        revision=version,
+        payload=message.SerializeToString(deterministic=True),
+        occurred_at=now,
+        schema="kursi.catalog.events.v1.CatalogChangedEvent",
+    )
