@@ -1,0 +1,1 @@
+"""Other services, as the catalog needs them."""
