@@ -1,0 +1,9 @@
+"""`python -m kursi_catalog ROLE…`: serve, relay, jobs; `run` is all of them; `migrate` comes first."""
+
+from kursi_chassis.process import main
+
+from kursi_catalog.main import ROLES, build, migrate_database
+from kursi_catalog.settings import CatalogSettings
+
+if __name__ == "__main__":
+    main(CatalogSettings, build, roles=ROLES, commands={"migrate": migrate_database})

@@ -1,0 +1,160 @@
+"""Hours, availability and policies as callers send them."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from kursi.catalog.v1 import catalog_pb2 as pb
+from kursi_chassis.validation import Violations
+
+from kursi_catalog.api.reading import Read, choice, local_date, seconds, texts
+from kursi_catalog.domain.hours import Availability, DayOverride, DayRange, WeeklyShifts
+from kursi_catalog.domain.policy import Prepayment
+from kursi_catalog.domain.schedule import LATEST_MINUTE, MINUTES_PER_DAY, LocalRange
+
+_TIME = re.compile(r"(\d{2}):([0-5]\d)")
+_MOST_RANGES, _MOST_BREAKS, _MOST_SCHEDULES, _MOST_OVERRIDES, _MOST_OF_A_DATE = 50, 8, 12, 400, 50
+_LAST_START = MINUTES_PER_DAY - 1
+
+PREPAYMENT: Mapping[int, Prepayment] = {
+    pb.Policy.NONE: Prepayment.NONE,
+    pb.Policy.DEPOSIT: Prepayment.DEPOSIT,
+    pb.Policy.FULL: Prepayment.FULL,
+}
+
+
+def day_ranges(check: Violations, field: str, ranges: Sequence[pb.DayRange]) -> tuple[DayRange, ...]:
+    """Ranges on weekdays; how they fit together is the domain's to judge."""
+    check.count(field, ranges, _MOST_RANGES)
+    return tuple(
+        _day_range(check, f"{field}[{position}]", one) for position, one in enumerate(ranges[:_MOST_RANGES])
+    )
+
+
+def availability(check: Violations, message: pb.Availability) -> Availability:
+    """Schedules and overrides."""
+    schedules, overrides = "availability.schedules", "availability.overrides"
+    check.count(schedules, message.schedules, _MOST_SCHEDULES)
+    check.count(overrides, message.overrides, _MOST_OVERRIDES)
+    return Availability(
+        tuple(
+            _schedule(check, f"{schedules}[{position}]", one)
+            for position, one in enumerate(message.schedules[:_MOST_SCHEDULES])
+        ),
+        tuple(
+            _override(check, f"{overrides}[{position}]", one)
+            for position, one in enumerate(message.overrides[:_MOST_OVERRIDES])
+        ),
+    )
+
+
+def _schedule(check: Violations, field: str, one: pb.WeeklySchedule) -> WeeklyShifts:
+    first, last = one.effective_from, one.effective_until
+    return WeeklyShifts(
+        local_date(check, f"{field}.effective_from", first) if first else None,
+        local_date(check, f"{field}.effective_until", last) if last else None,
+        check.integer(f"{field}.every_weeks", one.every_weeks, 0, 8) or 1,
+        day_ranges(check, f"{field}.shifts", one.shifts),
+    )
+
+
+def _override(check: Violations, field: str, one: pb.DateOverride) -> DayOverride:
+    return DayOverride(
+        local_date(check, f"{field}.date", one.date),
+        _ranges(check, f"{field}.ranges", one.ranges, _MOST_OF_A_DATE),
+        check.text(f"{field}.reason", one.reason, 200),
+    )
+
+
+def _day_range(check: Violations, field: str, one: pb.DayRange) -> DayRange:
+    if not 1 <= one.day <= 7:
+        check.add(f"{field}.day", "UNKNOWN_VALUE")
+    start = _time(check, f"{field}.start", one.start, _LAST_START)
+    end = _time(check, f"{field}.end", one.end, LATEST_MINUTE)
+    breaks = _ranges(check, f"{field}.breaks", one.breaks, _MOST_BREAKS, latest_start=LATEST_MINUTE - 1)
+    return DayRange(one.day, LocalRange(start, end), breaks)
+
+
+def _ranges(
+    check: Violations, field: str, ranges: Sequence[pb.LocalRange], most: int, latest_start: int = _LAST_START
+) -> tuple[LocalRange, ...]:
+    """Ranges of one date. The break of a night shift may itself begin after midnight (`25:00`)."""
+    check.count(field, ranges, most)
+    return tuple(
+        LocalRange(
+            _time(check, f"{field}[{position}].start", one.start, latest_start),
+            _time(check, f"{field}[{position}].end", one.end, LATEST_MINUTE),
+        )
+        for position, one in enumerate(ranges[:most])
+    )
+
+
+def _time(check: Violations, field: str, value: str, latest: int) -> int:
+    match = _TIME.fullmatch(value)
+    minute = int(match[1]) * 60 + int(match[2]) if match else latest + 1
+    if minute > latest:
+        check.add(field, "NOT_A_TIME")
+        return 0
+    return minute
+
+
+_DAY = timedelta(days=1)
+_BOUNDS: Mapping[str, tuple[timedelta, timedelta]] = {
+    "slot_step": (timedelta(minutes=5), timedelta(hours=4)),
+    "minimum_notice": (timedelta(0), 30 * _DAY),
+    "maximum_ahead": (_DAY, 400 * _DAY),
+    "cancellation_window": (timedelta(0), 30 * _DAY),
+    "reschedule_window": (timedelta(0), 30 * _DAY),
+    "hold": (timedelta(minutes=2), timedelta(hours=2)),
+}
+SPANS = tuple(_BOUNDS)
+_SHARES = ("deposit_basis_points", "late_cancellation_fee_basis_points", "no_show_fee_basis_points")
+
+
+def _span(name: str) -> Read[pb.Policy]:
+    def read(check: Violations, field: str, policy: pb.Policy) -> timedelta | None:
+        message: Duration = getattr(policy, name)
+        return seconds(check, field, message, *_BOUNDS[name]) if _is_set(policy, name) else None
+
+    return read
+
+
+def _number(name: str, low: int, high: int) -> Read[pb.Policy]:
+    def read(check: Violations, field: str, policy: pb.Policy) -> int | None:
+        present = _is_set(policy, name)
+        return check.integer(field, getattr(policy, name), low, high) if present else None
+
+    return read
+
+
+def _is_set(message: Message, name: str) -> bool:
+    return message.HasField(name)
+
+
+def _automatic(_check: Violations, _field: str, policy: pb.Policy) -> bool | None:
+    return policy.automatic_confirmation if policy.HasField("automatic_confirmation") else None
+
+
+def _prepayment(check: Violations, field: str, policy: pb.Policy) -> Prepayment | None:
+    return choice(check, field, policy.prepayment, PREPAYMENT) if policy.prepayment else None
+
+
+def _texts(check: Violations, field: str, policy: pb.Policy) -> dict[str, str] | None:
+    return texts(check, field, policy.texts, 2000, lines=True) or None
+
+
+def _named(names: Iterable[str], low: int, high: int) -> Mapping[str, Read[pb.Policy]]:
+    return {name: _number(name, low, high) for name in names}
+
+
+POLICY: Mapping[str, Read[pb.Policy]] = {
+    **{name: _span(name) for name in _BOUNDS},
+    "automatic_confirmation": _automatic,
+    "prepayment": _prepayment,
+    **_named(_SHARES, 0, 10_000),
+    **_named(["maximum_active_bookings"], 1, 100),
+    "texts": _texts,
+}
+"""A field that is not set reads as None: the level above decides."""
