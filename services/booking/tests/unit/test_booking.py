@@ -170,6 +170,8 @@ def test_a_customer_cannot_move_a_visit_inside_the_window_but_the_salon_can():
     later = (item(START + timedelta(days=1)),)
     with pytest.raises(TooLateToReschedule):
         verbs.reschedule(paid_booking(), act(at=late), later)
+    just_in_time = act(at=late - timedelta(seconds=1))
+    assert verbs.reschedule(paid_booking(), just_in_time, later).booking.items == later
     assert verbs.reschedule(paid_booking(), act(Party.SALON, late), later).booking.items == later
 
 

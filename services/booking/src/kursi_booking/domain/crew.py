@@ -178,9 +178,9 @@ def _decide_layers(group: Group, masks: Masks) -> Choice | None:
         if matching is None:
             return None
         chosen |= matching
-        for place, (index, free) in enumerate(seats):
-            rest = seats[:place] + seats[place + 1 :]
-            feasible[index] = tuple(unit for unit in free if _match(rest, {index: unit}) is not None)
+        # Whoever is free for a seat serves in some matching: where this one does not use them, they can take the
+        # seat over; where it does, they are already there.
+        feasible |= dict(seats)
     return Choice(chosen, feasible)
 
 
