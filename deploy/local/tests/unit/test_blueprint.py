@@ -48,7 +48,7 @@ def test_a_service_sees_no_secret_of_another(blueprint):
 
 def test_identity_knows_every_client_by_the_secret_that_the_client_has(blueprint):
     clients = json.loads(
-        blueprint.environment(process(blueprint, "identity"))["KURSI_IDENTITY_CLIENT_SECRETS"]
+        blueprint.environment(process(blueprint, "identity"))["KURSI_IDENTITY_SERVICE_CLIENT_SECRETS"]
     )
     booking = blueprint.environment(process(blueprint, "booking"))
     assert clients["booking"] == booking["KURSI_BOOKING_CLIENT_SECRET"]

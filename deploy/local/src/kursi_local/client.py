@@ -1,0 +1,164 @@
+"""A small REST client of the platform, as an app would be: the story, the demo data and the end-to-end tests use it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self  # Any: JSON is untyped
+
+import httpx
+
+from kursi_local.patience import until
+
+CODE = re.compile(r"\b\d{6}\b")
+CODE_SECONDS = 10.0
+
+
+class Refused(Exception):
+    """The platform answered with an error; attributes are those of the one error shape."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.http_status = response.status_code
+        self.headers = response.headers
+        try:
+            self.body: dict[str, Any] = response.json()
+        except ValueError:
+            self.body = {"message": response.text}
+        self.reason: str = self.body.get("reason", "")
+        self.message: str = self.body.get("message", "")
+        super().__init__(
+            f"{response.request.method} {response.request.url.path}: {self.http_status} {self.reason} {self.message}"
+        )
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the reason says in detail."""
+        for detail in self.body.get("details", []):
+            if detail.get("@type", "").endswith("ErrorInfo"):
+                found: dict[str, str] = detail.get("metadata", {})
+                return found
+        return {}
+
+    @property
+    def violations(self) -> dict[str, str]:
+        """Reason by field, of a request that did not fit."""
+        for detail in self.body.get("details", []):
+            if detail.get("@type", "").endswith("BadRequest"):
+                return {
+                    entry["field"]: entry.get("reason", "") for entry in detail.get("fieldViolations", [])
+                }
+        return {}
+
+
+@dataclass
+class Session:
+    """Somebody's login."""
+
+    client: httpx.Client
+    language: str = "en"
+    user: dict[str, Any] = field(default_factory=dict)
+    access_token: str = ""
+    refresh_token: str = ""
+
+    @property
+    def user_id(self) -> str:
+        """Who it is."""
+        return str(self.user["id"])
+
+    def raw(self, verb: str, path: str, *, key: str | None = None, **arguments: Any) -> httpx.Response:  # noqa: ANN401  httpx's own
+        """Call and return whatever comes back."""
+        headers = {"accept-language": self.language, **arguments.pop("headers", {})}
+        if self.access_token:
+            headers.setdefault("authorization", f"Bearer {self.access_token}")
+        if key:
+            headers["idempotency-key"] = key
+        return self.client.request(verb, path, headers=headers, **arguments)
+
+    def call(self, verb: str, path: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401  httpx's own
+        """Call and return the answer. Raises Refused for an error."""
+        response = self.raw(verb, path, **arguments)
+        if response.is_error:
+            raise Refused(response)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def get(self, path: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401  query parameters
+        """GET with query parameters."""
+        return self.call("GET", path, params=parameters)
+
+    def post(
+        self, path: str, body: dict[str, Any] | None = None, *, key: str | None = None
+    ) -> dict[str, Any]:
+        """POST JSON; without a key, one is made up, as every careful client does."""
+        return self.call("POST", path, json=body or {}, key=key or str(uuid.uuid4()))
+
+    def patch(self, path: str, body: dict[str, Any], **parameters: Any) -> dict[str, Any]:  # noqa: ANN401  query parameters
+        """PATCH JSON."""
+        return self.call("PATCH", path, json=body, params=parameters)
+
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """PUT JSON."""
+        return self.call("PUT", path, json=body)
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """DELETE."""
+        return self.call("DELETE", path)
+
+    def accept(self, tokens: dict[str, Any]) -> None:
+        """Take over a new pair of tokens."""
+        self.access_token = tokens["accessToken"]
+        self.refresh_token = tokens.get("refreshToken") or self.refresh_token
+        self.user = tokens["user"]
+
+    def renew(self) -> None:
+        """A new access token: it carries roles that were given meanwhile."""
+        self.accept(self.post("/v1/auth/token:refresh", {"refreshToken": self.refresh_token}))
+
+
+class Api:
+    """The platform's front door, and the text messages that arrive at invented phones."""
+
+    def __init__(self, base_url: str, twilio_url: str, timeout_seconds: float = 40) -> None:
+        self.client = httpx.Client(base_url=base_url, timeout=timeout_seconds)
+        self._twilio = httpx.Client(base_url=twilio_url, timeout=10)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+        self._twilio.close()
+
+    def anonymous(self, language: str = "en") -> Session:
+        """Somebody who has not logged in."""
+        return Session(self.client, language)
+
+    def texts_to(self, phone_number: str) -> list[dict[str, Any]]:
+        """Text and WhatsApp messages that a phone got, oldest first."""
+        messages: list[dict[str, Any]] = self._twilio.get("/_control/books").json()["messages"]
+        return [message for message in messages if message["to"].removeprefix("whatsapp:") == phone_number]
+
+    def login(
+        self, phone_number: str, *, language: str = "en", name: str = "", device: str = "demo"
+    ) -> Session:
+        """Log in by a one-time code, as a person with that phone would; the first time makes the account."""
+        session = self.anonymous(language)
+        before = len(self.texts_to(phone_number))
+        asked = session.post("/v1/auth/otp:request", {"phoneNumber": phone_number})
+        arrived = until(
+            lambda: self.texts_to(phone_number)[before:], CODE_SECONDS, f"a code at {phone_number}"
+        )
+        code = CODE.search(arrived[-1]["body"])
+        assert code, "the message has a code"
+        profile = {"displayName": name, "languageCode": language, "timeZone": "Asia/Riyadh"}
+        session.accept(
+            session.post(
+                "/v1/auth/otp:verify",
+                {"requestId": asked["requestId"], "code": code, "deviceLabel": device, "profile": profile},
+            )
+        )
+        return session
