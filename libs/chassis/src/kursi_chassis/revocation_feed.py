@@ -59,7 +59,12 @@ class RevocationFeed:
         """Follow until `stopping` is set, whatever happens to the broker meanwhile."""
         while not stopping.is_set():
             try:
-                await self._follow(await self._subscribe(), stopping)
+                subscription = await self._subscribe()
+                try:
+                    await self._follow(subscription, stopping)
+                finally:
+                    # An open subscription would keep the closing of the connection waiting for its messages.
+                    await subscription.unsubscribe()
             except (nats.errors.Error, TimeoutError, OSError) as error:
                 log.warning("revocations_not_followed", error=type(error).__name__)
                 await pause(stopping, _RETRY_SECONDS)
