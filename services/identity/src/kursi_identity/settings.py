@@ -33,7 +33,7 @@ class TwilioAccount(BaseModel):
     base_url: str = "https://api.twilio.com"
     sms_sender: str = ""
     whatsapp_sender: str = ""
-    whatsapp_templates: dict[str, str] = {}
+    whatsapp_templates: dict[str, str] = Field(default_factory=dict)
     """Approved content (`HX…`) by language (`ar`, `en`); its only variable is the code."""
     timeout_seconds: float = Field(default=10, gt=0, le=30)
     """Sending takes a second or two; after ten the person has asked again."""
@@ -53,7 +53,7 @@ class IdentitySettings(ServiceSettings):
     key_encryption_key: Annotated[SecretStr, AfterValidator(_read_encryption_key)]
     """32 bytes in base64; signing keys are stored encrypted with it."""
     key_rotation_days: int = Field(default=30, ge=1)
-    service_client_secrets: dict[str, SecretStr] = {}
+    service_client_secrets: dict[str, SecretStr] = Field(default_factory=dict)
     """Secrets of the other services by name. A JSON object."""
     admin_phone_numbers: tuple[str, ...] = ()
     """Who logs in as a platform admin: numbers in E.164. A JSON list."""
@@ -67,13 +67,13 @@ class IdentitySettings(ServiceSettings):
     """Codes per client address in an hour. Mobile carriers put many people behind one address."""
     otp_daily_ceiling: int = Field(default=1_000, ge=0)
     """Codes per day to one country: what a toll fraud may cost at most."""
-    otp_daily_ceilings: dict[str, int] = {"966": 50_000}
+    otp_daily_ceilings: dict[str, int] = Field(default_factory=lambda: {"966": 50_000})
     """The same for the countries that people really come from, by calling code. A JSON object."""
 
     sms_providers: tuple[str, ...] = (CONSOLE,)
     """In order of preference: `console`, or a name in `twilio_accounts`. A JSON list."""
     whatsapp_providers: tuple[str, ...] = (CONSOLE,)
-    twilio_accounts: dict[str, TwilioAccount] = {}
+    twilio_accounts: dict[str, TwilioAccount] = Field(default_factory=dict)
     """Accounts by the name that the lists above use. A JSON object."""
     smtp_host: str = ""
     """Unset: e-mail goes to the console too."""

@@ -4,7 +4,7 @@ Numbers, addresses, names, codes and tokens never stand in it; people and things
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -46,8 +46,8 @@ class Entry:
     target_type: str
     target_id: str
     salon_id: UUID | None = None
-    before: Mapping[str, object] = _NOTHING
-    after: Mapping[str, object] = _NOTHING
+    before: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
+    after: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
     actor: str = ""
 
 
