@@ -142,6 +142,10 @@ class Api:
         messages: list[dict[str, Any]] = self._twilio.get("/_control/books").json()["messages"]
         return [message for message in messages if message["to"].removeprefix("whatsapp:") == phone_number]
 
+    def _code(self, phone_number: str, after: int) -> str:
+        found = (CODE.search(message["body"]) for message in reversed(self.texts_to(phone_number)[after:]))
+        return next((match[0] for match in found if match), "")
+
     def login(
         self, phone_number: str, *, language: str = "en", name: str = "", device: str = "demo"
     ) -> Session:
@@ -149,11 +153,7 @@ class Api:
         session = self.anonymous(language)
         before = len(self.texts_to(phone_number))
         asked = session.post("/v1/auth/otp:request", {"phoneNumber": phone_number})
-        arrived = until(
-            lambda: self.texts_to(phone_number)[before:], CODE_SECONDS, f"a code at {phone_number}"
-        )
-        code = CODE.search(arrived[-1]["body"])
-        assert code, "the message has a code"
+        code = until(lambda: self._code(phone_number, before), CODE_SECONDS, f"a code at {phone_number}")
         profile = {"displayName": name, "languageCode": language, "timeZone": "Asia/Riyadh"}
         session.accept(
             session.post(
