@@ -17,9 +17,10 @@ from kursi_chassis.grpc.client import connect
 from kursi_chassis.grpc.server import GrpcServer
 from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
 from kursi_chassis.grpc.tls import TlsFiles
-from kursi_chassis.grpc.tokens import TokenVerifier
+from kursi_chassis.grpc.tokens import Revocations, TokenVerifier
 from kursi_chassis.jobs import JobRunner, retention_jobs
 from kursi_chassis.process import Role
+from kursi_chassis.revocation_feed import RevocationFeed, serve_following
 
 from kursi_catalog.adapters.identity import REPEATABLE, GrpcIdentity
 from kursi_catalog.api.servicer import CATALOG, CATALOG_INTERNAL, CatalogInternalServicer, CatalogServicer
@@ -108,6 +109,10 @@ async def _serve(stack: AsyncExitStack, settings: CatalogSettings, database: Dat
         message = "KURSI_CATALOG_IDENTITY_ADDRESS is not set"
         raise ValueError(message)
     clock, tls = SystemClock(), TlsFiles.from_settings(settings)
+    revocations = Revocations(clock)
+    client = await connect_nats(settings.nats_url, name="kursi-catalog revocations")
+    stack.push_async_callback(close_nats, client)
+    feed = RevocationFeed(client, revocations, clock)
     anonymous = await stack.enter_async_context(
         connect(settings.identity_address, dependency="identity", tls=tls)
     )
@@ -121,6 +126,7 @@ async def _serve(stack: AsyncExitStack, settings: CatalogSettings, database: Dat
         audience=settings.token_audience,
         internal_audience=settings.internal_audience,
         clock=clock,
+        revocations=revocations,
     )
 
     async def is_ready() -> bool:
@@ -128,7 +134,8 @@ async def _serve(stack: AsyncExitStack, settings: CatalogSettings, database: Dat
         return True
 
     offered = servicers(database, clock, GrpcIdentity(channel), settings)
-    return GrpcServer(settings, offered, verifier, is_ready=is_ready).run
+    server = GrpcServer(settings, offered, verifier, is_ready=is_ready)
+    return serve_following(server.run, feed.run)
 
 
 async def _relay(stack: AsyncExitStack, settings: CatalogSettings, database: Database) -> Role:

@@ -285,7 +285,16 @@ _READ_WRITE = (
 
 def upgrade() -> None:
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-    for statement in (_FOLD_TEXT, _SEARCH_KEY, _DISTANCE, _SALONS, _SERVICES, _STAFF, _PERFORMERS, _RESOURCES):
+    for statement in (
+        _FOLD_TEXT,
+        _SEARCH_KEY,
+        _DISTANCE,
+        _SALONS,
+        _SERVICES,
+        _STAFF,
+        _PERFORMERS,
+        _RESOURCES,
+    ):
         op.execute(statement)
     for statement in (_ABSENCES, _POLICIES, ddl.OUTBOX_V1, ddl.REPLIES_V1, ddl.AUDIT_V1):
         op.execute(statement)

@@ -1,0 +1,231 @@
+"""The catalog in process: its own database, the whole chain in front, and identity as a small server."""
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import grpc
+import pytest
+import pytest_asyncio
+from google.type import dayofweek_pb2
+from kursi.catalog.v1 import catalog_pb2 as pb
+from kursi.catalog.v1 import catalog_service_pb2 as api
+from kursi.catalog.v1 import catalog_service_pb2_grpc as rpc
+from kursi.identity.v1 import identity_pb2, identity_service_pb2_grpc
+from kursi.type.v1 import money_pb2
+from kursi_catalog.adapters.identity import GrpcIdentity
+from kursi_catalog.main import servicers
+from kursi_catalog.settings import CatalogSettings
+from kursi_chassis.caller import Role
+from kursi_chassis.db.database import Database
+from kursi_chassis.grpc.client import connect
+from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
+from kursi_chassis.grpc.times import duration
+from kursi_chassis.ids import new_id
+from kursi_chassis.testing.rpc import TokenMint, bearer, refused, serving
+from psycopg.rows import dict_row
+
+
+class FakeIdentity(identity_service_pb2_grpc.IdentityInternalServiceServicer):
+    """Speaks identity's contract: remembers who was made what, knows some users, can be out of order."""
+
+    def __init__(self):
+        self.grants = []
+        self.users = set()
+        self.is_down = False
+
+    async def GrantMembership(self, request, context):
+        await self._expect_to_be_up(context)
+        grant = (request.salon_id, request.user_id, identity_pb2.Member.Role.Name(request.role))
+        if grant not in self.grants:
+            self.grants.append(grant)
+        return identity_pb2.Member(salon_id=request.salon_id, user_id=request.user_id, role=request.role)
+
+    async def GetUser(self, request, context):
+        await self._expect_to_be_up(context)
+        if request.user_id not in self.users:
+            await _abort_with_reason(context, grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
+        return identity_pb2.User(id=request.user_id)
+
+    async def _expect_to_be_up(self, context):
+        if self.is_down:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "down for the test")
+
+
+async def _abort_with_reason(context, code, reason):
+    from google.rpc import error_details_pb2
+    from google.rpc.status_pb2 import Status
+
+    status = Status(code=code.value[0])
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain="identity.kursi"))
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    await context.abort(code, reason)
+
+
+class World:
+    """What tests say and ask. Every call is made by somebody: a token, or None for nobody."""
+
+    def __init__(self, channel, mint, identity, database, clock):
+        self.stub = rpc.CatalogServiceStub(channel)
+        self.internal = rpc.CatalogInternalServiceStub(channel)
+        self.mint = mint
+        self.identity = identity
+        self.database = database
+        self.clock = clock
+
+    def token(self, salon_id=None, role=Role.OWNER, *, user_id=None, is_admin=False):
+        from uuid import UUID
+
+        salons = {UUID(salon_id): role} if salon_id else {}
+        return self.mint.user(user_id, salons=salons, is_admin=is_admin)
+
+    async def call(self, method, request, token=None, **headers):
+        stub = self.internal if method == "GetBookingContext" else self.stub
+        metadata = bearer(token, **headers) if token else tuple(headers.items())
+        return await getattr(stub, method)(request, metadata=metadata)
+
+    async def refusal(self, method, request, token=None, **headers):
+        """How the call is refused; fails when it is not."""
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await self.call(method, request, token, **headers)
+        return refused(error.value)
+
+    async def rows(self, query, *parameters):
+        async with self.database.snapshot() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(query, parameters)
+            return await cursor.fetchall()
+
+    # What most tests begin with.
+
+    async def salon(self, live=True, **changes):
+        """A salon of its owner; live unless said otherwise."""
+        request = api.CreateSalonRequest(salon=a_salon(**changes))
+        made = await self.call("CreateSalon", request, self.token())
+        if not live:
+            return made
+        patch = api.UpdateSalonRequest(salon=pb.Salon(id=made.id, status=pb.Salon.LIVE))
+        return await self.call("UpdateSalon", patch, self.token(made.id))
+
+    async def service(self, salon, **changes):
+        request = api.CreateServiceRequest(salon_id=salon.id, service=a_service(**changes))
+        return await self.call("CreateService", request, self.token(salon.id))
+
+    async def staff(self, salon, **changes):
+        request = api.CreateStaffMemberRequest(salon_id=salon.id, staff_member=a_staff_member(**changes))
+        return await self.call("CreateStaffMember", request, self.token(salon.id))
+
+    async def resource(self, salon, **changes):
+        resource = pb.Resource(**{"kind": "chair", "names": {"en": "Chair 1"}, **changes})
+        request = api.CreateResourceRequest(salon_id=salon.id, resource=resource)
+        return await self.call("CreateResource", request, self.token(salon.id))
+
+
+def a_salon(**changes):
+    usual = {
+        "names": {"en": "Rose", "ar": "روز"},
+        "city": "Riyadh",
+        "territory_code": "SA",
+        "time_zone": "Asia/Riyadh",
+        "currency_code": "SAR",
+    }
+    return pb.Salon(**{**usual, **changes})
+
+
+def a_service(**changes):
+    usual = {
+        "names": {"en": "Haircut", "ar": "قص شعر"},
+        "category": "hair",
+        "duration": minutes(45),
+        "price": sar(15000),
+        "active": True,
+    }
+    return pb.Service(**{**usual, **changes})
+
+
+def a_staff_member(**changes):
+    return pb.StaffMember(
+        **{"display_names": {"en": "Sara", "ar": "سارة"}, "bookable_online": True, **changes}
+    )
+
+
+def minutes(number):
+    return duration(timedelta(minutes=number))
+
+
+def sar(amount_minor, currency_code="SAR"):
+    return money_pb2.Money(currency_code=currency_code, amount_minor=amount_minor)
+
+
+def every_day(start="09:00", end="17:00", breaks=()):
+    """The same range on each day of the week."""
+    pauses = [pb.LocalRange(start=first, end=last) for first, last in breaks]
+    return [
+        pb.DayRange(day=day, start=start, end=end, breaks=pauses)
+        for day in dayofweek_pb2.DayOfWeek.values()
+        if day
+    ]
+
+
+class Make:
+    """The builders, for tests to use without importing this file."""
+
+    salon = staticmethod(a_salon)
+    service = staticmethod(a_service)
+    staff_member = staticmethod(a_staff_member)
+    minutes = staticmethod(minutes)
+    sar = staticmethod(sar)
+    every_day = staticmethod(every_day)
+    id = staticmethod(lambda: str(new_id()))
+
+
+@pytest.fixture
+def make():
+    return Make
+
+
+@pytest_asyncio.fixture
+async def database(databases):
+    with databases.borrow("catalog") as urls:
+        database = await Database.open(urls.app, pool_size=4, application_name="test")
+        yield database
+        await database.close()
+
+
+@pytest_asyncio.fixture
+async def identity():
+    fake = FakeIdentity()
+    server = grpc.aio.server()
+    identity_service_pb2_grpc.add_IdentityInternalServiceServicer_to_server(fake, server)
+    fake.port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield fake
+    await server.stop(None)
+
+
+@pytest.fixture
+def settings():
+    return CatalogSettings(
+        database_url="postgresql://unused",
+        client_secret="a secret of the test",
+        token_issuer="https://identity.test",
+        page_token_key="a key of the test",
+    )
+
+
+@pytest_asyncio.fixture
+async def world(database, identity, settings, fixed_clock):
+    async with running(database, identity, settings, fixed_clock) as world:
+        yield world
+
+
+@asynccontextmanager
+async def running(database, identity, settings, clock):
+    mint = TokenMint(clock)
+
+    async def own_token():
+        return IssuedToken(mint.service("catalog"), clock.now() + timedelta(minutes=10))
+
+    tokens = ServiceTokens(own_token, clock)
+    async with connect(f"127.0.0.1:{identity.port}", dependency="identity", tokens=tokens) as to_identity:
+        offered = servicers(database, clock, GrpcIdentity(to_identity), settings)
+        async with serving(offered, mint) as channel:
+            yield World(channel, mint, identity, database, clock)
