@@ -33,14 +33,14 @@ class FakeIdentity(identity_service_pb2_grpc.IdentityInternalServiceServicer):
         self.users = set()
         self.is_down = False
 
-    async def GrantMembership(self, request, context):
+    async def GrantMembership(self, request, context):  # noqa: N802 -- spelled by the contract
         await self._expect_to_be_up(context)
         grant = (request.salon_id, request.user_id, identity_pb2.Member.Role.Name(request.role))
         if grant not in self.grants:
             self.grants.append(grant)
         return identity_pb2.Member(salon_id=request.salon_id, user_id=request.user_id, role=request.role)
 
-    async def GetUser(self, request, context):
+    async def GetUser(self, request, context):  # noqa: N802 -- spelled by the contract
         await self._expect_to_be_up(context)
         if request.user_id not in self.users:
             await _abort_with_reason(context, grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
@@ -229,3 +229,27 @@ async def running(database, identity, settings, clock):
         offered = servicers(database, clock, GrpcIdentity(to_identity), settings)
         async with serving(offered, mint) as channel:
             yield World(channel, mint, identity, database, clock)
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """Counts what is asked of the database while a block runs; BEGIN and COMMIT are not questions."""
+    from contextlib import contextmanager
+
+    import psycopg
+
+    @contextmanager
+    def recording(_database):
+        seen = []
+        execute = psycopg.AsyncCursor.execute
+
+        async def remembered(self, query, *args, **kwargs):
+            seen.append(query)
+            return await execute(self, query, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(psycopg.AsyncCursor, "execute", remembered)
+            yield (questions := [])
+            questions.extend(query for query in seen if not str(query).startswith(("BEGIN", "COMMIT")))
+
+    return recording
