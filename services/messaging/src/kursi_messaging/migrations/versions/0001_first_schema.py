@@ -68,6 +68,8 @@ CREATE TABLE notifications (
 CREATE INDEX notifications_due ON notifications (priority, due_at, id)
     WHERE status IN ('pending', 'scheduled', 'deferred');
 CREATE INDEX notifications_leased ON notifications (lease_until) WHERE status = 'sending';
+-- Who is being written to right now: the next message to the same person waits for the one under way.
+CREATE INDEX notifications_in_flight ON notifications (recipient_id, channel) WHERE status = 'sending';
 -- What is still to come for one booking: the reminders that an event may move.
 CREATE INDEX notifications_open_by_booking ON notifications (booking_id)
     WHERE status IN ('pending', 'scheduled', 'deferred');
@@ -203,6 +205,7 @@ CREATE TABLE delivery_reports (
     notification_id uuid,
     external_id     text        NOT NULL DEFAULT '',
     reported_status text        NOT NULL DEFAULT '',
+    error_code      text        NOT NULL DEFAULT '',
     payload         bytea       NOT NULL,
     state           text        NOT NULL,
     received_at     timestamptz NOT NULL,
@@ -212,6 +215,7 @@ CREATE TABLE delivery_reports (
     CONSTRAINT delivery_reports_state CHECK (state IN ('parked', 'applied', 'ignored'))
 );
 CREATE INDEX delivery_reports_parked ON delivery_reports (received_at) WHERE state = 'parked';
+CREATE INDEX delivery_reports_parked_about ON delivery_reports (notification_id) WHERE state = 'parked';
 CREATE INDEX delivery_reports_received_at ON delivery_reports USING brin (received_at);
 """
 
