@@ -22,6 +22,8 @@ class MessagingSettings(ServiceSettings):
     """For people whose own zone and whose salon's are unknown."""
     retention_days: int = Field(default=90, ge=1, le=3650)
     """How long notifications, their texts and attempts are kept after their outcome."""
+    customers_kept_days: int = Field(default=730, ge=90, le=3650)
+    """How long after a visit its customer may still be written to by hand."""
     replay_cutoff_hours: float = Field(default=24, gt=0)
     """News older than this is recorded and not sent: a stream that is replayed must not write to anybody. A
     day is longer than the outages that people still want to hear about, and shorter than any replay."""

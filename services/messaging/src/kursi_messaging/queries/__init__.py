@@ -1,0 +1,1 @@
+"""Reading, straight from the tables."""
