@@ -19,7 +19,7 @@ from kursi_local.console import Console
 from kursi_local.folder import DataFolder, FolderInUse, NotOurFolder, write_json
 from kursi_local.journal import Journal
 from kursi_local.launcher import DidNotStart, Launcher, Options, StopRequested
-from kursi_local.lineage import family
+from kursi_local.memory import mebibytes
 from kursi_local.platform import NotRunning, Platform, TookTooLong
 from kursi_local.ports import NoPortLeft
 from kursi_local.postgres import Place
@@ -125,7 +125,7 @@ def _status(given: argparse.Namespace) -> int:
             "state": entry.state,
             "pid": entry.kin.pid if entry.kin else None,
             "restarts": entry.restarts,
-            "mebibytes": _mebibytes(entry.kin.pid) if entry.kin else 0,
+            "mebibytes": mebibytes(entry.kin.pid) if entry.kin else 0,
         }
         for entry in journal.processes.values()
     ]
@@ -138,20 +138,6 @@ def _status(given: argparse.Namespace) -> int:
     for name, port in journal.ports.items():
         print(f"{name:<20} 127.0.0.1:{port}")
     return 0
-
-
-def _mebibytes(pid: int) -> int:
-    """Resident memory of a process and its children; what several share is counted once where Linux tells."""
-    import psutil
-
-    total = 0
-    for kin in family(pid):
-        try:
-            usage = psutil.Process(kin.pid).memory_full_info()
-        except psutil.Error:
-            continue
-        total += getattr(usage, "pss", usage.rss)
-    return round(total / 1024**2)
 
 
 def _stop(given: argparse.Namespace) -> int:
