@@ -216,7 +216,8 @@ def _weekly_intervals(zone: ZoneInfo, rules: Sequence[WeeklyRange], days: Sequen
 
 
 def _worked(zone: ZoneInfo, day: date, rule: WeeklyRange) -> IntervalSet:
-    whole = merged((_interval(zone, day, rule.during),))
+    # One range is a set, or it covers nothing and the caller's merge drops it: no need to merge it here.
+    whole = (_interval(zone, day, rule.during),)
     if not rule.breaks:
         return whole
     return subtract(whole, merged(_interval(zone, day, pause) for pause in rule.breaks))
