@@ -129,19 +129,23 @@ def audit_entry(it: AuditEntry) -> pb.AuditEntry:
 
 
 def booking_context(it: BookingContext) -> service_pb.BookingContext:
+    common = _policy(it.policy)
     return service_pb.BookingContext(
         salon=salon(it.salon),
         version=it.salon.version,
-        offers=map(_offer, it.offers),
+        offers=[
+            _offer(offer, common if offer.policy is it.policy else _policy(offer.policy))
+            for offer in it.offers
+        ],
         workers=map(_worker, it.workers),
         resources=map(resource, it.resources),
-        policy=_policy(it.policy),
+        policy=common,
     )
 
 
-def _offer(it: Offer) -> service_pb.BookingContext.Offer:
+def _offer(it: Offer, in_force: pb.Policy) -> service_pb.BookingContext.Offer:
     return service_pb.BookingContext.Offer(
-        service=service(it.service), version=it.service.revision, policy=_policy(it.policy)
+        service=service(it.service), version=it.service.revision, policy=in_force
     )
 
 

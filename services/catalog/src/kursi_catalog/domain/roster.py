@@ -6,7 +6,6 @@ next one shows through, which is how two people share a chair in turns.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -71,8 +70,10 @@ def _shifts_in_force(
         if winner is None:
             continue
         dates = list(run)
-        for shift in weekly(staff_id, winner.shifts):
-            yield replace(shift, valid_from=dates[0], valid_to=dates[-1])
+        for one in winner.shifts:
+            yield WeeklyRange(
+                staff_id, one.weekday, one.during, one.breaks, valid_from=dates[0], valid_to=dates[-1]
+            )
 
 
 def _winner(latest_first: Sequence[WeeklyShifts], day: date, first_weekday: int) -> WeeklyShifts | None:

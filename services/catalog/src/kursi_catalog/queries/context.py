@@ -106,11 +106,12 @@ async def booking_context(database: Database, platform: Policy, question: Questi
     _expect_all(question.service_ids, service_rows, ServiceNotFound)
     _expect_all(question.staff_ids, staff_rows, StaffNotFound)
     levels = policies.read_levels(policy_rows)
+    common = _policy(platform, levels, None)
     return BookingContext(
         salon=salons.read(salon_rows[0]),
-        policy=_policy(platform, levels, None),
+        policy=common,
         offers=[
-            Offer(services.read(row), _policy(platform, levels, row["id"]))
+            Offer(services.read(row), _policy(platform, levels, row["id"]) if row["id"] in levels else common)
             for row in service_rows
             if row["active"] and row["archive_time"] is None
         ],

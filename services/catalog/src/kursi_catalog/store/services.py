@@ -20,8 +20,8 @@ _COLUMNS = """
     it.category, it.names, it.descriptions, it.duration_minutes, it.buffer_before_minutes,
     it.buffer_after_minutes, it.currency_code, it.price_minor, it.segments, it.add_ons, it.place,
     it.meeting_link, it.active,
-    ARRAY(SELECT jsonb_build_array(p.staff_id, p.price_minor, p.duration_minutes)
-          FROM service_performers p WHERE p.service_id = it.id ORDER BY p.position) AS performers
+    COALESCE((SELECT jsonb_agg(jsonb_build_array(p.staff_id, p.price_minor, p.duration_minutes) ORDER BY p.position)
+              FROM service_performers p WHERE p.service_id = it.id), '[]') AS performers
 """
 
 
