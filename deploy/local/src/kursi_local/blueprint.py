@@ -8,6 +8,8 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from kursi_simulators import credentials
+
 from kursi_local.folder import DataFolder
 from kursi_local.ports import HOST, PortBook
 from kursi_local.postgres import Place, ServiceRoles
@@ -105,6 +107,7 @@ class Blueprint:
                 "port": lambda name: str(self.ports.port(name)),
                 "address": self.address,
                 "service_address": self.service_address,
+                "simulator": lambda name: str(getattr(credentials, name)),
                 "database_url": lambda service: self._database_url(service, "app"),
                 "database_owner_url": lambda service: self._database_url(service, "owner"),
             },
@@ -139,7 +142,11 @@ class Blueprint:
 
 
 def _bystanders() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("KURSI_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KURSI_")}
+    if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
+        # Whoever wants no bytecode beside the sources still wants starts that do not compile everything: 4 s a service.
+        kept["PYTHONPYCACHEPREFIX"] = str(Path(sys.prefix) / "bytecode")
+    return kept
 
 
 def _callers_wish(service: str | None) -> dict[str, str]:
