@@ -16,7 +16,7 @@ from kursi_booking.domain.availability import (
     find_openings,
 )
 from kursi_booking.domain.claims import claims_of
-from kursi_booking.domain.errors import SlotTaken, TooFarAhead, TooManyActiveBookings, TooSoon, refusal
+from kursi_booking.domain.errors import SlotTaken, TooFarAhead, TooManyBookings, TooSoon, refusal
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.start_rule import (
     Counters,
@@ -213,7 +213,7 @@ def test_staff_may_place_a_visit_against_notice_horizon_and_grid_but_not_on_take
         (Rule.TAKEN, SlotTaken),
         (Rule.TOO_SOON, TooSoon),
         (Rule.TOO_FAR_AHEAD, TooFarAhead),
-        (Rule.CUSTOMER_LIMIT, TooManyActiveBookings),
+        (Rule.CUSTOMER_LIMIT, TooManyBookings),
     ],
 )
 def test_a_rejected_rule_becomes_an_error_in_both_languages(rule, error):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kursi_booking.domain import booking as verbs
 from kursi_booking.domain import payment
-from kursi_booking.domain.booking import Act, EventType, Item, PaymentState, State
+from kursi_booking.domain.booking import Act, EventType, Item, PaymentState, SalonFacts, State
 from kursi_booking.domain.errors import (
     IllegalTransition,
     NotStartedYet,
@@ -15,7 +15,7 @@ from kursi_booking.domain.errors import (
     TooLateToCancel,
     TooLateToReschedule,
 )
-from kursi_booking.domain.policy import Party, PolicySnapshot, Prepayment
+from kursi_booking.domain.policy import Party, PolicySnapshot, Prepayment, strictest_terms
 from kursi_booking.domain.slot import TimeRange
 from kursi_chassis.errors import DomainError
 from kursi_chassis.money import Money
@@ -47,15 +47,16 @@ def policy(**terms):
         "hold": timedelta(minutes=10),
         "auto_confirm": True,
         "prepayment": Prepayment.FULL,
-        "deposit_percent": 25,
-        "late_cancellation_percent": 50,
-        "no_show_percent": 80,
+        "deposit_basis_points": 2_500,
+        "late_cancellation_basis_points": 5_000,
+        "no_show_basis_points": 8_000,
     } | terms
     return PolicySnapshot(**terms)
 
 
 def item(start=START, price=10_000, minutes=45):
-    return Item(UUID(int=5), (UUID(int=6),), TimeRange(start, start + timedelta(minutes=minutes)), sar(price))
+    during = TimeRange(start, start + timedelta(minutes=minutes))
+    return Item(UUID(int=4), UUID(int=5), UUID(int=6), during, sar(price))
 
 
 def act(party=Party.CUSTOMER, at=NOW):
@@ -67,6 +68,7 @@ def created(**terms):
         act(),
         booking_id=UUID(int=1),
         salon_id=UUID(int=2),
+        salon=SalonFacts({"en": "Rose"}, "Asia/Riyadh", "SA"),
         customer_id=UUID(int=3),
         items=(item(),),
         policy=policy(**terms),
@@ -135,8 +137,31 @@ def test_a_cancellation_in_time_refunds_all_and_a_late_one_keeps_the_fee():
     assert (late.fee, late.refund_due) == (sar(5_000), sar(5_000))
 
 
-def test_the_salon_cancels_free_of_charge_even_at_the_last_moment():
-    assert verbs.cancel(paid_booking(), act(Party.SALON, START)).booking.fee == sar(0)
+def test_the_salon_cancels_at_any_time_and_may_waive_the_late_fee():
+    at_the_start = act(Party.SALON, START)
+    assert verbs.cancel(paid_booking(), at_the_start).booking.fee == sar(5_000)
+    waived = verbs.cancel_without_fee(paid_booking(), at_the_start)
+    assert (waived.booking.fee, waived.booking.refund_due) == (sar(0), sar(10_000))
+    assert verbs.cancel_without_fee(waived.booking, at_the_start) == verbs.Change(waived.booking)
+
+
+def test_a_visit_of_several_services_has_the_strictest_terms_and_all_texts():
+    lenient = policy(hold=timedelta(minutes=20), prepayment=Prepayment.NONE, text={"en": "A", "ar": "ا"})
+    strict = policy(
+        cancellation_window=timedelta(hours=48),
+        prepayment=Prepayment.DEPOSIT,
+        auto_confirm=False,
+        text={"en": "B"},
+    )
+    assert strictest_terms([lenient, strict]) == replace(strict, text={"en": "A\n\nB", "ar": "ا"})
+    assert strictest_terms([lenient, lenient]) == lenient
+
+
+def test_the_history_says_from_when_to_when_a_visit_moved():
+    later = (item(START + timedelta(days=1)),)
+    entry = verbs.reschedule(paid_booking(), act(), later).entry
+    assert (entry.from_start, entry.to_start) == (START, START + timedelta(days=1))
+    assert verbs.cancel(paid_booking(), act()).entry.from_start is None
 
 
 def test_a_customer_cannot_cancel_a_visit_that_has_begun():
@@ -281,7 +306,10 @@ STEPS = st.one_of(
 )
 TERMS = st.fixed_dictionaries(
     {"prepayment": st.sampled_from(Prepayment), "auto_confirm": st.booleans()}
-    | dict.fromkeys(["deposit_percent", "late_cancellation_percent", "no_show_percent"], st.integers(0, 100))
+    | dict.fromkeys(
+        ["deposit_basis_points", "late_cancellation_basis_points", "no_show_basis_points"],
+        st.integers(0, 10_000),
+    )
 )
 
 
@@ -315,9 +343,9 @@ def test_no_sequence_of_acts_leaves_the_legal_paths_or_makes_money(terms, steps)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 100), st.sampled_from(Party), MOMENTS)
-def test_fee_and_refund_are_exactly_what_was_paid(price, paid, percent, party, moment):
-    terms = policy(late_cancellation_percent=percent, no_show_percent=percent)
+@given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10_000), st.sampled_from(Party), MOMENTS)
+def test_fee_and_refund_are_exactly_what_was_paid(price, paid, share, party, moment):
+    terms = policy(late_cancellation_basis_points=share, no_show_basis_points=share)
     outcomes = [terms.no_show(price=sar(price), paid=sar(paid))]
     if moment < START:
         outcomes.append(terms.cancellation(party, START, moment, price=sar(price), paid=sar(paid)))

@@ -5,7 +5,8 @@ the booking after it, the event to publish and the line for the history. Asking 
 returns the booking as it is, with neither; asking for what the state forbids raises `IllegalTransition`.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
@@ -59,26 +60,49 @@ class EventType(Enum):
     COMPLETED = "completed"
     NO_SHOW = "no_show"
     EXPIRED = "expired"
+    REFUND_DUE = "refund_due"
     UPDATED = "updated"
+
+
+class Channel(Enum):
+    """Who made the booking and through what."""
+
+    CUSTOMER = "customer"
+    SALON = "salon"
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who did something, for which side, and when."""
+    """Who did something, for which side, when, and why in their words."""
 
     actor: str
     party: Party
     at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SalonFacts:
+    """What a booking remembers of its salon."""
+
+    names: Mapping[str, str]
+    time_zone: str
+    territory_code: str
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One service by its staff in one time range, at the price of the day of booking."""
+    """One service by one staff member in one time range, at the names and the price of the day of booking."""
 
+    item_id: UUID
     service_id: UUID
-    staff_ids: tuple[UUID, ...]
+    staff_id: UUID
     during: TimeRange
     price: Money
+    service_names: Mapping[str, str] = field(default_factory=dict)
+    staff_names: Mapping[str, str] = field(default_factory=dict)
+    staff_user_id: UUID | None = None
+    add_on_ids: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +111,10 @@ class Booking:
 
     booking_id: UUID
     salon_id: UUID
+    salon: SalonFacts
     customer_id: UUID
+    channel: Channel
+    note: str
     items: tuple[Item, ...]
     policy: PolicySnapshot
     state: State
@@ -97,7 +124,10 @@ class Booking:
     refund_due: Money
     expires_at: datetime | None
     payments: tuple[UUID, ...]
+    cancellation_reason: str
     revision: int
+    created_at: datetime
+    updated_at: datetime
 
     @property
     def during(self) -> TimeRange:
@@ -108,6 +138,18 @@ class Booking:
     def price(self) -> Money:
         """The sum of the items."""
         return total(self.items)
+
+    @property
+    def prepayment(self) -> Money:
+        """What must be paid before it counts."""
+        return self.policy.due_now(self.price)
+
+    @property
+    def settlement(self) -> CancellationOutcome | None:
+        """What was kept and goes back, once the visit is called off or missed."""
+        if self.state in (State.CANCELLED, State.NO_SHOW):
+            return CancellationOutcome(fee=self.fee, refund=self.refund_due)
+        return None
 
     @property
     def is_live(self) -> bool:
@@ -124,6 +166,7 @@ class BookingEvent:
     revision: int
     actor: str
     at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +179,9 @@ class HistoryEntry:
     at: datetime
     from_state: State | None
     to_state: State
+    reason: str = ""
+    from_start: datetime | None = None
+    to_start: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +206,11 @@ def create(
     *,
     booking_id: UUID,
     salon_id: UUID,
+    salon: SalonFacts,
     customer_id: UUID,
     items: tuple[Item, ...],
     policy: PolicySnapshot,
+    note: str = "",
 ) -> Change:
     """A new booking: held while money is due, else pending, or confirmed where the policy confirms by itself."""
     nothing = Money.zero(items[0].price.currency_code)
@@ -170,7 +218,10 @@ def create(
     booking = Booking(
         booking_id=booking_id,
         salon_id=salon_id,
+        salon=salon,
         customer_id=customer_id,
+        channel=Channel.CUSTOMER if act.party is Party.CUSTOMER else Channel.SALON,
+        note=note,
         items=items,
         policy=policy,
         state=State.HELD if is_due else accepted(policy),
@@ -180,9 +231,12 @@ def create(
         refund_due=nothing,
         expires_at=act.at + policy.hold if is_due else None,
         payments=(),
+        cancellation_reason="",
         revision=0,
+        created_at=act.at,
+        updated_at=act.at,
     )
-    return changed(None, booking, EventType.CREATED, "create", act)
+    return changed(None, booking, EventType.CREATED, "created", act)
 
 
 def confirm(booking: Booking, act: Act) -> Change:
@@ -191,7 +245,7 @@ def confirm(booking: Booking, act: Act) -> Change:
         return Change(booking)
     expect(booking, "confirm", State.PENDING)
     after = replace(booking, state=State.CONFIRMED, expires_at=None)
-    return changed(booking, after, EventType.CONFIRMED, "confirm", act)
+    return changed(booking, after, EventType.CONFIRMED, "confirmed", act)
 
 
 def cancellation_outcome(booking: Booking, act: Act) -> CancellationOutcome:
@@ -212,9 +266,20 @@ def cancel(booking: Booking, act: Act) -> Change:
     """
     if booking.state is State.CANCELLED:
         return Change(booking)
-    outcome = cancellation_outcome(booking, act)
-    after = _settled(replace(booking, state=State.CANCELLED, expires_at=None), outcome)
-    return changed(booking, after, EventType.CANCELLED, "cancel", act)
+    return _cancelled(booking, act, cancellation_outcome(booking, act))
+
+
+def free_cancellation_outcome(booking: Booking) -> CancellationOutcome:
+    """What `cancel_without_fee` gives back: the answer of a dry run. Raises: IllegalTransition."""
+    expect(booking, "cancel", *_MOVABLE)
+    return booking.policy.free_cancellation(paid=booking.paid)
+
+
+def cancel_without_fee(booking: Booking, act: Act) -> Change:
+    """Give the time and all the money back, whatever the policy says. Raises: IllegalTransition."""
+    if booking.state is State.CANCELLED:
+        return Change(booking)
+    return _cancelled(booking, act, free_cancellation_outcome(booking))
 
 
 def reschedule(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
@@ -226,7 +291,7 @@ def reschedule(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
     if items == booking.items:
         return Change(booking)
     booking.policy.check_reschedule(act.party, booking.during.start, act.at)
-    return changed(booking, _repriced(booking, items), EventType.RESCHEDULED, "reschedule", act)
+    return changed(booking, _repriced(booking, items), EventType.RESCHEDULED, "rescheduled", act)
 
 
 def change_services(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
@@ -234,7 +299,7 @@ def change_services(booking: Booking, act: Act, items: tuple[Item, ...]) -> Chan
     expect(booking, "change_services", *OCCUPYING)
     if items == booking.items:
         return Change(booking)
-    return changed(booking, _repriced(booking, items), EventType.UPDATED, "change_services", act)
+    return changed(booking, _repriced(booking, items), EventType.RESCHEDULED, "services_changed", act)
 
 
 def check_in(booking: Booking, act: Act) -> Change:
@@ -242,7 +307,7 @@ def check_in(booking: Booking, act: Act) -> Change:
     if booking.state is State.CHECKED_IN:
         return Change(booking)
     expect(booking, "check_in", State.CONFIRMED)
-    return changed(booking, replace(booking, state=State.CHECKED_IN), EventType.CHECKED_IN, "check_in", act)
+    return changed(booking, replace(booking, state=State.CHECKED_IN), EventType.CHECKED_IN, "checked_in", act)
 
 
 def complete(booking: Booking, act: Act) -> Change:
@@ -250,7 +315,7 @@ def complete(booking: Booking, act: Act) -> Change:
     if booking.state is State.COMPLETED:
         return Change(booking)
     expect(booking, "complete", State.CHECKED_IN)
-    return changed(booking, replace(booking, state=State.COMPLETED), EventType.COMPLETED, "complete", act)
+    return changed(booking, replace(booking, state=State.COMPLETED), EventType.COMPLETED, "completed", act)
 
 
 def mark_no_show(booking: Booking, act: Act) -> Change:
@@ -260,12 +325,19 @@ def mark_no_show(booking: Booking, act: Act) -> Change:
     """
     if booking.state is State.NO_SHOW:
         return Change(booking)
+    after = _settled(replace(booking, state=State.NO_SHOW), no_show_outcome(booking, act))
+    return changed(booking, after, EventType.NO_SHOW, "no_show", act)
+
+
+def no_show_outcome(booking: Booking, act: Act) -> CancellationOutcome:
+    """What `mark_no_show` would cost now: the answer of a dry run.
+
+    Raises: IllegalTransition; NotStartedYet before the visit's start.
+    """
     expect(booking, "mark_no_show", State.CONFIRMED, State.CHECKED_IN)
     if act.at < booking.during.start:
         raise NotStartedYet(booking.during.start)
-    outcome = booking.policy.no_show(price=booking.price, paid=booking.paid)
-    after = _settled(replace(booking, state=State.NO_SHOW), outcome)
-    return changed(booking, after, EventType.NO_SHOW, "mark_no_show", act)
+    return booking.policy.no_show(price=booking.price, paid=booking.paid)
 
 
 def expire(booking: Booking, act: Act) -> Change:
@@ -276,7 +348,7 @@ def expire(booking: Booking, act: Act) -> Change:
     if booking.state not in _WAITING or not is_due:
         return Change(booking)
     after = replace(booking, state=State.EXPIRED, expires_at=None)
-    return changed(booking, after, EventType.EXPIRED, "expire", act)
+    return changed(booking, after, EventType.EXPIRED, "expired", act)
 
 
 def accepted(policy: PolicySnapshot) -> State:
@@ -292,10 +364,11 @@ def expect(booking: Booking, action: str, *states: State) -> None:
 
 def changed(before: Booking | None, after: Booking, event: EventType, action: str, act: Act) -> Change:
     """Number the change and describe it once for the world and once for the history."""
-    booking = replace(after, revision=after.revision + 1)
+    booking = replace(after, revision=after.revision + 1, updated_at=act.at)
+    moved = before is not None and before.during.start != booking.during.start
     return Change(
         booking,
-        BookingEvent(event, booking.booking_id, booking.revision, act.actor, act.at),
+        BookingEvent(event, booking.booking_id, booking.revision, act.actor, act.at, act.reason),
         HistoryEntry(
             revision=booking.revision,
             action=action,
@@ -303,6 +376,9 @@ def changed(before: Booking | None, after: Booking, event: EventType, action: st
             at=act.at,
             from_state=before.state if before else None,
             to_state=booking.state,
+            reason=act.reason,
+            from_start=before.during.start if before and moved else None,
+            to_start=booking.during.start if moved else None,
         ),
     )
 
@@ -318,6 +394,11 @@ def with_surplus(booking: Booking) -> Booking:
 
 def _repriced(booking: Booking, items: tuple[Item, ...]) -> Booking:
     return with_surplus(replace(booking, items=items))
+
+
+def _cancelled(booking: Booking, act: Act, outcome: CancellationOutcome) -> Change:
+    given_up = replace(booking, state=State.CANCELLED, expires_at=None, cancellation_reason=act.reason)
+    return changed(booking, _settled(given_up, outcome), EventType.CANCELLED, "cancelled", act)
 
 
 def _settled(booking: Booking, outcome: CancellationOutcome) -> Booking:

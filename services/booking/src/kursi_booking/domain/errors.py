@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from kursi_chassis.errors import Conflict, DomainError, FailedPrecondition
+from kursi_chassis.errors import Conflict, DomainError, FailedPrecondition, NotFound, Unavailable
 from kursi_chassis.money import Money
 
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.start_rule import Rule, StartRules
 
 MAX_ALTERNATIVES = 5
@@ -19,9 +18,10 @@ class SlotTaken(Conflict):
     en = "This time has just been taken."
     ar = "تم حجز هذا الوقت للتو."
 
-    def __init__(self, alternatives: Sequence[TimeRange] = ()) -> None:
-        super().__init__()
-        self.alternatives = tuple(alternatives[:MAX_ALTERNATIVES])
+    def __init__(self, alternatives: Sequence[datetime] = ()) -> None:
+        starts = tuple(alternatives[:MAX_ALTERNATIVES])
+        super().__init__(alternatives=",".join(start.isoformat().replace("+00:00", "Z") for start in starts))
+        self.alternatives = starts
 
 
 class IllegalTransition(FailedPrecondition):
@@ -62,7 +62,7 @@ class TooLateToReschedule(FailedPrecondition):
 class NotStartedYet(FailedPrecondition):
     """Nobody can have missed a visit that has not begun."""
 
-    reason = "NOT_STARTED_YET"
+    reason = "NOT_STARTED"
     en = "This is possible from {start}."
     ar = "يمكن ذلك ابتداءً من {start}."
 
@@ -81,48 +81,100 @@ class RefundExceedsPayment(FailedPrecondition):
         super().__init__(paid=str(paid), refund=str(refund))
 
 
-class TooSoon(FailedPrecondition):
+class NotBookable(FailedPrecondition):
+    """The start is not one of those that the salon offers; `rule` says which rule closes it."""
+
+    reason = "NOT_BOOKABLE"
+    en = "This time is not offered ({rule})."
+    ar = "هذا الوقت غير متاح للحجز ({rule})."
+
+    def __init__(self, rule: Rule, **limit: datetime) -> None:
+        super().__init__(rule=rule.value, **limit)
+
+
+class TooSoon(NotBookable):
     """The salon needs more notice."""
 
-    reason = "TOO_SOON"
     en = "The earliest time that can be booked now is {earliest}."
     ar = "أقرب وقت متاح للحجز الآن هو {earliest}."
 
     def __init__(self, earliest: datetime) -> None:
-        super().__init__(earliest=earliest)
+        super().__init__(Rule.TOO_SOON, earliest=earliest)
 
 
-class TooFarAhead(FailedPrecondition):
+class TooFarAhead(NotBookable):
     """The salon does not take bookings for so far ahead yet."""
 
-    reason = "TOO_FAR_AHEAD"
     en = "Bookings are taken until {latest} for now."
     ar = "يمكن الحجز حاليًا حتى {latest}."
 
     def __init__(self, latest: datetime) -> None:
-        super().__init__(latest=latest)
+        super().__init__(Rule.TOO_FAR_AHEAD, latest=latest)
 
 
-class TooManyActiveBookings(FailedPrecondition):
-    """The customer has as many active bookings as the salon allows."""
+class TooManyBookings(FailedPrecondition):
+    """The customer has as many open bookings as the salon allows."""
 
-    reason = "TOO_MANY_ACTIVE_BOOKINGS"
-    en = "You already have {limit} active bookings, which is the limit here."
-    ar = "لديك {limit} من الحجوزات النشطة، وهو الحد الأقصى هنا."
+    reason = "TOO_MANY_BOOKINGS"
+    en = "There are already {limit} open bookings, which is the limit here."
+    ar = "يوجد بالفعل {limit} من الحجوزات المفتوحة، وهو الحد الأقصى هنا."
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit=limit)
 
 
-class NotOffered(FailedPrecondition):
-    """The time is not one of the times that the salon offers; `rule` says which rule closes it."""
+class BookingNotFound(NotFound):
+    """There is no such booking, or it is none of the caller's business."""
 
-    reason = "TIME_NOT_OFFERED"
-    en = "This time is not offered ({rule})."
-    ar = "هذا الوقت غير متاح للحجز ({rule})."
+    reason = "BOOKING_NOT_FOUND"
+    en = "This booking was not found."
+    ar = "لم يُعثر على هذا الحجز."
 
-    def __init__(self, rule: str) -> None:
-        super().__init__(rule=rule)
+
+class SalonNotFound(NotFound):
+    """There is no such salon."""
+
+    reason = "SALON_NOT_FOUND"
+    en = "This salon was not found."
+    ar = "لم يُعثر على هذا الصالون."
+
+
+class ServiceNotFound(NotFound):
+    """The salon does not sell this service now."""
+
+    reason = "SERVICE_NOT_FOUND"
+    en = "This service was not found."
+    ar = "لم يُعثر على هذه الخدمة."
+
+
+class StaffNotFound(NotFound):
+    """Nobody of this id works there."""
+
+    reason = "STAFF_NOT_FOUND"
+    en = "This staff member was not found."
+    ar = "لم يُعثر على هذا الموظف."
+
+
+class StaffDoesNotPerform(FailedPrecondition):
+    """The chosen person does not perform the service."""
+
+    reason = "STAFF_DOES_NOT_PERFORM"
+    en = "The chosen staff member does not perform this service."
+    ar = "الموظف المختار لا يقدّم هذه الخدمة."
+
+
+class SalonNotLive(FailedPrecondition):
+    """The salon is not open to customers yet, or no longer."""
+
+    reason = "SALON_NOT_LIVE"
+    en = "This salon does not take bookings now."
+    ar = "لا يستقبل هذا الصالون الحجوزات حاليًا."
+
+
+class CatalogUnavailable(Unavailable):
+    """The salon's data cannot be asked for, and what is known of it is too old."""
+
+    reason = "CATALOG_UNAVAILABLE"
 
 
 def refusal(rule: Rule, rules: StartRules) -> DomainError:
@@ -132,6 +184,6 @@ def refusal(rule: Rule, rules: StartRules) -> DomainError:
         Rule.TAKEN: SlotTaken(),
         Rule.TOO_SOON: TooSoon(now + timedelta(seconds=rules.policy.rules.min_notice)),
         Rule.TOO_FAR_AHEAD: TooFarAhead(now + timedelta(seconds=rules.policy.rules.max_ahead)),
-        Rule.CUSTOMER_LIMIT: TooManyActiveBookings(rules.limits.active_per_customer or 0),
+        Rule.CUSTOMER_LIMIT: TooManyBookings(rules.limits.active_per_customer or 0),
     }
-    return errors.get(rule) or NotOffered(rule.value)
+    return errors.get(rule) or NotBookable(rule)

@@ -60,7 +60,7 @@ def reinstate(booking: Booking, act: Act, payment_id: UUID, amount: Money) -> Ch
         return Change(booking)
     expect(booking, "reinstate", State.EXPIRED)
     after = replace(_with_payment(booking, payment_id, amount), state=accepted(booking.policy))
-    return changed(booking, after, _after_payment(booking, after), "reinstate", act)
+    return changed(booking, after, _after_payment(booking, after), "payment_captured", act)
 
 
 def refund_late_payment(booking: Booking, act: Act, payment_id: UUID, amount: Money) -> Change:
@@ -75,7 +75,7 @@ def refund_late_payment(booking: Booking, act: Act, payment_id: UUID, amount: Mo
         payments=(*booking.payments, payment_id),
         payment_state=PaymentState.REFUND_DUE,
     )
-    return changed(booking, after, EventType.UPDATED, "refund_late_payment", act)
+    return changed(booking, after, EventType.REFUND_DUE, "refund_due", act)
 
 
 def refund_recorded(booking: Booking, act: Act, refund_id: UUID, amount: Money) -> Change:
@@ -95,7 +95,7 @@ def refund_recorded(booking: Booking, act: Act, refund_id: UUID, amount: Money) 
         payments=(*booking.payments, refund_id),
         payment_state=PaymentState.REFUNDED if rest.is_zero else PaymentState.REFUND_DUE,
     )
-    return changed(booking, after, EventType.UPDATED, "refund_recorded", act)
+    return changed(booking, after, EventType.UPDATED, "refunded", act)
 
 
 def _after_prepayment(held: Booking) -> Booking:

@@ -1,6 +1,6 @@
 """The salon's terms as they were when the booking was made, and the money they imply."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -9,7 +9,7 @@ from kursi_chassis.money import Money
 
 from kursi_booking.domain.errors import TooLateToCancel, TooLateToReschedule
 
-_WHOLE = 100
+_WHOLE = 10_000
 
 
 class Prepayment(Enum):
@@ -41,7 +41,8 @@ class PolicySnapshot:
     """Terms frozen into a booking; later changes of the salon's policy do not touch it.
 
     Windows count back from the visit's start: with `cancellation_window` of 24 h a cancellation is free until a
-    day before. Percentages are of the price, 0 to 100. `text` is what the customer read, by language.
+    day before. Basis points are hundredths of a percent of the price, 0 to 10,000. `text` is what the customer
+    read, by language.
     """
 
     cancellation_window: timedelta
@@ -49,15 +50,15 @@ class PolicySnapshot:
     hold: timedelta
     auto_confirm: bool
     prepayment: Prepayment = Prepayment.NONE
-    deposit_percent: int = 0
-    late_cancellation_percent: int = 0
-    no_show_percent: int = 0
+    deposit_basis_points: int = 0
+    late_cancellation_basis_points: int = 0
+    no_show_basis_points: int = 0
     text: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        shares = (self.deposit_percent, self.late_cancellation_percent, self.no_show_percent)
+        shares = (self.deposit_basis_points, self.late_cancellation_basis_points, self.no_show_basis_points)
         if any(not 0 <= share <= _WHOLE for share in shares):
-            message = f"percentages lie between 0 and 100: {shares}"
+            message = f"basis points lie between 0 and 10,000: {shares}"
             raise ValueError(message)
 
     def due_now(self, price: Money) -> Money:
@@ -65,7 +66,7 @@ class PolicySnapshot:
         if self.prepayment is Prepayment.FULL:
             return price
         if self.prepayment is Prepayment.DEPOSIT:
-            return price.share(self.deposit_percent, _WHOLE)
+            return price.share(self.deposit_basis_points, _WHOLE)
         return Money.zero(price.currency_code)
 
     def free_cancellation_until(self, start: datetime) -> datetime:
@@ -84,23 +85,57 @@ class PolicySnapshot:
     def cancellation(
         self, party: Party, start: datetime, now: datetime, *, price: Money, paid: Money
     ) -> CancellationOutcome:
-        """What cancelling now costs. The salon's own cancellation, and one in time, costs nothing.
+        """What cancelling now costs: nothing in time or by the system.
 
-        A late one keeps its percentage of the price, but never more than was paid.
+        A late one keeps its share of the price, but never more than was paid, also when the salon cancels for a
+        customer who called; the salon can waive that.
 
         Raises: TooLateToCancel when the customer's visit has begun.
         """
-        if party is not Party.CUSTOMER or now <= self.free_cancellation_until(start):
-            return _keep(0, price, paid)
-        if now >= start:
+        if party is Party.SYSTEM or now <= self.free_cancellation_until(start):
+            return self.free_cancellation(paid=paid)
+        if party is Party.CUSTOMER and now >= start:
             raise TooLateToCancel(start)
-        return _keep(self.late_cancellation_percent, price, paid)
+        return _keep(self.late_cancellation_basis_points, price, paid)
+
+    def free_cancellation(self, *, paid: Money) -> CancellationOutcome:
+        """All that was paid goes back."""
+        return CancellationOutcome(fee=Money.zero(paid.currency_code), refund=paid)
 
     def no_show(self, *, price: Money, paid: Money) -> CancellationOutcome:
-        """What not appearing costs: its percentage of the price, never more than was paid."""
-        return _keep(self.no_show_percent, price, paid)
+        """What not appearing costs: its share of the price, never more than was paid."""
+        return _keep(self.no_show_basis_points, price, paid)
 
 
-def _keep(percent: int, price: Money, paid: Money) -> CancellationOutcome:
-    fee = min(price.share(percent, _WHOLE), paid)
+def strictest_terms(terms: Sequence[PolicySnapshot]) -> PolicySnapshot:
+    """The terms of a visit of several services: for each question the answer that asks most of the customer.
+
+    The texts of all are kept, each once, below each other.
+    """
+    ranks = list(Prepayment)
+    return PolicySnapshot(
+        cancellation_window=max(term.cancellation_window for term in terms),
+        reschedule_window=max(term.reschedule_window for term in terms),
+        hold=min(term.hold for term in terms),
+        auto_confirm=all(term.auto_confirm for term in terms),
+        prepayment=max((term.prepayment for term in terms), key=ranks.index),
+        deposit_basis_points=max(term.deposit_basis_points for term in terms),
+        late_cancellation_basis_points=max(term.late_cancellation_basis_points for term in terms),
+        no_show_basis_points=max(term.no_show_basis_points for term in terms),
+        text=_all_texts(terms),
+    )
+
+
+def _all_texts(terms: Sequence[PolicySnapshot]) -> dict[str, str]:
+    texts: dict[str, list[str]] = {}
+    for term in terms:
+        for language, text in term.text.items():
+            known = texts.setdefault(language, [])
+            if text not in known:
+                known.append(text)
+    return {language: "\n\n".join(parts) for language, parts in texts.items()}
+
+
+def _keep(basis_points: int, price: Money, paid: Money) -> CancellationOutcome:
+    fee = min(price.share(basis_points, _WHOLE), paid)
     return CancellationOutcome(fee=fee, refund=paid - fee)
