@@ -1,0 +1,1 @@
+"""Other services and formats, each behind one class or function."""

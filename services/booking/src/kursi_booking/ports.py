@@ -1,0 +1,246 @@
+"""What the use cases need of the rooms below them and of other services, and the values that pass between."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from kursi_chassis.events.envelope import Event
+from kursi_chassis.money import Money
+
+from kursi_booking.domain.availability import Question
+from kursi_booking.domain.booking import Booking, Change, SalonFacts
+from kursi_booking.domain.claims import Claim
+from kursi_booking.domain.fair_choice import Workload
+from kursi_booking.domain.policy import Party, PolicySnapshot
+
+Names = Mapping[str, str]
+"""A name by language."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedService:
+    """One service that somebody asks for; without a staff member anybody will do."""
+
+    service_id: UUID
+    staff_id: UUID | None = None
+    add_on_ids: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A visit that somebody wants, with a start in ``[first, last)``.
+
+    `customer_id` is whose bookings count against the limit, if that is known. The salon's own people
+    (`party` SALON) may also choose staff who cannot be booked online. `own_booking` is being moved: its claims
+    are not in its way, and it does not count against the limit. `add_on_ids` are add-ons whose service is yet
+    to be found.
+    """
+
+    salon_id: UUID
+    wanted: tuple[WantedService, ...]
+    first: datetime
+    last: datetime
+    customer_id: UUID | None = None
+    party: Party = Party.CUSTOMER
+    own_booking: UUID | None = None
+    add_on_ids: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Performer:
+    """Who can perform an offered service, and for how much, add-ons included."""
+
+    staff_id: UUID
+    names: Names
+    user_id: UUID | None
+    price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedService:
+    """One asked service as the salon sells it now. `price` is its own, add-ons included."""
+
+    service_id: UUID
+    names: Names
+    add_on_ids: tuple[UUID, ...]
+    price: Money
+    performers: Mapping[UUID, Performer]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """All that decides whether and how a visit can be booked.
+
+    There is one question for each way in which people who need different times can share the services: one
+    almost always. A start is offered when any of them offers it.
+    """
+
+    questions: tuple[Question, ...]
+    salon: SalonFacts
+    services: tuple[OfferedService, ...]
+    policy: PolicySnapshot
+    active_limit: int | None
+    as_of: datetime
+    stale: bool
+
+
+class Offers(Protocol):
+    """What the salon sells, who works when, and what is taken: catalog, claims and counters in one."""
+
+    async def to_show(self, ask: Ask) -> Offer:
+        """The offer from whatever is known of the salon, however old.
+
+        Raises: SalonNotFound, ServiceNotFound, StaffNotFound, StaffDoesNotPerform, CatalogUnavailable.
+        """
+        ...
+
+    async def to_book(self, ask: Ask) -> Offer:
+        """The offer from data that is fresh enough to promise a time by.
+
+        Raises: as `to_show`, and SalonNotLive.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FreeTime:
+    """A start that can be booked, and who can perform each service then."""
+
+    start: datetime
+    end: datetime
+    staff: tuple[tuple[UUID, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FreeTimes:
+    """The answer to an ask. `total` is with the services' own prices."""
+
+    times: Sequence[FreeTime]
+    service_ids: tuple[UUID, ...]
+    time_zone: str
+    total: Money
+    as_of: datetime
+    stale: bool
+
+
+class ListSlots(Protocol):
+    """The use case behind ListSlots."""
+
+    async def __call__(self, ask: Ask) -> FreeTimes:
+        """Free times in the order of their start. Raises: as `Offers.to_show`."""
+        ...
+
+
+class HoldExpiry(Protocol):
+    """The use case that lets go of a hold."""
+
+    async def __call__(self, booking_id: UUID) -> bool:
+        """Whether the hold was due and is expired now. Does nothing for anything else."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A request that may be repeated: by whom, what, under which key (empty: none), and its hash."""
+
+    caller: str
+    method: str
+    request_id: str
+    fingerprint: bytes
+
+
+class Work(Protocol):
+    """One transaction over bookings."""
+
+    async def kept_answer(self, request: KeyedRequest) -> bytes | None:
+        """The first answer to this request, or None: then this transaction does the work. Call it first."""
+        ...
+
+    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
+        """Remember the answer, when the request has a key."""
+        ...
+
+    async def is_new(self, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
+        """The events that this consumer has not handled yet; they count as handled once this commits."""
+        ...
+
+    async def locked(self, booking_id: UUID) -> Booking | None:
+        """The booking, which nobody else can change until this transaction ends."""
+        ...
+
+    async def save(self, change: Change, event: Event) -> None:
+        """Write a change that leaves the visit where it is: the row, its claims' state, counter, history, event."""
+        ...
+
+    async def save_moved(self, change: Change, event: Event, claims: Sequence[Claim]) -> None:
+        """Write a change with new items and claims, in place of the old ones; also takes claims that were released.
+
+        Raises: TimeTaken when somebody else has a claim; the transaction must end without a commit.
+        """
+        ...
+
+
+class BookingStore(Protocol):
+    """Bookings in the database."""
+
+    def work(self) -> AbstractAsyncContextManager[Work]:
+        """One transaction: a clean exit commits, an exception rolls back."""
+        ...
+
+    async def create(self, new: "NewBooking") -> bytes:
+        """Write a whole new booking in one statement, and return its answer.
+
+        Raises: TimeTaken when a claim is taken, TooManyBookings when the customer's limit is reached,
+            AlreadyAnswered with the first answer when the request is a repetition.
+        """
+        ...
+
+    async def first_answer(self, request: KeyedRequest) -> bytes | None:
+        """The kept answer of a request, if there is one. Raises: RequestIdReused."""
+        ...
+
+    async def find(self, booking_id: UUID) -> Booking | None:
+        """The booking, without a lock."""
+        ...
+
+    async def overdue_holds(self, claims: Sequence[Claim], now: datetime) -> list[UUID]:
+        """Bookings whose hold is over but not yet expired and that are in the way of these claims."""
+        ...
+
+    async def workloads(self, staff_ids: Sequence[UUID], now: datetime) -> list[Workload]:
+        """What staff members were and are booked for around now, for a fair choice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewBooking:
+    """Everything that is written when a booking is made."""
+
+    change: Change
+    claims: tuple[Claim, ...]
+    active_limit: int | None
+    event: Event
+    request: KeyedRequest
+    answer: bytes
+
+
+class TimeTaken(Exception):
+    """The database refused a claim: somebody else has the time."""
+
+
+class AlreadyAnswered(Exception):
+    """The request is a repetition; `answer` is what the first one was answered."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+DescribeEvent = Callable[[Booking | None, Change], Event]
+"""Words a change, with the booking before it, for the outbox."""
+
+Render = Callable[[Booking], bytes]
+"""The answer for a caller, as it is kept for repetitions."""

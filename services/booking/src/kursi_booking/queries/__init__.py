@@ -1,0 +1,1 @@
+"""Reading straight from rows to views."""
