@@ -145,22 +145,25 @@ class BookingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmBooking(self, request, context):
-        """The salon accepts a PENDING booking. Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def CancelBooking(self, request, context):
-        """Takes a booking back. A dry run answers with the settlement and changes nothing.
+        """The salon accepts a PENDING booking. Here and in the other actions of the salon its customer is refused with PERMISSION_DENIED.
         Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelBooking(self, request, context):
+        """Takes a booking back. A dry run answers with the booking as it is and the settlement, and changes nothing.
+        Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_CANCEL (metadata `deadline`) for the customer of a visit that has begun;
+        PERMISSION_DENIED for a customer's `waive_fee`; ABORTED: STALE_ETAG.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RescheduleBooking(self, request, context):
-        """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken.
+        """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
+        the booking as it would be.
         Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

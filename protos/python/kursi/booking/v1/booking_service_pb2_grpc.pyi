@@ -54,13 +54,17 @@ class BookingServiceStub:
     ListBookingHistory: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ListBookingHistoryRequest, _booking_service_pb2.ListBookingHistoryResponse]
     """What happened to a booking, oldest first."""
     ConfirmBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ConfirmBookingRequest, _booking_pb2.Booking]
-    """The salon accepts a PENDING booking. Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG."""
-    CancelBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.CancelBookingRequest, _booking_pb2.Booking]
-    """Takes a booking back. A dry run answers with the settlement and changes nothing.
+    """The salon accepts a PENDING booking. Here and in the other actions of the salon its customer is refused with PERMISSION_DENIED.
     Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG.
     """
+    CancelBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.CancelBookingRequest, _booking_pb2.Booking]
+    """Takes a booking back. A dry run answers with the booking as it is and the settlement, and changes nothing.
+    Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_CANCEL (metadata `deadline`) for the customer of a visit that has begun;
+    PERMISSION_DENIED for a customer's `waive_fee`; ABORTED: STALE_ETAG.
+    """
     RescheduleBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.RescheduleBookingRequest, _booking_pb2.Booking]
-    """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken.
+    """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
+    the booking as it would be.
     Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
     """
     CheckInBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.CheckInBookingRequest, _booking_pb2.Booking]
@@ -99,13 +103,17 @@ class BookingServiceAsyncStub(BookingServiceStub):
     ListBookingHistory: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ListBookingHistoryRequest, _booking_service_pb2.ListBookingHistoryResponse]  # type: ignore[assignment]
     """What happened to a booking, oldest first."""
     ConfirmBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ConfirmBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
-    """The salon accepts a PENDING booking. Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG."""
-    CancelBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.CancelBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
-    """Takes a booking back. A dry run answers with the settlement and changes nothing.
+    """The salon accepts a PENDING booking. Here and in the other actions of the salon its customer is refused with PERMISSION_DENIED.
     Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG.
     """
+    CancelBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.CancelBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
+    """Takes a booking back. A dry run answers with the booking as it is and the settlement, and changes nothing.
+    Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_CANCEL (metadata `deadline`) for the customer of a visit that has begun;
+    PERMISSION_DENIED for a customer's `waive_fee`; ABORTED: STALE_ETAG.
+    """
     RescheduleBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.RescheduleBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
-    """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken.
+    """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
+    the booking as it would be.
     Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
     """
     CheckInBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.CheckInBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
@@ -177,7 +185,9 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _booking_service_pb2.ConfirmBookingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
-        """The salon accepts a PENDING booking. Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG."""
+        """The salon accepts a PENDING booking. Here and in the other actions of the salon its customer is refused with PERMISSION_DENIED.
+        Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG.
+        """
 
     @_abc_1.abstractmethod
     def CancelBooking(
@@ -185,8 +195,9 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _booking_service_pb2.CancelBookingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
-        """Takes a booking back. A dry run answers with the settlement and changes nothing.
-        Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG.
+        """Takes a booking back. A dry run answers with the booking as it is and the settlement, and changes nothing.
+        Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_CANCEL (metadata `deadline`) for the customer of a visit that has begun;
+        PERMISSION_DENIED for a customer's `waive_fee`; ABORTED: STALE_ETAG.
         """
 
     @_abc_1.abstractmethod
@@ -195,7 +206,8 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _booking_service_pb2.RescheduleBookingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
-        """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken.
+        """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
+        the booking as it would be.
         Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
         """
 

@@ -55,6 +55,8 @@ class BookingEvent(_message.Message):
         """Its hold ran out."""
         REFUND_DUE: BookingEvent._Type.ValueType  # 9
         """Money arrived after the time was gone and could not be taken again: it goes back."""
+        UPDATED: BookingEvent._Type.ValueType  # 10
+        """Something about its payment changed that moves nothing else; nobody needs to be told."""
 
     class Type(_Type, metaclass=_TypeEnumTypeWrapper):
         """What happened."""
@@ -79,6 +81,8 @@ class BookingEvent(_message.Message):
     """Its hold ran out."""
     REFUND_DUE: BookingEvent.Type.ValueType  # 9
     """Money arrived after the time was gone and could not be taken again: it goes back."""
+    UPDATED: BookingEvent.Type.ValueType  # 10
+    """Something about its payment changed that moves nothing else; nobody needs to be told."""
 
     class _State:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -327,7 +331,7 @@ class BookingEvent(_message.Message):
 
     @_builtins.property
     def refund(self) -> _money_pb2.Money:
-        """With CANCELLED and REFUND_DUE: what goes back."""
+        """With CANCELLED, NO_SHOW and REFUND_DUE, and with RESCHEDULED and CONFIRMED where more was paid than the visit costs: what goes back."""
 
     @_builtins.property
     def hold_expire_time(self) -> _timestamp_pb2.Timestamp:
