@@ -253,3 +253,9 @@ def statements(monkeypatch):
             questions.extend(query for query in seen if not str(query).startswith(("BEGIN", "COMMIT")))
 
     return recording
+
+
+@pytest_asyncio.fixture
+async def shared_salon(world):
+    """The id of a live salon, for tests that only need one to be there."""
+    return (await world.salon()).id

@@ -75,7 +75,7 @@ class Edit:
         """
         version = await self._touch()
         await self.connection.execute(_AUDIT, self._line(change))
-        await outbox.append(self.connection, _event(self.salon.id, change, version, self.now))
+        await outbox.append(self.connection, changed_event(self.salon.id, change, version, self.now))
         return version
 
     async def _touch(self) -> int:
@@ -97,8 +97,8 @@ class Edit:
         }
 
 
-def _event(salon_id: UUID, change: Change, version: int, now: datetime) -> Event:
-    """The aggregate is the salon and its version the revision, so that its events arrive in order."""
+def changed_event(salon_id: UUID, change: Change, version: int, now: datetime) -> Event:
+    """What the other services are told. The aggregate is the salon, so that its events arrive in order."""
     message = catalog_events_pb2.CatalogChangedEvent(
         salon_id=str(salon_id),
         resource_id=str(change.resource_id),

@@ -1,0 +1,125 @@
+from datetime import timedelta
+
+import grpc
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+from kursi.catalog.v1 import catalog_pb2 as pb
+from kursi.catalog.v1 import catalog_service_pb2 as api
+from kursi_chassis.grpc.times import duration
+
+PLATFORM, SALON, SERVICE = (
+    pb.EffectivePolicy.PLATFORM, pb.EffectivePolicy.SALON, pb.EffectivePolicy.SERVICE,
+)  # fmt: skip
+
+
+def update(salon, service=None, mask=(), etag="", **values):
+    return api.UpdatePolicyRequest(
+        salon_id=salon.id,
+        service_id=service.id if service else "",
+        policy=pb.Policy(**values),
+        update_mask=FieldMask(paths=mask),
+        etag=etag,
+    )
+
+
+def get(salon, service=None):
+    return api.GetPolicyRequest(salon_id=salon.id, service_id=service.id if service else "")
+
+
+def hours(number):
+    return duration(timedelta(hours=number))
+
+
+@pytest.mark.covers("C6")
+async def test_a_salon_that_decides_nothing_has_the_platforms_policy(world, settings):
+    salon = await world.salon()
+    answer = await world.call("GetPolicy", get(salon))
+    assert answer.policy.slot_step == duration(settings.policy_slot_step)
+    assert answer.policy.maximum_ahead == duration(settings.policy_maximum_ahead)
+    assert answer.policy.prepayment == pb.Policy.NONE
+    assert answer.policy.automatic_confirmation is True
+    fields = pb.Policy.DESCRIPTOR.fields
+    assert dict(answer.sources) == {field.json_name: PLATFORM for field in fields}
+    unset = [field.name for field, _ in answer.policy.ListFields()]
+    assert {field.name for field in fields} - set(unset) <= {"texts", "prepayment"}
+
+
+@pytest.mark.covers("C6")
+async def test_the_most_specific_level_wins_value_by_value(world):
+    salon = await world.salon()
+    service, owner = await world.service(salon), world.token(salon.id)
+    await world.call(
+        "UpdatePolicy",
+        update(salon, hold=hours(1), cancellation_window=hours(48), texts={"en": "Be nice"}),
+        owner,
+    )
+    await world.call(
+        "UpdatePolicy",
+        update(salon, service, cancellation_window=hours(0), automatic_confirmation=False),
+        owner,
+    )
+    answer = await world.call("GetPolicy", get(salon, service))
+    assert answer.policy.hold == hours(1)
+    assert answer.policy.cancellation_window == hours(0)
+    assert answer.policy.automatic_confirmation is False
+    assert answer.policy.texts == {"en": "Be nice"}
+    names = ("hold", "cancellationWindow", "automaticConfirmation", "texts", "slotStep")
+    assert [answer.sources[name] for name in names] == [SALON, SERVICE, SERVICE, SALON, PLATFORM]
+    salons_own = await world.call("GetPolicy", get(salon))
+    assert salons_own.policy.cancellation_window == hours(48)
+
+
+@pytest.mark.covers("C6")
+async def test_a_masked_field_without_a_value_falls_back(world):
+    salon = await world.salon()
+    owner = world.token(salon.id)
+    await world.call("UpdatePolicy", update(salon, hold=hours(1), deposit_basis_points=5000), owner)
+    answer = await world.call("UpdatePolicy", update(salon, mask=["hold"]), owner)
+    assert (answer.sources["hold"], answer.sources["depositBasisPoints"]) == (PLATFORM, SALON)
+
+
+async def test_a_lost_update_of_a_policy_is_refused_level_by_level(world):
+    salon = await world.salon()
+    service, owner = await world.service(salon), world.token(salon.id)
+    before = await world.call("GetPolicy", get(salon))
+    await world.call("UpdatePolicy", update(salon, hold=hours(1), etag=before.etag), owner)
+    refusal = await world.refusal("UpdatePolicy", update(salon, hold=hours(2), etag=before.etag), owner)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.ABORTED, "STALE_ETAG")
+    await world.call("UpdatePolicy", update(salon, service, hold=hours(2), etag='"0"'), owner)
+
+
+async def test_a_policy_belongs_to_a_service_of_the_salon(world):
+    salon, other = await world.salon(), await world.salon()
+    stranger = await world.service(other)
+    owner = world.token(salon.id)
+    assert (await world.refusal("GetPolicy", get(salon, stranger))).reason == "SERVICE_NOT_FOUND"
+    refusal = await world.refusal("UpdatePolicy", update(salon, stranger, hold=hours(1)), owner)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "SERVICE_NOT_FOUND")
+
+
+BAD_VALUES = {
+    "slot_step": [duration(timedelta(minutes=4)), hours(5)],
+    "minimum_notice": [hours(30 * 24 + 1)],
+    "maximum_ahead": [hours(23), hours(401 * 24)],
+    "cancellation_window": [hours(30 * 24 + 1)],
+    "reschedule_window": [hours(30 * 24 + 1)],
+    "hold": [duration(timedelta(minutes=1)), hours(3)],
+    "deposit_basis_points": [-1, 10_001],
+    "late_cancellation_fee_basis_points": [-1, 10_001],
+    "no_show_fee_basis_points": [-1, 10_001],
+    "maximum_active_bookings": [0, 101],
+}
+
+
+async def test_values_stay_within_their_bounds(world):
+    salon = await world.salon()
+    names = pb.Policy.DESCRIPTOR.fields_by_name
+    for name, values in BAD_VALUES.items():
+        for value in values:
+            refusal = await world.refusal(
+                "UpdatePolicy", update(salon, **{name: value}), world.token(salon.id)
+            )
+            assert refusal.violations == {f"policy.{names[name].json_name}": "OUT_OF_RANGE"}
+    odd = update(salon, prepayment=9, hold=duration(timedelta(minutes=5, milliseconds=1)))
+    refusal = await world.refusal("UpdatePolicy", odd, world.token(salon.id))
+    assert refusal.violations == {"policy.prepayment": "UNKNOWN_VALUE", "policy.hold": "NOT_WHOLE_SECONDS"}
