@@ -1,0 +1,1 @@
+"""Adapters of what messaging talks to."""
