@@ -204,6 +204,7 @@ CREATE TABLE delivery_reports (
     fingerprint     bytea       NOT NULL,
     notification_id uuid,
     external_id     text        NOT NULL DEFAULT '',
+    status          text        NOT NULL,
     reported_status text        NOT NULL DEFAULT '',
     error_code      text        NOT NULL DEFAULT '',
     payload         bytea       NOT NULL,

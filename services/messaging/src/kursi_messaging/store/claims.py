@@ -1,0 +1,235 @@
+"""Taking messages that are due, and giving back those whose holder died."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, LiteralString
+from uuid import UUID
+
+from kursi_chassis.db.database import Connection
+from psycopg.rows import class_row
+from psycopg.types.json import Json
+
+from kursi_messaging.domain.booking import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """A message that this process alone may send until its lease ends."""
+
+    id: UUID
+    salon_id: UUID | None
+    booking_id: UUID | None
+    recipient_id: UUID
+    audience: str
+    event: str
+    channel: str
+    booking_revision: int | None
+    facts: Facts
+    due_at: datetime
+    attempt_count: int
+    max_retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRow:
+    """What is known of a booking now."""
+
+    booking_id: UUID
+    customer_id: UUID
+    state: str
+    last_revision: int
+    start_at: datetime
+    time_zone: str
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class LostRow:
+    """A message whose lease ran out. `dispatched_at` is set when a provider may have been given it."""
+
+    id: UUID
+    salon_id: UUID | None
+    booking_id: UUID | None
+    recipient_id: UUID
+    event: str
+    channel: str
+    provider: str
+    body: str
+    attempt_count: int
+    max_retries: int
+    dispatched_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """The exact text of a message that is about to be handed over, as it is recorded."""
+
+    id: UUID
+    seen_revision: int | None
+    provider: str
+    masked_recipient: str
+    language: str
+    template: str
+    subject: str
+    body: str
+    html_body: str
+
+
+# A claim looks through ten thousand messages for salons to serve in turn. That costs some ten milliseconds, and
+# only when so many are due; a salon needs a longer backlog in one priority to delay another at all. The number
+# is written out because the planner cannot see into a parameter.
+_DUE: Final[LiteralString] = """
+(SELECT id, salon_id, recipient_id, channel, priority, due_at FROM notifications
+ WHERE status IN ('pending', 'scheduled', 'deferred') AND priority = {} AND due_at <= %(now)s
+ ORDER BY due_at, id LIMIT 10000)
+"""
+
+# Rows come priority by priority; inside one, each salon's first, then each salon's second, and so on. Of a
+# person's messages on a channel only the first is taken, and none while another is on its way: what was said
+# first arrives first. Two dispatchers agree on which is first, because neither sees the other's claim before
+# it is committed, and then it counts as on its way.
+_CLAIM: Final[LiteralString] = (
+    "WITH due AS (SELECT * FROM ("  # noqa: S608 - put together from constants
+    + _DUE.format("0")
+    + "UNION ALL"
+    + _DUE.format("1")
+    + "UNION ALL"
+    + _DUE.format("2")
+    + """
+    ) AS all_due LIMIT 10000
+), placed AS (
+    SELECT id, priority, due_at,
+           row_number() OVER (PARTITION BY priority, salon_id ORDER BY due_at, id) AS turn,
+           row_number() OVER (PARTITION BY recipient_id, channel ORDER BY priority, due_at, id) AS place
+    FROM due
+), chosen AS (
+    SELECT mine.id FROM placed JOIN notifications AS mine USING (id)
+    WHERE placed.place = 1 AND mine.status IN ('pending', 'scheduled', 'deferred') AND mine.due_at <= %(now)s
+      AND NOT EXISTS (
+          SELECT FROM notifications AS busy
+          WHERE busy.recipient_id = mine.recipient_id AND busy.channel = mine.channel
+            AND busy.status = 'sending')
+    ORDER BY placed.priority, placed.turn, placed.due_at, placed.id
+    LIMIT %(most)s FOR UPDATE OF mine SKIP LOCKED
+)
+UPDATE notifications AS taken SET status = 'sending', lease_token = %(token)s,
+       lease_until = clock_timestamp() + %(lease)s, updated_at = %(now)s
+WHERE id = ANY (ARRAY (SELECT id FROM chosen))
+RETURNING id, salon_id, booking_id, recipient_id, audience, event, channel, booking_revision, facts, due_at,
+          attempt_count, max_retries
+"""
+)
+
+
+async def claim(
+    connection: Connection, *, token: UUID, lease: timedelta, most: int, now: datetime
+) -> list[DueRow]:
+    """Take at most `most` messages that are due, in the order in which they should go out.
+
+    What is due is judged by `now`, the clock that due times were written with; leases by the database's
+    clock, which all dispatchers share.
+    """
+    async with connection.cursor(row_factory=class_row(DueRow)) as cursor:
+        await cursor.execute(_CLAIM, {"now": now, "token": token, "lease": lease, "most": most})
+        return await cursor.fetchall()
+
+
+async def views(connection: Connection, booking_ids: Collection[UUID]) -> dict[UUID, ViewRow]:
+    """What is known of these bookings now."""
+    async with connection.cursor(row_factory=class_row(ViewRow)) as cursor:
+        await cursor.execute(
+            "SELECT booking_id, customer_id, state, last_revision, start_at, time_zone, facts "
+            "FROM booking_view WHERE booking_id = ANY (%s)",
+            [list(booking_ids)],
+        )
+        return {row.booking_id: row for row in await cursor.fetchall()}
+
+
+async def hand_over(
+    connection: Connection, rows: Sequence[Handed], *, token: UUID, lease: timedelta, now: datetime
+) -> dict[UUID, int]:
+    """Record that these messages are given to their providers from here on; each one's attempt number.
+
+    Committed before the call, so that after a crash exactly those count as perhaps sent that were on their
+    way. Left out are messages whose lease was lost, and those whose booking changed since they were looked
+    at: they have to be judged again.
+    """
+    cursor = await connection.execute(
+        """
+        WITH handed AS (
+            UPDATE notifications AS mine SET
+                attempt_count = mine.attempt_count + 1, lease_until = clock_timestamp() + %(lease)s,
+                updated_at = %(now)s, provider = ready.provider, masked_recipient = ready.masked_recipient,
+                language_code = ready.language, template = ready.template, subject = ready.subject,
+                body = ready.body, html_body = ready.html_body
+            FROM json_to_recordset(%(rows)s) AS ready (
+                id uuid, seen_revision bigint, provider text, masked_recipient text, language text,
+                template text, subject text, body text, html_body text)
+            WHERE mine.id = ready.id AND mine.lease_token = %(token)s
+              AND NOT EXISTS (
+                  SELECT FROM booking_view AS latest
+                  WHERE latest.booking_id = mine.booking_id
+                    AND latest.last_revision IS DISTINCT FROM ready.seen_revision)
+            RETURNING mine.id, mine.attempt_count, mine.provider
+        )
+        INSERT INTO attempts (notification_id, number, provider, lease_token, dispatched_at)
+        SELECT id, attempt_count, provider, %(token)s, %(now)s FROM handed
+        RETURNING notification_id, number
+        """,
+        {
+            "rows": Json([_as_json(row) for row in rows], dumps=_dumps),
+            "token": token,
+            "lease": lease,
+            "now": now,
+        },
+    )
+    return dict(await cursor.fetchall())
+
+
+async def reap(connection: Connection, *, token: UUID, lease: timedelta, most: int) -> list[LostRow]:
+    """Take over messages whose lease ran out: their holder died, or waited in vain for a provider's word.
+
+    The new token shuts the old holder out, should it live after all.
+    """
+    async with connection.cursor(row_factory=class_row(LostRow)) as cursor:
+        await cursor.execute(
+            """
+            WITH lost AS (
+                SELECT id FROM notifications WHERE status = 'sending' AND lease_until < clock_timestamp()
+                ORDER BY lease_until LIMIT %(most)s FOR UPDATE SKIP LOCKED
+            )
+            UPDATE notifications AS mine
+            SET lease_token = %(token)s, lease_until = clock_timestamp() + %(lease)s
+            WHERE id = ANY (ARRAY (SELECT id FROM lost))
+            RETURNING id, salon_id, booking_id, recipient_id, event, channel, provider, body, attempt_count,
+                max_retries,
+                (SELECT dispatched_at FROM attempts
+                 WHERE notification_id = mine.id AND number = mine.attempt_count
+                   AND coalesce(outcome, 'ambiguous') = 'ambiguous') AS dispatched_at
+            """,
+            {"token": token, "lease": lease, "most": most},
+        )
+        return await cursor.fetchall()
+
+
+async def known_ids(connection: Connection, provider: str, recipient_ids: Collection[UUID]) -> set[str]:
+    """What the provider calls the messages to these people that are known to have reached it."""
+    cursor = await connection.execute(
+        "SELECT external_id FROM notifications "
+        "WHERE recipient_id = ANY (%s) AND provider = %s AND external_id <> ''",
+        [list(recipient_ids), provider],
+    )
+    return {external_id for (external_id,) in await cursor.fetchall()}
+
+
+def _as_json(row: Handed) -> Mapping[str, object]:
+    return {name: getattr(row, name) for name in Handed.__slots__}
+
+
+def _dumps(value: object) -> str:
+    # Ids are the only values that are not JSON by themselves; PostgreSQL reads their text.
+    return json.dumps(value, default=str, ensure_ascii=False)
