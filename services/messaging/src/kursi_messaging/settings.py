@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Literal, Self
 
 from kursi_chassis.settings import ServiceSettings
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 
@@ -29,6 +30,53 @@ class MessagingSettings(ServiceSettings):
     day is longer than the outages that people still want to hear about, and shorter than any replay."""
     max_retries: int = Field(default=3, ge=0, le=10)
     """How often a message is tried again before a person has to look."""
+
+    # dispatch
+    email_provider: Literal["console", "smtp", "off"] = "console"
+    sms_provider: Literal["console", "twilio", "off"] = "console"
+    whatsapp_provider: Literal["console", "twilio", "off"] = "console"
+    """Who delivers. `off`: the channel is not offered, and its messages are recorded as skipped."""
+    console_outbox: Path | None = None
+    """Where the console provider writes messages, as lines of JSON. Unset: standard output."""
+    twilio_base_url: str = "https://api.twilio.com"
+    twilio_account_sid: str = ""
+    twilio_auth_token: SecretStr = SecretStr("")
+    twilio_sms_sender: str = ""
+    """A number, a name of letters, or a messaging service (`MG…`)."""
+    twilio_whatsapp_sender: str = ""
+    """A number. Without one WhatsApp is not offered, whatever SMS has."""
+    twilio_webhook_keys: dict[str, SecretStr] = Field(default_factory=dict)
+    """Keys that reports are signed with, by their ids. With any, signatures by the account's token no longer
+    count. A JSON object."""
+    public_url: str = ""
+    """Where providers reach this platform, for example `https://api.example.com`. Unset: no delivery reports."""
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_sender: str = ""
+    """In whose name mail is written: `no-reply@example.com` or `Kursi <no-reply@example.com>`."""
+    provider_timeout_seconds: float = Field(default=10, gt=0, le=60)
+    """How long a provider may take for one message. Sending takes a second or two."""
+    lease_seconds: float = Field(default=60, gt=0)
+    """How long a dispatcher may hold a message before another one takes over."""
+    report_wait_seconds: float = Field(default=60, gt=0)
+    """After a lost answer: how long to wait for a report that tells what became of the message."""
+    report_parking_seconds: float = Field(default=300, gt=0)
+    """How long a report about a message that is not known yet is kept for it."""
+    dispatch_concurrency: int = Field(default=200, ge=1, le=2_000)
+    """Messages on their way to providers at once: 200 at 100 ms each are 2,000 a second."""
+    dispatch_batch: int = Field(default=100, ge=1, le=500)
+    dispatch_idle_seconds: float = Field(default=0.5, gt=0, le=1)
+    """How long an idle dispatcher waits at most before it looks again."""
+
+    @model_validator(mode="after")
+    def _leases_outlive_calls(self) -> Self:
+        if self.provider_timeout_seconds >= self.lease_seconds / 2:
+            message = "provider_timeout_seconds must be shorter than half of lease_seconds"
+            raise ValueError(message)
+        return self
 
     @property
     def replay_cutoff(self) -> timedelta:

@@ -1,0 +1,1 @@
+"""The role `dispatch`: from rows that are due to messages that were sent, each once."""

@@ -1,0 +1,200 @@
+"""The loop: claim, find out how to reach people, write, record, hand over, finish."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from asyncio import TaskGroup
+from collections.abc import Sequence
+from uuid import UUID
+
+from kursi_chassis.clock import Clock
+from kursi_chassis.db.database import Database
+from kursi_chassis.db.retries import run_with_retries
+from kursi_chassis.errors import Unavailable
+from kursi_chassis.logging import get_logger
+
+from kursi_messaging.dispatch import judging, metrics
+from kursi_messaging.dispatch.claiming import Batch, Claimer, Due
+from kursi_messaging.dispatch.composing import Composer, Ready, Stopped, customer_of
+from kursi_messaging.dispatch.finisher import Finisher
+from kursi_messaging.dispatch.judging import Held
+from kursi_messaging.dispatch.rules import DispatchRules
+from kursi_messaging.dispatch.sweeper import Sweeper
+from kursi_messaging.domain.outcome import WORDS
+from kursi_messaging.ports import Contacts
+from kursi_messaging.store import claims
+from kursi_messaging.store.verdicts import Verdict
+
+_SHORTEST_PAUSE = 0.02
+
+log = get_logger()
+
+
+class Dispatcher:
+    """Sends what is due. Any number of processes may run one on the same database."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        rules: DispatchRules,
+        *,
+        contacts: Contacts,
+        composer: Composer,
+        sweeper: Sweeper,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._rules = rules
+        self._contacts = contacts
+        self._composer = composer
+        self._sweeper = sweeper
+        self._claimer = Claimer(database, clock, rules)
+        self._finisher = Finisher(database, clock, rules.report_wait)
+        self._held = 0
+        self._look = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Look for due messages now. Must not be called for the dispatcher's own commits: it would never rest."""
+        self._look.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """The role. Stops claiming when `stopping` is set, and returns when all that it holds is finished."""
+        async with TaskGroup() as group:
+            finishing = group.create_task(self._finisher.run())
+            sweeping = group.create_task(self._sweeper.run(self._finisher))
+            waking = group.create_task(self._wake_at(stopping))
+            async with TaskGroup() as batches:
+                await self._claim_until(stopping, batches)
+            for task in (finishing, sweeping, waking):
+                task.cancel()
+
+    async def _wake_at(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._look.set()
+
+    async def _claim_until(self, stopping: asyncio.Event, batches: TaskGroup) -> None:
+        pause = _SHORTEST_PAUSE
+        while not stopping.is_set():
+            self._look.clear()
+            taken = await self._claim(batches)
+            if taken:
+                pause = _SHORTEST_PAUSE
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._look.wait()
+            pause = min(pause * 2, self._rules.idle.total_seconds())
+
+    async def _claim(self, batches: TaskGroup) -> int:
+        """Start a batch that fits into what may be in flight; how many messages it took."""
+        free = self._rules.concurrency - self._held
+        if free <= 0:
+            return 0
+        try:
+            batch = await self._claimer.claim(min(free, self._rules.batch))
+        except Unavailable:
+            log.warning("notifications_not_claimed")
+            return 0
+        if batch.due:
+            self._hold(len(batch.due))
+            batches.create_task(self._process(batch))
+        return batch.taken
+
+    def _hold(self, change: int) -> None:
+        self._held += change
+        metrics.IN_FLIGHT.set(self._held)
+        if change < 0:
+            self._look.set()
+
+    async def _process(self, batch: Batch) -> None:
+        due = {one.row.id: one for one in batch.due}
+        try:
+            contacts = await self._contacts.find(_everybody(batch.due))
+        except Unavailable:
+            log.warning("contacts_unavailable", count=len(due))
+            later = self._clock.now() + self._rules.contacts_wait
+            await self._finish([judging.put_back(_held(one, batch.token), later) for one in batch.due])
+            return
+        composed = [self._composer.compose(one, contacts) for one in batch.due]
+        stopped = [one for one in composed if isinstance(one, Stopped)]
+        ready = {one.handed.id: one for one in composed if isinstance(one, Ready)}
+        async with TaskGroup() as sending:
+            if stopped:
+                sending.create_task(self._stop(stopped, batch.token))
+            if ready:
+                await self._hand_over(ready, batch.token, sending)
+
+    async def _stop(self, stopped: Sequence[Stopped], token: UUID) -> None:
+        now = self._clock.now()
+        for one in stopped:
+            metrics.KEPT_BACK.labels(one.status.value, one.reason).inc()
+        await self._finish(
+            [judging.stop(_held(one.due, token), one.status, one.reason, now) for one in stopped]
+        )
+
+    async def _hand_over(self, ready: dict[UUID, Ready], token: UUID, sending: TaskGroup) -> None:
+        """Record that the messages are given away, and give them away.
+
+        The record is a transaction of its own, committed before the calls: a crash must leave behind which
+        messages may have been sent.
+        """
+        try:
+            numbers = await run_with_retries(lambda: self._record(ready, token))
+        except Unavailable:
+            # Whether it was committed is unknown; nothing was sent. The leases run out and tell.
+            log.warning("notifications_not_handed_over", count=len(ready))
+            self._hold(-len(ready))
+            return
+        for notification_id, number in numbers.items():
+            sending.create_task(self._send(ready[notification_id], token, number))
+        moved_on = [one for key, one in ready.items() if key not in numbers]
+        if moved_on:
+            await self._finish([judging.put_back(_held(one.due, token)) for one in moved_on])
+
+    async def _record(self, ready: dict[UUID, Ready], token: UUID) -> dict[UUID, int]:
+        async with self._database.transaction() as connection:
+            return await claims.hand_over(
+                connection,
+                [one.handed for one in ready.values()],
+                token=token,
+                lease=self._rules.lease,
+                now=self._clock.now(),
+            )
+
+    async def _send(self, ready: Ready, token: UUID, number: int) -> None:
+        started = time.perf_counter()
+        outcome = await ready.sender.send(ready.outgoing)
+        provider, channel = ready.sender.name, ready.due.row.channel
+        metrics.HANDED_OVER_SECONDS.labels(provider).observe(time.perf_counter() - started)
+        metrics.ATTEMPTS.labels(channel, provider, WORDS[type(outcome)]).inc()
+        held = _held(ready.due, token, number)
+        await self._finish([judging.judge(held, outcome, self._rules, self._clock.now())])
+
+    async def _finish(self, verdicts: Sequence[Verdict]) -> None:
+        for was_held in await self._finisher.finish(*verdicts):
+            if not was_held:
+                metrics.FENCED.inc()
+        self._hold(-len(verdicts))
+
+
+def _everybody(due: Sequence[Due]) -> set[UUID]:
+    customers = {customer for one in due if (customer := customer_of(one)) is not None}
+    return {one.row.recipient_id for one in due} | customers
+
+
+def _held(due: Due, token: UUID, number: int = 0) -> Held:
+    row = due.row
+    return Held(
+        id=row.id,
+        token=token,
+        salon_id=row.salon_id,
+        booking_id=row.booking_id,
+        recipient_id=row.recipient_id,
+        channel=row.channel,
+        event=row.event,
+        attempt=number,
+        max_retries=row.max_retries,
+    )

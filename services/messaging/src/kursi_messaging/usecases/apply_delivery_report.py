@@ -1,0 +1,104 @@
+"""A provider tells what became of a message."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+
+from kursi_chassis.clock import Clock
+from kursi_chassis.db.database import Database
+from kursi_chassis.db.retries import run_with_retries
+from kursi_chassis.errors import Denied, Invalid, NotFound
+from prometheus_client import Counter
+
+from kursi_messaging.ports import IncomingReport, ReportMalformed, ReportReader, ReportRefused
+from kursi_messaging.store import reports
+
+_AT_ONCE = 200
+
+REPORTS = Counter(
+    "kursi_messaging_reports_total",
+    "Delivery reports by provider and what they were: new, repeated, refused, malformed.",
+    ("provider", "kind"),
+)
+
+
+class WebhookRefused(Denied):
+    """The report's signature is not the provider's."""
+
+    reason = "WEBHOOK_REFUSED"
+    en = "The signature does not match."
+    ar = "التوقيع غير مطابق."
+
+
+class WebhookMalformed(Invalid):
+    """The report says nothing that could be understood."""
+
+    reason = "WEBHOOK_MALFORMED"
+    en = "The report cannot be read."
+    ar = "تعذّرت قراءة التقرير."
+
+
+class ProviderUnknown(NotFound):
+    """No provider of this name reports here."""
+
+    reason = "PROVIDER_UNKNOWN"
+    en = "There is no provider {provider}."
+    ar = "لا يوجد مزوّد باسم {provider}."
+
+
+class DeliveryReports:
+    """Takes reports and moves messages forward by them."""
+
+    def __init__(
+        self, database: Database, clock: Clock, readers: Mapping[str, ReportReader], parking: timedelta
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._readers = readers
+        self._parking = parking
+
+    async def receive(self, incoming: IncomingReport) -> None:
+        """Take a report. The same one again, or a late one, changes nothing.
+
+        It is written down before it is used: should that fail, the provider has been told that it arrived,
+        and `settle_parked` uses it.
+
+        Raises:
+            ProviderUnknown, WebhookRefused, WebhookMalformed: nothing was written down.
+        """
+        reader = self._readers.get(incoming.provider)
+        if reader is None:
+            raise ProviderUnknown(provider=incoming.provider)
+        try:
+            report = reader.read(incoming)
+        except ReportRefused as error:
+            REPORTS.labels(incoming.provider, "refused").inc()
+            raise WebhookRefused from error
+        except ReportMalformed as error:
+            REPORTS.labels(incoming.provider, "malformed").inc()
+            raise WebhookMalformed from error
+        fingerprint = hashlib.sha256(f"{incoming.notification_id}\n".encode() + incoming.body).digest()
+        async with self._database.autocommit() as connection:
+            is_new = await reports.keep(
+                connection, report, fingerprint=fingerprint, payload=incoming.body, now=self._clock.now()
+            )
+        REPORTS.labels(incoming.provider, "new" if is_new else "repeated").inc()
+        if is_new:
+            await run_with_retries(lambda: self._apply(fingerprint))
+
+    async def settle_parked(self) -> None:
+        """Apply the reports whose message is known by now, and give up on those that waited too long."""
+        await run_with_retries(self._settle_parked)
+
+    async def _apply(self, fingerprint: bytes) -> None:
+        async with self._database.transaction() as connection:
+            await reports.apply_parked(connection, fingerprint, self._clock.now())
+
+    async def _settle_parked(self) -> None:
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            for report in await reports.parked(connection, _AT_ONCE):
+                await reports.apply(connection, report, now)
+            await reports.drop_older(connection, self._parking, now)
