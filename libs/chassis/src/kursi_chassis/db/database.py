@@ -122,6 +122,12 @@ class Database:
         _call_all(self._after_commit)
 
     @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """The same for a statement that only reads: nobody is told of a commit."""
+        async with self._checked_out() as connection:
+            yield connection
+
+    @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
         """A connection outside the pool, in autocommit, for one long-lived owner (a session lock).
 
