@@ -17,7 +17,8 @@ from kursi_chassis.testing.databases import DatabaseUrls
 from kursi_chassis.testing.rpc import TokenMint, bearer, serving
 from kursi_messaging.api.servicer import NAME
 from kursi_messaging.consumers.handlers import Handlers
-from kursi_messaging.main import NoReports, Parts, build_planner, build_servicer
+from kursi_messaging.dispatch.wiring import delivery_reports
+from kursi_messaging.main import Parts, build_planner, build_servicer
 from kursi_messaging.settings import MessagingSettings
 from kursi_messaging.usecases.planning import Planner
 from psycopg.rows import dict_row
@@ -84,7 +85,10 @@ class Messaging:
     @asynccontextmanager
     async def served(self) -> AsyncIterator[MessagingServiceStub]:
         parts = Parts(self.settings, self.database, self.clock, self.planner)
-        async with serving([(build_servicer(parts, NoReports()), NAME)], self.mint) as channel:
+        async with serving(
+            [(build_servicer(parts, delivery_reports(self.settings, self.database, self.clock)), NAME)],
+            self.mint,
+        ) as channel:
             yield MessagingServiceStub(channel)
 
 

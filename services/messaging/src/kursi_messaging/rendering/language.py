@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 from liquid import BoundTemplate, Environment, RenderContext, StrictUndefined
 from liquid.ast import Node
 from liquid.builtin import content, illegal, output
+from liquid.builtin.expressions import FilteredExpression
 from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.filters.misc import default
 from liquid.builtin.filters.string import capitalize, downcase, upcase
@@ -22,6 +23,9 @@ from liquid.expression import Expression
 
 MAX_SOURCE: Final = 10_000
 """Characters of a template: five times the longest that we bring along, parsed in 10 ms."""
+
+MAX_DEPTH: Final = 20
+"""Of expressions inside expressions; the interpreter's own stack ends somewhere past a hundred."""
 
 
 class TemplateMalformed(ValueError):
@@ -58,13 +62,22 @@ class MessageLanguage(Environment):
             raise TemplateMalformed(f"a template has at most {MAX_SOURCE} characters")
         try:
             template = self.from_string(source)
-            if any(isinstance(part, RangeLiteral) for part in _expressions(template)):
-                raise TemplateMalformed("ranges are not allowed")
+            for expression in _expressions(template):
+                self._refuse_what_is_not_allowed(expression)
         except LiquidError as error:
             raise TemplateMalformed(error.detailed_message()) from error
         except RecursionError as error:
             raise TemplateMalformed("the template is nested too deeply") from error
         return template
+
+    def _refuse_what_is_not_allowed(self, expression: Expression) -> None:
+        if isinstance(expression, RangeLiteral):
+            raise TemplateMalformed("ranges are not allowed")
+        if isinstance(expression, FilteredExpression):
+            # The library would find an unknown filter only when the message is written.
+            unknown = [used.name for used in expression.filters or () if used.name not in self.filters]
+            if unknown:
+                raise TemplateMalformed(f"there is no filter {unknown[0]}")
 
 
 TEXT: Final = MessageLanguage(undefined=StrictUndefined)
@@ -75,7 +88,7 @@ HTML: Final = MessageLanguage(undefined=StrictUndefined, autoescape=True)
 
 def _expressions(template: BoundTemplate) -> Iterator[Expression]:
     for node in _nodes(template.nodes, template):
-        yield from _descend(node.expressions())
+        yield from _descend(node.expressions(), MAX_DEPTH)
 
 
 def _nodes(nodes: Iterable[Node], template: BoundTemplate) -> Iterator[Node]:
@@ -86,7 +99,9 @@ def _nodes(nodes: Iterable[Node], template: BoundTemplate) -> Iterator[Node]:
         yield from _nodes(node.children(nowhere), template)
 
 
-def _descend(expressions: Iterable[Expression]) -> Iterator[Expression]:
+def _descend(expressions: Iterable[Expression], depth: int) -> Iterator[Expression]:
     for expression in expressions:
+        if not depth:
+            raise TemplateMalformed("an expression is nested too deeply")
         yield expression
-        yield from _descend(expression.children())
+        yield from _descend(expression.children(), depth - 1)

@@ -104,14 +104,15 @@ def _when(facts: Facts, name: str, zone: ZoneInfo, reader: Reader) -> str:
         if here.date() == there.date()
         else _date_and_time(there, reader.language)
     )
-    return f"{local} ({_YOUR_TIME[reader.language].format(time=shown, city=_city(there, reader))})"
+    return f"{local} ({_with_zone(shown, there, reader)})"
 
 
-def _city(local: datetime, reader: Reader) -> str:
-    """What people call the zone: its city, or its distance from Greenwich when it is named after none."""
+def _with_zone(shown: str, local: datetime, reader: Reader) -> str:
+    """A time with what people call its zone: a city, or the distance from Greenwich where none names it."""
     if reader.zone.key.startswith("Etc/") or "/" not in reader.zone.key:
-        return get_timezone_gmt(local, locale=reader.language)
-    return get_timezone_location(reader.zone, locale=reader.language, return_city=True)
+        return f"{shown} {get_timezone_gmt(local, locale=reader.language)}"
+    city = get_timezone_location(reader.zone, locale=reader.language, return_city=True)
+    return _YOUR_TIME[reader.language].format(time=shown, city=city)
 
 
 def _date_and_time(local: datetime, language: str) -> str:
