@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self  # Any: JSON is untyped
@@ -11,8 +12,9 @@ from typing import Any, Self  # Any: JSON is untyped
 import httpx
 
 from kursi_local.patience import until
+from kursi_local.platform import Platform
+from kursi_local.world import CODE, World
 
-CODE = re.compile(r"\b\d{6}\b")
 CODE_SECONDS = 10.0
 
 
@@ -118,11 +120,26 @@ class Session:
 
 
 class Api:
-    """The platform's front door, and the text messages that arrive at invented phones."""
+    """The platform's front door, and the invented world of phones, mailboxes and banks around it."""
 
-    def __init__(self, base_url: str, twilio_url: str, timeout_seconds: float = 40) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        twilio_url: str,
+        moyasar_url: str = "",
+        control_url: str = "",
+        timeout_seconds: float = 40,
+    ) -> None:
         self.client = httpx.Client(base_url=base_url, timeout=timeout_seconds)
-        self._twilio = httpx.Client(base_url=twilio_url, timeout=10)
+        self.world = World(twilio_url, moyasar_url, control_url)
+
+    @classmethod
+    def of(cls, platform: Platform) -> Self:
+        """The front door of a running platform, with all its simulators."""
+        twilio, moyasar, control = (
+            platform.url(f"simulators.{name}") for name in ("twilio", "moyasar", "control")
+        )
+        return cls(platform.base_url, twilio, moyasar, control)
 
     def __enter__(self) -> Self:
         return self
@@ -131,29 +148,22 @@ class Api:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.client.close()
-        self._twilio.close()
+        self.world.close()
 
     def anonymous(self, language: str = "en") -> Session:
         """Somebody who has not logged in."""
         return Session(self.client, language)
-
-    def texts_to(self, phone_number: str) -> list[dict[str, Any]]:
-        """Text and WhatsApp messages that a phone got, oldest first."""
-        messages: list[dict[str, Any]] = self._twilio.get("/_control/books").json()["messages"]
-        return [message for message in messages if message["to"].removeprefix("whatsapp:") == phone_number]
-
-    def _code(self, phone_number: str, after: int) -> str:
-        found = (CODE.search(message["body"]) for message in reversed(self.texts_to(phone_number)[after:]))
-        return next((match[0] for match in found if match), "")
 
     def login(
         self, phone_number: str, *, language: str = "en", name: str = "", device: str = "demo"
     ) -> Session:
         """Log in by a one-time code, as a person with that phone would; the first time makes the account."""
         session = self.anonymous(language)
-        before = len(self.texts_to(phone_number))
-        asked = session.post("/v1/auth/otp:request", {"phoneNumber": phone_number})
-        code = until(lambda: self._code(phone_number, before), CODE_SECONDS, f"a code at {phone_number}")
+        before = len(self.world.texts_to(phone_number))
+        asked = _ask_for_code(session, {"phoneNumber": phone_number})
+        code = until(
+            lambda: self._texted_code(phone_number, before), CODE_SECONDS, f"a code at {phone_number}"
+        )
         profile = {"displayName": name, "languageCode": language, "timeZone": "Asia/Riyadh"}
         session.accept(
             session.post(
@@ -162,3 +172,32 @@ class Api:
             )
         )
         return session
+
+    def add_email(self, session: Session, address: str) -> None:
+        """Give an account an address, by the code that was sent there."""
+        before = len(self.world.mails_to(address))
+        asked = _ask_for_code(session, {"email": address, "channel": "EMAIL", "purpose": "VERIFY"})
+        code = until(lambda: self._mailed_code(address, before), CODE_SECONDS, f"a code at {address}")
+        session.accept(session.post("/v1/auth/otp:verify", {"requestId": asked["requestId"], "code": code}))
+
+    def _texted_code(self, phone_number: str, after: int) -> str:
+        return _newest_code(text["body"] for text in self.world.texts_to(phone_number)[after:])
+
+    def _mailed_code(self, address: str, after: int) -> str:
+        return _newest_code(mail["text"] for mail in self.world.mails_to(address)[after:])
+
+
+def _newest_code(texts: Iterable[str]) -> str:
+    codes = [match[0] for match in map(CODE.search, texts) if match]
+    return codes[-1] if codes else ""
+
+
+def _ask_for_code(session: Session, wanted: dict[str, str]) -> dict[str, Any]:
+    """Whoever asked a moment ago has to wait, as every person would."""
+    try:
+        return session.post("/v1/auth/otp:request", wanted)
+    except Refused as refusal:
+        if refusal.reason != "OTP_COOLDOWN":
+            raise
+        time.sleep(float(refusal.headers.get("retry-after", "60")))
+        return session.post("/v1/auth/otp:request", wanted)
