@@ -8,13 +8,14 @@ from typing import Protocol
 from uuid import UUID
 
 from kursi_chassis.events.envelope import Event
+from kursi_chassis.intervals import Interval
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.availability import Question
-from kursi_booking.domain.booking import Booking, Change, SalonFacts
+from kursi_booking.domain.booking import Booking, Change, SalonFacts, State
 from kursi_booking.domain.claims import Claim
-from kursi_booking.domain.fair_choice import Workload
-from kursi_booking.domain.policy import Party, PolicySnapshot
+from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
+from kursi_booking.domain.salon import SalonContext
 
 Names = Mapping[str, str]
 """A name by language."""
@@ -171,6 +172,10 @@ class Work(Protocol):
         """The booking, which nobody else can change until this transaction ends."""
         ...
 
+    async def claims_of(self, booking_id: UUID) -> tuple[Claim, ...]:
+        """The booking's claims, released ones too, sorted as they are taken."""
+        ...
+
     async def save(self, change: Change, event: Event) -> None:
         """Write a change that leaves the visit where it is: the row, its claims' state, counter, history, event."""
         ...
@@ -210,8 +215,12 @@ class BookingStore(Protocol):
         """Bookings whose hold is over but not yet expired and that are in the way of these claims."""
         ...
 
-    async def workloads(self, staff_ids: Sequence[UUID], now: datetime) -> list[Workload]:
-        """What staff members were and are booked for around now, for a fair choice."""
+    async def last_booked(self, staff_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
+        """When each of them was last booked by somebody, as far as that is not too long ago to matter."""
+        ...
+
+    async def page(self, wanted: "BookingFilter", after: "Position | None", size: int) -> list[Booking]:
+        """Up to `size` bookings that fit, newest start first, beyond the position."""
         ...
 
 
@@ -225,6 +234,22 @@ class NewBooking:
     event: Event
     request: KeyedRequest
     answer: bytes
+
+
+Position = tuple[datetime, UUID]
+"""Where a list of bookings goes on: start and id of the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookingFilter:
+    """Which bookings are listed; everything set must fit. At least one of salon and customer is set."""
+
+    salon_id: UUID | None
+    customer_id: UUID | None
+    staff_id: UUID | None
+    states: frozenset[State]
+    start_min: datetime | None
+    start_max: datetime | None
 
 
 class TimeTaken(Exception):
@@ -242,5 +267,55 @@ class AlreadyAnswered(Exception):
 DescribeEvent = Callable[[Booking | None, Change], Event]
 """Words a change, with the booking before it, for the outbox."""
 
-Render = Callable[[Booking], bytes]
-"""The answer for a caller, as it is kept for repetitions."""
+
+class Render(Protocol):
+    """Words the answer for a caller, as it is kept for repetitions."""
+
+    def __call__(self, booking: Booking, settlement: CancellationOutcome | None) -> bytes:
+        """The booking, with what calling it off costs where that is known."""
+        ...
+
+
+class Catalog(Protocol):
+    """What salons sell and when their people work."""
+
+    async def context(
+        self, salon_id: UUID, service_ids: frozenset[UUID], start: int, end: int
+    ) -> SalonContext:
+        """The salon with these services, everybody who performs them, and working time in at most 63 days.
+
+        Raises: SalonNotFound, ServiceNotFound; CatalogUnavailable when it is silent and nothing was kept.
+        """
+        ...
+
+    async def expect_staff(self, salon_id: UUID, staff_id: UUID, start: int, end: int) -> None:
+        """Ask whether the salon has this staff member. Raises: StaffNotFound, CatalogUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whose time is asked about, and when; `own_booking` does not count, neither its claims nor itself."""
+
+    unit_ids: Sequence[UUID]
+    during: Interval
+    now: datetime
+    salon_id: UUID
+    customer_id: UUID | None
+    own_booking: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Padded claims by person or thing, in epoch seconds, and how many open bookings the customer has."""
+
+    busy: Mapping[UUID, Sequence[Interval]]
+    active: int = 0
+
+
+class Occupancy(Protocol):
+    """Who and what is taken."""
+
+    async def __call__(self, wanted: Wanted) -> Taken:
+        """What keeps these people and things busy now; a hold that is over does not."""
+        ...

@@ -1,0 +1,116 @@
+"""Bookings in the database."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import psycopg
+from kursi_chassis.db.database import Database
+from kursi_chassis.idempotency import Replies
+
+from kursi_booking.domain.booking import Booking
+from kursi_booking.domain.claims import Claim
+from kursi_booking.domain.errors import TooManyBookings
+from kursi_booking.ports import (
+    AlreadyAnswered,
+    BookingFilter,
+    KeyedRequest,
+    NewBooking,
+    Position,
+    TimeTaken,
+    Work,
+)
+from kursi_booking.store.create import CREATE, LIMIT_REACHED, TIME_TAKEN, create_parameters
+from kursi_booking.store.listing import list_statement
+from kursi_booking.store.rows import booking, read_bookings
+from kursi_booking.store.work import BookingWork
+
+_REPETITION = "replies_pkey"
+_RECENTLY = timedelta(days=30)
+
+
+class Bookings:
+    """Bookings in the database; see `kursi_booking.ports.BookingStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def work(self) -> AbstractAsyncContextManager[Work]:
+        """One transaction: a clean exit commits, an exception rolls back."""
+        return self._work()
+
+    async def create(self, new: NewBooking) -> bytes:
+        """Write a whole new booking in one statement, and return its answer.
+
+        Raises: TimeTaken when a claim is taken, TooManyBookings when the customer's limit is reached,
+            AlreadyAnswered with the first answer when the request is a repetition.
+        """
+        try:
+            async with self._database.autocommit() as connection:
+                await connection.execute(CREATE, create_parameters(new))
+        except psycopg.errors.IntegrityError as error:
+            refused_by = error.diag.constraint_name
+            if refused_by == TIME_TAKEN:
+                raise TimeTaken from error
+            if refused_by == LIMIT_REACHED:
+                raise TooManyBookings(new.active_limit or 0) from error
+            if refused_by == _REPETITION:
+                raise AlreadyAnswered(await self.first_answer(new.request) or b"") from error
+            raise
+        return new.answer
+
+    async def first_answer(self, request: KeyedRequest) -> bytes | None:
+        """The kept answer of a request, if there is one. Raises: RequestIdReused."""
+        if not request.request_id:
+            return None
+        async with self._database.autocommit() as connection:
+            return await Replies(connection).find(
+                request.caller, request.method, request.request_id, request.fingerprint
+            )
+
+    async def find(self, booking_id: UUID) -> Booking | None:
+        """The booking, without a lock."""
+        async with self._database.autocommit() as connection:
+            found = await read_bookings(connection, [booking_id])
+        return found[0] if found else None
+
+    async def overdue_holds(self, claims: Sequence[Claim], now: datetime) -> list[UUID]:
+        """Bookings whose hold is over but not yet expired and that are in the way of these claims."""
+        async with self._database.autocommit() as connection:
+            cursor = await connection.execute(
+                "SELECT DISTINCT held.booking_id "
+                "FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS wanted (resource_id, start_at, end_at) "
+                "JOIN claims AS held ON held.resource_id = wanted.resource_id "
+                "    AND held.during && tstzrange(wanted.start_at, wanted.end_at) "
+                "WHERE held.state = 'held' AND held.expires_at <= %s",
+                [
+                    [claim.resource_id for claim in claims],
+                    [claim.during.start for claim in claims],
+                    [claim.during.end for claim in claims],
+                    now,
+                ],
+            )
+            return [booking_id for (booking_id,) in await cursor.fetchall()]
+
+    async def last_booked(self, staff_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
+        """When each of them was last booked by somebody, as far as that is not too long ago to matter."""
+        async with self._database.autocommit() as connection:
+            cursor = await connection.execute(
+                "SELECT i.staff_id, max(b.created_at) FROM booking_items AS i JOIN bookings AS b ON b.id = i.booking_id "
+                "WHERE i.staff_id = ANY (%s) AND i.start_at > %s GROUP BY i.staff_id",
+                [list(staff_ids), now - _RECENTLY],
+            )
+            return dict(await cursor.fetchall())
+
+    async def page(self, wanted: BookingFilter, after: Position | None, size: int) -> list[Booking]:
+        """Up to `size` bookings that fit, newest start first, beyond the position."""
+        statement, parameters = list_statement(wanted, after, size)
+        async with self._database.autocommit() as connection:
+            cursor = await connection.execute(statement, parameters)
+            return [booking(row) for row in await cursor.fetchall()]
+
+    @asynccontextmanager
+    async def _work(self) -> AsyncIterator[Work]:
+        async with self._database.transaction() as connection:
+            yield BookingWork(connection)

@@ -1,0 +1,153 @@
+"""One transaction over bookings that exist."""
+
+from collections.abc import Sequence
+from typing import Final, LiteralString
+from uuid import UUID
+
+from kursi_chassis.db.database import Connection
+from kursi_chassis.events import inbox, outbox
+from kursi_chassis.events.envelope import Event
+from kursi_chassis.idempotency import Replies
+
+from kursi_booking.domain.booking import Booking, Change, HistoryEntry
+from kursi_booking.domain.claims import Claim
+from kursi_booking.domain.slot import TimeRange
+from kursi_booking.ports import KeyedRequest, TimeTaken
+from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
+from kursi_booking.store.rows import (
+    INSERT_HISTORY,
+    INSERT_ITEMS,
+    booking_parameters,
+    history_parameters,
+    item_parameters,
+    read_bookings,
+)
+
+UPDATE_BOOKING: Final[LiteralString] = """
+UPDATE bookings SET state = %(state)s, payment_state = %(payment_state)s, revision = %(revision)s,
+    start_at = %(start_at)s, end_at = %(end_at)s, hold_expire_at = %(hold_expire_at)s, total_minor = %(total_minor)s,
+    paid_minor = %(paid_minor)s, fee_minor = %(fee_minor)s, refund_due_minor = %(refund_due_minor)s,
+    payments = %(payments)s, cancellation_reason = %(cancellation_reason)s, updated_at = %(updated_at)s
+WHERE id = %(id)s
+"""
+
+# An addition never meets the limit here: a late payment may bring back a booking beyond it, because it was counted
+# when it was made.
+COUNT_ACTIVE: Final[LiteralString] = """
+UPDATE customer_counters SET active = active + %(step)s WHERE salon_id = %(salon_id)s AND customer_id = %(customer_id)s
+"""
+
+FOLLOW_STATE: Final[LiteralString] = """
+UPDATE claims SET state = %(claim_state)s, expires_at = %(hold_expire_at)s::timestamptz WHERE booking_id = %(id)s
+"""
+
+# One statement: the old claims are gone for the new ones of the same booking, and for nobody else before the commit.
+MOVE_CLAIMS: Final[LiteralString] = f"""
+WITH locked AS MATERIALIZED (
+    SELECT count(*) FROM ({TAKE_LOCKS}) AS locks
+), given_up AS (
+    DELETE FROM claims USING locked WHERE booking_id = %(id)s RETURNING 1
+), claimed AS (
+    {INSERT_CLAIMS} CROSS JOIN (SELECT count(*) FROM given_up) AS first
+    ORDER BY claim.number ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT count(*) FROM claimed
+"""  # noqa: S608 -- put together from constants
+
+
+class BookingWork:
+    """The transaction of one connection; see `kursi_booking.ports.Work`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._replies = Replies(connection)
+        self._before: dict[UUID, Booking] = {}
+
+    async def kept_answer(self, request: KeyedRequest) -> bytes | None:
+        """The first answer to this request, or None: then this transaction does the work. Call it first."""
+        return await self._replies.claim(
+            request.caller, request.method, request.request_id, request.fingerprint
+        )
+
+    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
+        """Remember the answer, when the request has a key."""
+        await self._replies.keep(request.caller, request.method, request.request_id, answer)
+
+    async def is_new(self, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
+        """The events that this consumer has not handled yet; they count as handled once this commits."""
+        return await inbox.claim(self._connection, consumer, event_ids)
+
+    async def locked(self, booking_id: UUID) -> Booking | None:
+        """The booking, which nobody else can change until this transaction ends."""
+        # Two statements: whoever waited for the lock must read what the one before has written.
+        await self._connection.execute("SELECT FROM bookings WHERE id = %s FOR UPDATE", [booking_id])
+        found = await read_bookings(self._connection, [booking_id])
+        self._before |= {booking.booking_id: booking for booking in found}
+        return found[0] if found else None
+
+    async def claims_of(self, booking_id: UUID) -> tuple[Claim, ...]:
+        """The booking's claims, released ones too, sorted as they are taken."""
+        cursor = await self._connection.execute(
+            "SELECT resource_id, lower(during), upper(during) FROM claims WHERE booking_id = %s "
+            "ORDER BY resource_id, during",
+            [booking_id],
+        )
+        return tuple(
+            Claim(resource_id, TimeRange(start, end)) for resource_id, start, end in await cursor.fetchall()
+        )
+
+    async def save(self, change: Change, event: Event) -> None:
+        """Write a change that leaves the visit where it is: the row, its claims' state, counter, history, event."""
+        before, booking = self._before[change.booking.booking_id], change.booking
+        await self._count(before, booking)
+        await self._write(before, change, event)
+        if claim_state(before) != claim_state(booking) or before.expires_at != booking.expires_at:
+            await self._connection.execute(FOLLOW_STATE, _claim_row(booking))
+
+    async def save_moved(self, change: Change, event: Event, claims: Sequence[Claim]) -> None:
+        """Write a change with new items and claims, in place of the old ones; also takes claims that were released.
+
+        Raises: TimeTaken when somebody else has a claim; the transaction must end without a commit.
+        """
+        before, booking = self._before[change.booking.booking_id], change.booking
+        await self._count(before, booking)
+        touched = (*await self.claims_of(booking.booking_id), *claims)
+        parameters = {**_claim_row(booking), **claim_parameters(claims), "lock_keys": lock_keys(touched)}
+        cursor = await self._connection.execute(MOVE_CLAIMS, parameters)
+        if await cursor.fetchone() != (len(claims),):
+            raise TimeTaken
+        await self._write(before, change, event)
+
+    async def _count(self, before: Booking, after: Booking) -> None:
+        # Before any claim is touched, as in the statement that creates: otherwise a booking of the same customer
+        # for the same time, waiting for these claims with the counter in its hands, would wait in a circle.
+        if before.is_live != after.is_live:
+            step = 1 if after.is_live else -1
+            counted = {"step": step, "salon_id": after.salon_id, "customer_id": after.customer_id}
+            await self._connection.execute(COUNT_ACTIVE, counted)
+
+    async def _write(self, before: Booking, change: Change, event: Event) -> None:
+        booking, connection = change.booking, self._connection
+        await connection.execute(UPDATE_BOOKING, booking_parameters(booking))
+        if before.items != booking.items:
+            await connection.execute("DELETE FROM booking_items WHERE booking_id = %s", [booking.booking_id])
+            items = {"id": booking.booking_id, **item_parameters(booking.items)}
+            await connection.execute(INSERT_ITEMS, items)
+        await connection.execute(INSERT_HISTORY, _history_row(booking, change.entry))
+        await outbox.append(connection, event)
+
+
+def _claim_row(booking: Booking) -> dict[str, object]:
+    return {
+        "id": booking.booking_id,
+        "claim_state": claim_state(booking),
+        "hold_expire_at": booking.expires_at,
+    }
+
+
+def _history_row(booking: Booking, entry: HistoryEntry | None) -> dict[str, object]:
+    """Raises: ValueError for a change that changed nothing; such a one is not saved."""
+    if entry is None:
+        message = "nothing happened that could be saved"
+        raise ValueError(message)
+    return {"id": booking.booking_id, "revision": booking.revision, **history_parameters(entry)}
