@@ -6,21 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 
-from kursi.identity.v1.identity_service_pb2 import GetJwksRequest
-from kursi.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
+import grpc
+from kursi.identity.v1.identity_service_pb2 import GetJwksRequest, IssueServiceTokenRequest
+from kursi.identity.v1.identity_service_pb2_grpc import IdentityInternalServiceStub, IdentityServiceStub
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
 from kursi_chassis.db.migrate import migrate
-from kursi_chassis.errors import NotFound
 from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.events.consumer import EventConsumer, Handle
 from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import STREAMS
-from kursi_chassis.grpc.chain import Context
 from kursi_chassis.grpc.client import connect
 from kursi_chassis.grpc.server import GrpcServer
+from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
 from kursi_chassis.grpc.tls import TlsFiles
 from kursi_chassis.grpc.tokens import Revocations, TokenVerifier
 from kursi_chassis.jobs import JobRunner, retention_jobs
@@ -28,8 +28,10 @@ from kursi_chassis.process import Role
 from kursi_chassis.revocation_feed import RevocationFeed, serve_following
 from nats.aio.client import Client
 
+from kursi_messaging.adapters.contacts import IdentityContacts
 from kursi_messaging.api.servicer import NAME, MessagingServicer, Reports
 from kursi_messaging.consumers.handlers import BOOKINGS, PAYMENTS, PEOPLE, Handlers
+from kursi_messaging.dispatch.wiring import delivery_reports, dispatcher
 from kursi_messaging.jobs.retention import Retention
 from kursi_messaging.queries.notifications import Notifications
 from kursi_messaging.settings import MessagingSettings
@@ -37,24 +39,7 @@ from kursi_messaging.usecases.choices import Choices
 from kursi_messaging.usecases.letters import Letters
 from kursi_messaging.usecases.planning import Planner, PlanningRules
 
-
-class ProviderUnknown(NotFound):
-    """A report of a provider that is not set up."""
-
-    reason = "PROVIDER_UNKNOWN"
-    en = "There is no provider {provider}."
-    ar = "لا يوجد مزود باسم {provider}."
-
-
-class NoReports:
-    """Stands where no provider reports anything."""
-
-    async def receive(self, provider: str, body: bytes, context: Context) -> None:  # noqa: ARG002 - the port
-        """Refuse it. Raises: ProviderUnknown."""
-        raise ProviderUnknown(provider=provider)
-
-
-ROLES = ("serve", "relay", "consume", "jobs")
+ROLES = ("serve", "relay", "consume", "dispatch", "jobs")
 
 
 def migrate_database(settings: MessagingSettings) -> None:
@@ -87,7 +72,9 @@ async def build(settings: MessagingSettings, roles: frozenset[str]) -> AsyncIter
         stack.push_async_callback(database.close)
         clock = SystemClock()
         parts = Parts(settings, database, clock, build_planner(settings, database, clock))
-        makers = {"serve": _serve, "relay": _relay, "consume": _consume, "jobs": _jobs}
+        makers = {
+            "serve": _serve, "relay": _relay, "consume": _consume, "dispatch": _dispatch, "jobs": _jobs,
+        }  # fmt: skip
         yield {name: await make(parts, stack) for name, make in makers.items() if name in roles}
 
 
@@ -147,9 +134,42 @@ async def _serve(parts: Parts, stack: AsyncExitStack) -> Role:
         await parts.database.ping()
         return True
 
-    servicer = build_servicer(parts, NoReports())
+    servicer = build_servicer(parts, delivery_reports(settings, parts.database, clock))
     server = GrpcServer(settings, [(servicer, NAME)], verifier, is_ready=is_ready)
     return serve_following(server.run, feed.run)
+
+
+async def _dispatch(parts: Parts, stack: AsyncExitStack) -> Role:
+    """The dispatcher, with a pool of its own: it is nudged by what the rest of the process commits."""
+    settings, clock = parts.settings, parts.clock
+    database = await Database.open(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool_size,
+        application_name="kursi-messaging-dispatch",
+    )
+    stack.push_async_callback(database.close)
+    address, tls = settings.identity_address or "", TlsFiles.from_settings(settings)
+    unsigned = await stack.enter_async_context(connect(address, dependency="identity", tokens=None, tls=tls))
+    identity = await stack.enter_async_context(
+        connect(
+            address,
+            dependency="identity",
+            tokens=ServiceTokens(lambda: _own_token(unsigned, settings), clock),
+            retry=["kursi.identity.v1.IdentityInternalService/BatchGetContacts"],
+            tls=tls,
+        )
+    )
+    role = await stack.enter_async_context(dispatcher(settings, database, IdentityContacts(identity), clock))
+    parts.database.on_commit(role.nudge)
+    return role.run
+
+
+async def _own_token(channel: grpc.aio.Channel, settings: MessagingSettings) -> IssuedToken:
+    request = IssueServiceTokenRequest(
+        client_id=settings.service, client_secret=settings.client_secret.get_secret_value()
+    )
+    token = await IdentityInternalServiceStub(channel).IssueServiceToken(request)
+    return IssuedToken(token.access_token, token.expires_at.ToDatetime(UTC))
 
 
 async def _relay(parts: Parts, stack: AsyncExitStack) -> Role:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Final, TypeVar
@@ -20,6 +20,7 @@ from kursi_messaging.domain.preferences import Preferences, PreferredMethod
 from kursi_messaging.domain.reminders import ReminderRule
 from kursi_messaging.domain.salon import DEFAULT_SETTINGS, SalonSettings
 from kursi_messaging.domain.words import Channel, Event
+from kursi_messaging.ports import IncomingReport
 from kursi_messaging.queries.notifications import Search
 from kursi_messaging.usecases.letters import WriteLetter
 
@@ -212,3 +213,16 @@ def _reminders(
             check.add(field, "DUPLICATE")
         rules.append(ReminderRule(offset, _channels(check, f"{field}.channels", rule.channels)))
     return tuple(rules)
+
+
+def report(
+    request: service_pb2.ReceiveDeliveryReportRequest, headers: Iterable[tuple[str, str | bytes]]
+) -> IncomingReport:
+    """A delivery report as it came; headers that are no text say nothing about it."""
+    return IncomingReport(
+        provider=request.provider,
+        notification_id=request.notification_id,
+        body=request.body.data,
+        content_type=request.body.content_type,
+        headers={name: text for name, text in headers if isinstance(text, str)},
+    )

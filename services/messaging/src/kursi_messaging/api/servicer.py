@@ -21,6 +21,7 @@ from kursi_chassis.validation import Violations
 
 from kursi_messaging.api import parsing, rendering
 from kursi_messaging.domain.notification import Notification
+from kursi_messaging.ports import IncomingReport
 from kursi_messaging.queries.notifications import Notifications, Search
 from kursi_messaging.usecases.choices import Choices
 from kursi_messaging.usecases.letters import Letters
@@ -32,8 +33,8 @@ NAME: Final = "kursi.messaging.v1.MessagingService"
 class Reports(Protocol):
     """Takes what providers report."""
 
-    async def receive(self, provider: str, body: bytes, context: Context) -> None:
-        """Take a report, byte for byte; `context` holds the headers that it came with."""
+    async def receive(self, incoming: IncomingReport) -> None:
+        """Take a report, byte for byte."""
         ...
 
 
@@ -168,7 +169,7 @@ class MessagingServicer(MessagingServiceServicer):
         self, request: service_pb2.ReceiveDeliveryReportRequest, context: Context
     ) -> Empty:
         """Take a provider's report."""
-        await self._reports.receive(request.provider, request.body.data, context)
+        await self._reports.receive(parsing.report(request, context.invocation_metadata() or ()))
         return Empty()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -29,14 +29,18 @@ from kursi_messaging.usecases.apply_delivery_report import DeliveryReports
 
 @asynccontextmanager
 async def dispatcher(
-    settings: MessagingSettings, database: Database, contacts: Contacts, clock: Clock
+    settings: MessagingSettings,
+    database: Database,
+    contacts: Contacts,
+    clock: Clock,
+    jitter: Callable[[], float] = lambda: random.uniform(-1, 1),
 ) -> AsyncIterator[Dispatcher]:
     """A dispatcher, its clients open while the block runs.
 
     `database` is a pool of its own: other pools of the process may then nudge the dispatcher whenever they
     commit, and its own commits do not.
     """
-    rules = dispatch_rules(settings)
+    rules = dispatch_rules(settings, jitter)
     async with senders(settings, clock) as providers:
         sweeper = Sweeper(
             database,
@@ -61,10 +65,10 @@ def delivery_reports(settings: MessagingSettings, database: Database, clock: Clo
     return DeliveryReports(database, clock, readers, timedelta(seconds=settings.report_parking_seconds))
 
 
-def dispatch_rules(settings: MessagingSettings) -> DispatchRules:
+def dispatch_rules(settings: MessagingSettings, jitter: Callable[[], float]) -> DispatchRules:
     """What the operator decided."""
     return DispatchRules(
-        schedule=RetrySchedule(jitter=lambda: random.uniform(-1, 1)),
+        schedule=RetrySchedule(jitter=jitter),
         default_language=settings.default_language,
         default_zone=settings.default_time_zone,
         lease=timedelta(seconds=settings.lease_seconds),
