@@ -10,8 +10,6 @@ from typing import Final
 
 from kursi_messaging.domain.words import Event
 
-_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -19,7 +17,7 @@ class Accepted:
 
     external_id: str = ""
     delivery_status: str = ""
-    response: Mapping[str, object] = field(default=_NOTHING)
+    response: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Refused:
     """The provider did not take it and never will, unless somebody changes something."""
 
     code: str
-    response: Mapping[str, object] = field(default=_NOTHING)
+    response: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Retryable:
 
     code: str
     after: timedelta | None = None
-    response: Mapping[str, object] = field(default=_NOTHING)
+    response: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Ambiguous:
     """Nobody knows: the request left us and no usable answer came back."""
 
     code: str
-    response: Mapping[str, object] = field(default=_NOTHING)
+    response: Mapping[str, object] = field(default_factory=dict)
 
 
 Outcome = Accepted | Refused | Retryable | Ambiguous
