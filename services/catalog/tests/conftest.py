@@ -1,11 +1,15 @@
 """The catalog in process: its own database, the whole chain in front, and identity as a small server."""
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from uuid import UUID
 
 import grpc
+import psycopg
 import pytest
 import pytest_asyncio
+from google.rpc import error_details_pb2
+from google.rpc.status_pb2 import Status
 from google.type import dayofweek_pb2
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
@@ -52,9 +56,6 @@ class FakeIdentity(identity_service_pb2_grpc.IdentityInternalServiceServicer):
 
 
 async def _abort_with_reason(context, code, reason):
-    from google.rpc import error_details_pb2
-    from google.rpc.status_pb2 import Status
-
     status = Status(code=code.value[0])
     status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain="identity.kursi"))
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
@@ -73,8 +74,6 @@ class World:
         self.clock = clock
 
     def token(self, salon_id=None, role=Role.OWNER, *, user_id=None, is_admin=False):
-        from uuid import UUID
-
         salons = {UUID(salon_id): role} if salon_id else {}
         return self.mint.user(user_id, salons=salons, is_admin=is_admin)
 
@@ -182,12 +181,17 @@ def make():
     return Make
 
 
-@pytest_asyncio.fixture
-async def database(databases):
+@pytest.fixture
+def database_urls(databases):
     with databases.borrow("catalog") as urls:
-        database = await Database.open(urls.app, pool_size=4, application_name="test")
-        yield database
-        await database.close()
+        yield urls
+
+
+@pytest_asyncio.fixture
+async def database(database_urls):
+    database = await Database.open(database_urls.app, pool_size=4, application_name="test")
+    yield database
+    await database.close()
 
 
 @pytest_asyncio.fixture
@@ -234,9 +238,6 @@ async def running(database, identity, settings, clock):
 @pytest.fixture
 def statements(monkeypatch):
     """Counts what is asked of the database while a block runs; BEGIN and COMMIT are not questions."""
-    from contextlib import contextmanager
-
-    import psycopg
 
     @contextmanager
     def recording(_database):
@@ -259,3 +260,9 @@ def statements(monkeypatch):
 async def shared_salon(world):
     """The id of a live salon, for tests that only need one to be there."""
     return (await world.salon()).id
+
+
+@pytest.fixture
+def run_world():
+    """Runs the catalog on a database that the test brings along."""
+    return running

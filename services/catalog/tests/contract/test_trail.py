@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 import grpc
+import psycopg
 import pytest
 from kursi.catalog.events.v1 import catalog_events_pb2 as events
 from kursi.catalog.v1 import catalog_pb2 as pb
@@ -148,8 +149,6 @@ async def test_a_change_that_cannot_be_told_does_not_happen(world):
 
 
 async def test_the_running_service_cannot_rewrite_the_trail(world):
-    import psycopg
-
     await world.salon()
     for statement in ("DELETE FROM audit", "UPDATE audit SET actor = 'nobody'"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

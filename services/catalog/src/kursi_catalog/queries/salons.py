@@ -115,7 +115,7 @@ def _conditions(search: Search, parameters: Row) -> Sequence[sql.SQL | sql.Compo
     for number, word in enumerate(search.words.split()):
         parameters[f"word_{number}"] = word
         conditions.append(
-            sql.SQL("search_key({}) <% t.search_text").format(sql.Placeholder(f"word_{number}"))
+            sql.SQL("search_key({}) <%% t.search_text").format(sql.Placeholder(f"word_{number}"))
         )
     if search.city:
         conditions.append(sql.SQL("fold_text(t.city) = fold_text(%(city)s)"))

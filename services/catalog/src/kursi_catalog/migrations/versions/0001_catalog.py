@@ -26,7 +26,7 @@ CREATE FUNCTION fold_text(original text) RETURNS text
 
 # pg_trgm takes letters out of the database's ctype, and in the C ctype only ASCII has any. Writing Arabic letters
 # as the nearest Latin one keeps search the same under every ctype, lets letters that are often mistaken for each
-# other (sad and sin, ta and tah, ha and hah) match, and brings روز close to "roz".
+# other (sad and sin, ta and tah, ha and hah) match, and brings ناتالي close to "natali".
 _SEARCH_KEY = """
 CREATE FUNCTION search_key(original text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
