@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from kursi_chassis.errors import Conflict, DomainError, FailedPrecondition, NotFound, Unavailable
+from kursi_chassis.errors import (
+    Conflict,
+    DomainError,
+    FailedPrecondition,
+    Invalid,
+    NotFound,
+    Unavailable,
+    Violation,
+)
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.start_rule import Rule, StartRules
@@ -161,6 +169,13 @@ class StaffDoesNotPerform(FailedPrecondition):
     reason = "STAFF_DOES_NOT_PERFORM"
     en = "The chosen staff member does not perform this service."
     ar = "الموظف المختار لا يقدّم هذه الخدمة."
+
+
+class AddOnNotFound(Invalid):
+    """None of the services has this add-on, or they all have it already."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(Violation(field, "UNKNOWN_VALUE"))
 
 
 class SalonNotLive(FailedPrecondition):

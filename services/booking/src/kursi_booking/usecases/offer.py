@@ -1,0 +1,154 @@
+"""What can be booked: one and the same answer for lists of free times and for those who take one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import ceil
+from uuid import UUID
+
+from kursi_chassis.clock import Clock
+from kursi_chassis.intervals import Interval, IntervalSet
+
+from kursi_booking.domain.availability import Question, Supply
+from kursi_booking.domain.booking import SalonFacts
+from kursi_booking.domain.errors import CatalogUnavailable, SalonNotFound, SalonNotLive, StaffDoesNotPerform
+from kursi_booking.domain.policy import Party, strictest_terms
+from kursi_booking.domain.salon import SalonContext, working_in_both
+from kursi_booking.domain.start_rule import Counters, Limits, StartPolicy, StartRules, strictest
+from kursi_booking.domain.visit import Visit
+from kursi_booking.ports import Ask, Catalog, Occupancy, Offer, Wanted
+from kursi_booking.usecases.visit_choice import ChosenService, choose, offered, units_of, visits_of
+
+OFFER_LASTS = 300
+"""Seconds for which a shown start stays bookable although the time for notice runs out meanwhile."""
+
+_LEAD, _TAIL = 4 * 3_600, 16 * 3_600
+"""How far around the asked starts working time is asked for before the visit's length is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """An ask with what the salon makes of it."""
+
+    ask: Ask
+    chosen: tuple[ChosenService, ...]
+    visits: tuple[Visit, ...]
+
+    @property
+    def span(self) -> Interval:
+        """From the first second to the last in which a visit of these can keep anybody busy."""
+        first, last = starts_of(self.ask)
+        services = [one.service for one in self.chosen]
+        longest = max(visit.duration for visit in self.visits)
+        return (
+            first - max(service.pad_before for service in services),
+            last + longest + max(service.pad_after for service in services),
+        )
+
+
+class OfferLoader:
+    """Puts a salon's offer together from the catalog, the claims and the counters.
+
+    `oldest` is the age up to which the catalog's word is good enough to promise a time by.
+    """
+
+    def __init__(self, catalog: Catalog, occupancy: Occupancy, clock: Clock, oldest: timedelta) -> None:
+        self._catalog = catalog
+        self._occupancy = occupancy
+        self._clock = clock
+        self._oldest = oldest
+
+    async def to_show(self, ask: Ask) -> Offer:
+        """The offer from whatever is known of the salon, however old. A salon that is not live offers nothing, and
+        only its own people hear that it exists.
+
+        Raises: SalonNotFound, ServiceNotFound, StaffNotFound, StaffDoesNotPerform, AddOnNotFound, CatalogUnavailable.
+        """
+        context = await self._context(ask)
+        if not context.is_live and ask.party is Party.CUSTOMER:
+            raise SalonNotFound
+        offer = await self._offer(ask, context, patience=0)
+        return offer if context.is_live else replace(offer, questions=())
+
+    async def to_book(self, ask: Ask) -> Offer:
+        """The offer from data that is fresh enough to promise a time by.
+
+        Raises: as `to_show`, and SalonNotLive.
+        """
+        context = await self._context(ask)
+        if self._clock.now() - context.as_of > self._oldest:
+            raise CatalogUnavailable
+        if not context.is_live:
+            raise SalonNotLive
+        return await self._offer(ask, context, patience=OFFER_LASTS)
+
+    async def _context(self, ask: Ask) -> SalonContext:
+        first, last = starts_of(ask)
+        return await self._catalog.context(ask.salon_id, _service_ids(ask), first - _LEAD, last + _TAIL)
+
+    async def _offer(self, ask: Ask, context: SalonContext, *, patience: int) -> Offer:
+        request = await self._request(ask, context)
+        working = await self._working(request, context)
+        now = self._clock.now()
+        taken = await self._occupancy(
+            Wanted(
+                unit_ids=units_of(context, request.chosen),
+                during=request.span,
+                now=now,
+                salon_id=ask.salon_id,
+                customer_id=ask.customer_id,
+                own_booking=ask.own_booking,
+            )
+        )
+        services = [one.service for one in request.chosen]
+        limit = min(service.most_active for service in services)
+        slots = strictest([service.slots for service in services])
+        rules = StartRules(
+            policy=StartPolicy(context.zone, replace(slots, min_notice=slots.min_notice - patience)),
+            now=int(now.timestamp()),
+            limits=Limits(active_per_customer=limit),
+            counters=Counters(customer_active=taken.active),
+        )
+        supply = Supply(working, taken.busy)
+        return Offer(
+            questions=tuple(Question(visit, supply, rules) for visit in request.visits),
+            salon=SalonFacts(
+                names=context.names, time_zone=context.zone.key, territory_code=context.territory_code
+            ),
+            services=tuple(offered(context, one) for one in request.chosen),
+            policy=strictest_terms([service.terms for service in services]),
+            active_limit=limit,
+            as_of=context.as_of,
+            stale=context.stale,
+        )
+
+    async def _request(self, ask: Ask, context: SalonContext) -> _Request:
+        chosen = choose(context, ask)
+        for wanted, one in zip(ask.wanted, chosen, strict=True):
+            if wanted.staff_id is not None and not one.staff_ids:
+                await self._catalog.expect_staff(ask.salon_id, wanted.staff_id, *context.window)
+                raise StaffDoesNotPerform
+        return _Request(ask, chosen, visits_of(context, chosen))
+
+    async def _working(self, request: _Request, context: SalonContext) -> Mapping[UUID, IntervalSet]:
+        """Working time over the whole span; a very long visit reaches beyond what was asked for first."""
+        start, end = request.span
+        if context.covers(start, end):
+            return context.working
+        rest = await self._catalog.context(
+            context.salon_id, _service_ids(request.ask), context.window[1] - _LEAD, end
+        )
+        return working_in_both(context, rest)
+
+
+def starts_of(ask: Ask) -> Interval:
+    """The asked starts in whole seconds."""
+    return _up(ask.first), _up(ask.last)
+
+
+def _service_ids(ask: Ask) -> frozenset[UUID]:
+    return frozenset(wanted.service_id for wanted in ask.wanted)
+
+
+def _up(instant: datetime) -> int:
+    return ceil(instant.timestamp())

@@ -1,0 +1,146 @@
+"""From what somebody asks for to the visits that the salon can give them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from uuid import UUID
+
+from kursi_booking.domain.errors import AddOnNotFound, ServiceNotFound
+from kursi_booking.domain.policy import Party
+from kursi_booking.domain.salon import STAFF_POOL, SalonContext, SalonService
+from kursi_booking.domain.visit import RequestedService, Visit
+from kursi_booking.ports import Ask, OfferedService, Performer, WantedService
+
+_MOST_WAYS = 16
+"""Ways to mix people of different speed that are looked at one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenService:
+    """One service of the visit, who may perform it in a stable order, and its add-ons."""
+
+    service: SalonService
+    staff_ids: tuple[UUID, ...]
+    add_on_ids: tuple[UUID, ...]
+
+
+def choose(context: SalonContext, ask: Ask) -> tuple[ChosenService, ...]:
+    """The asked services, add-ons found their services.
+
+    A chosen person who does not perform the service leaves `staff_ids` empty.
+
+    Raises: ServiceNotFound, AddOnNotFound.
+    """
+    services = [_service(context, wanted) for wanted in ask.wanted]
+    add_ons = _add_ons(services, ask)
+    return tuple(
+        ChosenService(service, _performers(context, service, wanted, ask.party), tuple(chosen))
+        for service, wanted, chosen in zip(services, ask.wanted, add_ons, strict=True)
+    )
+
+
+def visits_of(context: SalonContext, chosen: Sequence[ChosenService]) -> tuple[Visit, ...]:
+    """The visit in all lengths that the choice of people gives it: one, unless somebody has a time of their own.
+
+    With more than 16 ways to mix them, everybody gets the time of the slowest.
+    """
+    paces = [_paces(one) for one in chosen]
+    if prod(len(pace) for pace in paces) > _MOST_WAYS:
+        paces = [{max(pace): one.staff_ids} for pace, one in zip(paces, chosen, strict=True)]
+    return tuple(
+        Visit(
+            tuple(
+                _requested(context, one, duration, staff)
+                for one, (duration, staff) in zip(chosen, way, strict=True)
+            )
+        )
+        for way in product(*(pace.items() for pace in paces))
+    )
+
+
+def offered(context: SalonContext, one: ChosenService) -> OfferedService:
+    """The service with its prices, for those who take the visit down."""
+    return OfferedService(
+        service_id=one.service.service_id,
+        names=one.service.names,
+        add_on_ids=one.add_on_ids,
+        price=one.service.price_with(one.add_on_ids),
+        performers={
+            staff_id: Performer(
+                staff_id=staff_id,
+                names=context.staff[staff_id].names,
+                user_id=context.staff[staff_id].user_id,
+                price=one.service.price_by(staff_id, one.add_on_ids),
+            )
+            for staff_id in one.staff_ids
+        },
+    )
+
+
+def units_of(context: SalonContext, chosen: Iterable[ChosenService]) -> list[UUID]:
+    """Every person and thing that could be taken for the visit."""
+    staff = {staff_id for one in chosen for staff_id in one.staff_ids}
+    kinds = {kind for one in chosen for part in one.service.parts for kind in part.kinds}
+    return sorted(staff.union(*(context.resources.get(kind, ()) for kind in kinds)))
+
+
+def _service(context: SalonContext, wanted: WantedService) -> SalonService:
+    service = context.services.get(wanted.service_id)
+    if service is None:
+        raise ServiceNotFound
+    return service
+
+
+def _performers(
+    context: SalonContext, service: SalonService, wanted: WantedService, party: Party
+) -> tuple[UUID, ...]:
+    return tuple(
+        staff_id
+        for staff_id in sorted(service.performers)
+        if (wanted.staff_id is None or staff_id == wanted.staff_id)
+        and (member := context.staff.get(staff_id)) is not None
+        and (party is Party.SALON or member.bookable_online)
+    )
+
+
+def _add_ons(services: Sequence[SalonService], ask: Ask) -> list[list[UUID]]:
+    """Add-ons by service; those of the whole visit go to the first service that has them and not yet got them."""
+    chosen = [list(wanted.add_on_ids) for wanted in ask.wanted]
+    for index, (service, wanted) in enumerate(zip(services, ask.wanted, strict=True)):
+        for position, add_on_id in enumerate(wanted.add_on_ids):
+            if add_on_id not in service.add_ons:
+                raise AddOnNotFound(f"items[{index}].add_on_ids[{position}]")
+    for position, add_on_id in enumerate(ask.add_on_ids):
+        taker = next(
+            (
+                mine
+                for service, mine in zip(services, chosen, strict=True)
+                if add_on_id in service.add_ons and add_on_id not in mine
+            ),
+            None,
+        )
+        if taker is None:
+            raise AddOnNotFound(f"add_on_ids[{position}]")
+        taker.append(add_on_id)
+    return chosen
+
+
+def _paces(one: ChosenService) -> dict[int, tuple[UUID, ...]]:
+    """Who performs the service in which time; nobody at all in its own."""
+    paces: dict[int, tuple[UUID, ...]] = {}
+    for staff_id in one.staff_ids:
+        duration = one.service.performers[staff_id].duration or one.service.duration
+        paces[duration] = (*paces.get(duration, ()), staff_id)
+    return paces or {one.service.duration: ()}
+
+
+def _requested(
+    context: SalonContext, one: ChosenService, duration: int, staff_ids: tuple[UUID, ...]
+) -> RequestedService:
+    kinds = {kind for part in one.service.parts for kind in part.kinds}
+    return RequestedService(
+        service_id=one.service.service_id,
+        segments=one.service.segments(duration, one.add_on_ids),
+        eligible={STAFF_POOL: staff_ids, **{kind: context.resources.get(kind, ()) for kind in kinds}},
+    )
