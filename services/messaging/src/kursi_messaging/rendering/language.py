@@ -22,7 +22,7 @@ from liquid.exceptions import LiquidError
 from liquid.expression import Expression
 
 MAX_SOURCE: Final = 10_000
-"""Characters of a template: five times the longest that we bring along, parsed in 10 ms."""
+"""Characters of a template: five times the longest that we bring along, parsed in some 50 ms."""
 
 MAX_DEPTH: Final = 20
 """Of expressions inside expressions; the interpreter's own stack ends somewhere past a hundred."""

@@ -1,0 +1,73 @@
+"""Who comes first: priorities, salons in turn, and each person's messages one after the other."""
+
+from datetime import timedelta
+
+import pytest
+from dispatch_stage import SALON
+from kursi_chassis.ids import new_id
+from kursi_messaging.store import claims
+
+LEASE = timedelta(seconds=30)
+
+
+async def claimed(stage, most: int) -> list:
+    async with stage.database.transaction() as connection:
+        rows = await claims.claim(connection, token=new_id(), lease=LEASE, most=most, now=stage.clock.now())
+    order = {row.id: row for row in rows}
+    return list(order)
+
+
+async def backlog(
+    stage, count: int, salon=SALON, priority: int = 0, age: timedelta = timedelta(hours=1)
+) -> None:
+    """Messages of a salon to as many people, long due."""
+    await stage.execute(
+        """
+        INSERT INTO notifications (id, salon_id, recipient_id, audience, event, occurrence, channel, status,
+                                   priority, due_at, facts, created_at, updated_at)
+        SELECT gen_random_uuid(), %s, gen_random_uuid(), 'customer', 'manual', number::text, 'sms', 'pending',
+               %s, now() - %s, '{}', now(), now()
+        FROM generate_series(1, %s) AS number
+        """,
+        salon, priority, age, count,
+    )  # fmt: skip
+
+
+async def test_a_cancellation_overtakes_a_backlog_of_reminders(stage):
+    await backlog(stage, 500, priority=2)
+    cancellation = await stage.due(event="booking_cancelled", priority=0)
+    assert cancellation in await claimed(stage, 10)
+
+
+async def test_a_salon_with_a_backlog_does_not_delay_another_salon(stage):
+    await backlog(stage, 500)
+    other = await stage.due(salon_id=new_id())
+    assert other in await claimed(stage, 10)
+
+
+async def test_messages_to_one_person_go_out_one_after_the_other(stage):
+    first, second = await stage.due(), await stage.due()
+    mail = await stage.due(channel="email")
+    assert set(await claimed(stage, 10)) == {first, mail}
+    assert await claimed(stage, 10) == []
+    await stage.execute(
+        "UPDATE notifications SET status = 'sent', lease_token = NULL, lease_until = NULL WHERE id = %s",
+        first,
+    )
+    assert await claimed(stage, 10) == [second]
+
+
+async def test_two_claims_at_once_never_take_the_same_message(stage):
+    await backlog(stage, 60)
+    async with stage.database.transaction() as one, stage.database.transaction() as other:
+        now = stage.clock.now()
+        mine = await claims.claim(one, token=new_id(), lease=LEASE, most=40, now=now)
+        theirs = await claims.claim(other, token=new_id(), lease=LEASE, most=40, now=now)
+    assert (len(mine), len(theirs)) == (40, 20)
+    assert not {row.id for row in mine} & {row.id for row in theirs}
+
+
+@pytest.mark.parametrize("status", ["pending", "scheduled", "deferred"])
+async def test_nothing_is_claimed_before_it_is_due(stage, status):
+    await stage.due(status=status, due_at=stage.clock.now() + timedelta(seconds=30))
+    assert await claimed(stage, 10) == []
