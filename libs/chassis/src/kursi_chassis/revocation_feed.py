@@ -18,12 +18,13 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from prometheus_client import Counter, Gauge
 
+from kursi_chassis.caller import Role
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.leadership import pause
 from kursi_chassis.events.streams import STREAMS, ensure_stream
 from kursi_chassis.grpc.tokens import LEEWAY, TOKEN_LIFETIME, Revocations
 from kursi_chassis.logging import get_logger
-from kursi_chassis.process import Role
+from kursi_chassis.process import Role as ProcessRole
 
 _STREAM = STREAMS["identity"]
 _PREFIX = "kursi.identity.v1."
@@ -100,10 +101,11 @@ class RevocationFeed:
                 self._revocations.revoke_session(UUID(session.session_id), _instant(session))
             else:
                 member = events_pb2.MembershipEvent.FromString(message.data)
+                left = Role[member.role.upper()] if member.role else Role.CUSTOMER
                 self._revocations.revoke_membership(
-                    UUID(member.user_id), UUID(member.salon_id), _instant(member)
+                    UUID(member.user_id), UUID(member.salon_id), _instant(member), left
                 )
-        except (DecodeError, ValueError) as error:
+        except (DecodeError, KeyError, ValueError) as error:
             log.warning("revocation_unreadable", subject=message.subject, error=type(error).__name__)
             return
         FOLLOWED.inc()
@@ -113,7 +115,7 @@ def _instant(event: events_pb2.SessionEvent | events_pb2.MembershipEvent) -> dat
     return event.occur_time.ToDatetime(UTC)
 
 
-def serve_following(serve: Role, follow: Role) -> Role:
+def serve_following(serve: ProcessRole, follow: ProcessRole) -> ProcessRole:
     """The `serve` role of a server that refuses what identity took back: both run, both end together."""
 
     async def run(stopping: asyncio.Event) -> None:
@@ -124,5 +126,5 @@ def serve_following(serve: Role, follow: Role) -> Role:
     return run
 
 
-async def _play(role: Role, stopping: asyncio.Event) -> None:
+async def _play(role: ProcessRole, stopping: asyncio.Event) -> None:
     await role(stopping)

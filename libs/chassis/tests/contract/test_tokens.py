@@ -100,6 +100,24 @@ async def test_a_revoked_membership_counts_for_older_tokens_only(verifier, mint,
     await verifier.verify(mint.user(USER, salons={SALON: Role.MANAGER}))
 
 
+async def test_a_weakened_membership_refuses_only_tokens_that_claim_more(verifier, mint, fixed_clock):
+    manager, staff = (mint.user(USER, salons={SALON: role}) for role in (Role.MANAGER, Role.STAFF))
+    fixed_clock.advance(timedelta(seconds=1))
+    verifier.revocations.revoke_membership(USER, SALON, fixed_clock.now(), Role.STAFF)
+    await verifier.verify(staff)
+    with pytest.raises(TokenRevoked):
+        await verifier.verify(manager)
+
+
+async def test_older_news_of_a_membership_does_not_overrule_newer_ones(verifier, mint, fixed_clock):
+    token = mint.user(USER, salons={SALON: Role.STAFF})
+    fixed_clock.advance(timedelta(seconds=1))
+    earlier, later = fixed_clock.now(), fixed_clock.now() + timedelta(seconds=1)
+    verifier.revocations.revoke_membership(USER, SALON, later, Role.STAFF)
+    verifier.revocations.revoke_membership(USER, SALON, earlier)
+    await verifier.verify(token)
+
+
 async def test_a_revoked_user_is_refused_until_a_new_token(verifier, mint, fixed_clock):
     token = mint.user(USER)
     fixed_clock.advance(timedelta(seconds=1))
