@@ -171,9 +171,11 @@ class Members:
             return removed
 
     def _outdate_tokens(self, member: Member) -> None:
-        """Refuse older tokens that speak for the membership, in this process; the others follow the event."""
+        """Refuse older tokens that claim more than is left, in this process; the others follow the event."""
         if member.user_id is not None:
-            self._revocations.revoke_membership(member.user_id, member.salon_id, self._clock.now())
+            self._revocations.revoke_membership(
+                member.user_id, member.salon_id, self._clock.now(), standing(member)
+            )
 
 
 async def _require(connection: Connection, caller: Caller, salon_id: UUID, role: Role) -> None:

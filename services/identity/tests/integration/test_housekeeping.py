@@ -1,0 +1,30 @@
+"""What nobody looks at any more is forgotten, and nothing else."""
+
+from datetime import timedelta
+
+from kursi_identity.jobs.housekeeping import housekeeping
+
+
+async def run(identity, name: str) -> None:
+    (job,) = [
+        job for job in housekeeping(identity.database, identity.clock, identity.keys) if job.name == name
+    ]
+    await job.run()
+
+
+async def test_code_requests_are_forgotten_after_two_days(identity):
+    await identity.request_code()
+    identity.clock.advance(timedelta(days=1))
+    await identity.request_code()
+    identity.clock.advance(timedelta(days=1, seconds=1))
+    await run(identity, "prune_otp_requests")
+    assert await identity.count("otp_requests") == 1
+
+
+async def test_sessions_are_forgotten_a_week_after_their_end(identity):
+    await identity.log_in()
+    identity.clock.advance(timedelta(days=97, seconds=1))
+    await identity.log_in()
+    await run(identity, "prune_sessions")
+    assert await identity.count("sessions") == 1
+    assert await identity.count("refresh_tokens") == 1
