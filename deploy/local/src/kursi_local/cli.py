@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kursi_local.console import Console
@@ -24,6 +25,9 @@ from kursi_local.platform import NotRunning, Platform, TookTooLong
 from kursi_local.ports import NoPortLeft
 from kursi_local.postgres import Place
 from kursi_local.table import DEFAULT_TABLE, TableError
+
+if TYPE_CHECKING:
+    from kursi_local.visit import Visit
 
 _EXPECTED = (FolderInUse, NotOurFolder, DidNotStart, NotRunning, TookTooLong, TableError, NoPortLeft)
 
@@ -44,14 +48,22 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--data", type=Path, default=Path(".kursi"), help="the folder that keeps everything")
     commands = parser.add_subparsers(required=True)
 
-    up = commands.add_parser("up", parents=[common], help="start the platform and stay until Ctrl-C")
-    up.add_argument("--table", type=Path, default=DEFAULT_TABLE, help="another process table (TOML)")
-    up.add_argument("--ready-file", type=Path, help="written once everything is ready, removed at the end")
-    up.add_argument("--json", action="store_true", help="one JSON object per line instead of text")
-    up.add_argument("--any-ports", action="store_true", help="leave the usual ports to somebody else")
-    up.add_argument("--no-fsync", action="store_true", help="faster PostgreSQL that a power cut may corrupt")
-    up.add_argument("--start-seconds", type=float, default=120, help="give up when it takes longer")
+    starting = argparse.ArgumentParser(add_help=False)
+    _add_start_options(starting)
+    up = commands.add_parser(
+        "up", parents=[common, starting], help="start the platform and stay until Ctrl-C"
+    )
     up.set_defaults(command=_up)
+    run = commands.add_parser(
+        "run",
+        parents=[common, starting],
+        help="the same with demonstration data and the main job played once",
+    )
+    run.add_argument("--no-story", action="store_true", help="demonstration data only")
+    run.set_defaults(command=_run)
+
+    codes = commands.add_parser("codes", parents=[common], help="the newest one-time codes")
+    codes.set_defaults(command=_codes)
 
     status = commands.add_parser("status", parents=[common], help="what runs, where, with how much memory")
     status.add_argument("--json", action="store_true")
@@ -74,8 +86,44 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_start_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--table", type=Path, default=DEFAULT_TABLE, help="another process table (TOML)")
+    parser.add_argument(
+        "--ready-file", type=Path, help="written once everything is ready, removed at the end"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object per line instead of text")
+    parser.add_argument("--any-ports", action="store_true", help="leave the usual ports to somebody else")
+    parser.add_argument(
+        "--no-fsync", action="store_true", help="faster PostgreSQL that a power cut may corrupt"
+    )
+    parser.add_argument("--start-seconds", type=float, default=120, help="give up when it takes longer")
+
+
 def _up(given: argparse.Namespace) -> int:
     console = Console(as_json=given.json)
+    asyncio.run(_stay_up(_launcher(given, console), console, given.ready_file))
+    return 0
+
+
+def _run(given: argparse.Namespace) -> int:
+    from kursi_local.visit import Visit  # brings an HTTP client, for which `up` need not wait
+
+    console = Console(as_json=given.json)
+    visit = Visit(Platform(given.data), with_story=not given.no_story)
+    asyncio.run(_stay_up(_launcher(given, console), console, given.ready_file, visit))
+    return 0 if visit.went_well else 1
+
+
+def _codes(given: argparse.Namespace) -> int:
+    from kursi_local.client import Api  # as above
+
+    with Api.of(Platform(given.data)) as api:
+        for who, code in api.world.newest_codes().items():
+            print(f"{who:<32} {code}")
+    return 0
+
+
+def _launcher(given: argparse.Namespace, console: Console) -> Launcher:
     options = Options(
         data=given.data,
         table=given.table,
@@ -83,11 +131,12 @@ def _up(given: argparse.Namespace) -> int:
         fsync=not given.no_fsync,
         start_seconds=given.start_seconds,
     )
-    asyncio.run(_stay_up(Launcher(options, console.tell), console, given.ready_file))
-    return 0
+    return Launcher(options, console.tell)
 
 
-async def _stay_up(launcher: Launcher, console: Console, ready_file: Path | None) -> None:
+async def _stay_up(
+    launcher: Launcher, console: Console, ready_file: Path | None, visit: Visit | None = None
+) -> None:
     loop = asyncio.get_running_loop()
     for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if how is not signal.SIGHUP or signal.getsignal(how) is not signal.SIG_IGN:  # nohup means it
@@ -95,6 +144,8 @@ async def _stay_up(launcher: Launcher, console: Console, ready_file: Path | None
     try:
         async with launcher.running() as journal:
             _announce(console, journal)
+            if visit:
+                await visit.until_over(launcher.stopping)
             if ready_file:
                 write_json(ready_file, {"ports": journal.ports, "seconds": console.seconds})
             await launcher.stopping.wait()
