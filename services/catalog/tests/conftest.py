@@ -1,7 +1,7 @@
 """The catalog in process: its own database, the whole chain in front, and identity as a small server."""
 
 from contextlib import asynccontextmanager, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import grpc
@@ -20,6 +20,7 @@ from kursi_catalog.adapters.identity import GrpcIdentity
 from kursi_catalog.main import servicers
 from kursi_catalog.settings import CatalogSettings
 from kursi_chassis.caller import Role
+from kursi_chassis.clock import FixedClock
 from kursi_chassis.db.database import Database
 from kursi_chassis.grpc.client import connect
 from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
@@ -196,6 +197,12 @@ async def database(database_urls):
 
 @pytest_asyncio.fixture
 async def identity():
+    async with an_identity() as fake:
+        yield fake
+
+
+@asynccontextmanager
+async def an_identity():
     fake = FakeIdentity()
     server = grpc.aio.server()
     identity_service_pb2_grpc.add_IdentityInternalServiceServicer_to_server(fake, server)
@@ -207,12 +214,27 @@ async def identity():
 
 @pytest.fixture
 def settings():
+    return some_settings()
+
+
+def some_settings():
     return CatalogSettings(
         database_url="postgresql://unused",
         client_secret="a secret of the test",
         token_issuer="https://identity.test",
         page_token_key="a key of the test",
     )
+
+
+@pytest_asyncio.fixture(scope="session")
+async def shared_world(databases):
+    """One catalog for all tests that ask about salons of their own only; much faster than one each."""
+    with databases.borrow("catalog") as urls:
+        database = await Database.open(urls.app, pool_size=4, application_name="test")
+        clock = FixedClock(datetime(2026, 3, 12, 12, tzinfo=UTC))
+        async with an_identity() as identity, running(database, identity, some_settings(), clock) as world:
+            yield world
+        await database.close()
 
 
 @pytest_asyncio.fixture
@@ -256,10 +278,10 @@ def statements(monkeypatch):
     return recording
 
 
-@pytest_asyncio.fixture
-async def shared_salon(world):
+@pytest_asyncio.fixture(scope="session")
+async def shared_salon(shared_world):
     """The id of a live salon, for tests that only need one to be there."""
-    return (await world.salon()).id
+    return (await shared_world.salon()).id
 
 
 @pytest.fixture

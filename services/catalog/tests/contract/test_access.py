@@ -18,6 +18,11 @@ METHODS = [
 DENIED, UNKNOWN = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED
 
 
+@pytest.fixture
+def world(shared_world):
+    return shared_world
+
+
 def access_of(method):
     return method.GetOptions().Extensions[options_pb2.access]
 

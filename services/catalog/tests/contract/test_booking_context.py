@@ -13,6 +13,11 @@ RIYADH = ZoneInfo("Asia/Riyadh")
 SUNDAY = date(2026, 6, 7)
 
 
+@pytest.fixture
+def world(shared_world):
+    return shared_world
+
+
 def local(day, hour=0, minute=0, zone=RIYADH):
     return datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(hours=hour, minutes=minute)
 

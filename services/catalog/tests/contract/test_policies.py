@@ -12,6 +12,11 @@ PLATFORM, SALON, SERVICE = (
 )  # fmt: skip
 
 
+@pytest.fixture
+def world(shared_world):
+    return shared_world
+
+
 def update(salon, service=None, mask=(), etag="", **values):
     return api.UpdatePolicyRequest(
         salon_id=salon.id,

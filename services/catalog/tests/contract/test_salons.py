@@ -265,12 +265,12 @@ BAD_SALONS = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_SALONS)
-async def test_a_bad_salon_is_refused_by_field(world, make, case):
-    changes, violations = BAD_SALONS[case]
-    request = api.CreateSalonRequest(salon=make.salon(**changes))
-    refusal = await world.refusal("CreateSalon", request, world.token())
-    assert (refusal.code, refusal.violations) == (grpc.StatusCode.INVALID_ARGUMENT, violations)
+async def test_bad_salons_are_refused_by_field(world, make):
+    found = {}
+    for name, (changes, _) in BAD_SALONS.items():
+        request = api.CreateSalonRequest(salon=make.salon(**changes))
+        found[name] = (await world.refusal("CreateSalon", request, world.token())).violations
+    assert found == {name: violations for name, (_, violations) in BAD_SALONS.items()}
     assert world.identity.grants == []
 
 

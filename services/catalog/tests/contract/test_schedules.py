@@ -14,6 +14,11 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MONDAY, TUESDAY = 1, 2
 
 
+@pytest.fixture
+def world(shared_world):
+    return shared_world
+
+
 def shift(start, end, day=MONDAY, breaks=()):
     pauses = [pb.LocalRange(start=first, end=last) for first, last in breaks]
     return pb.DayRange(day=day, start=start, end=end, breaks=pauses)

@@ -11,6 +11,11 @@ from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
 
 
+@pytest.fixture
+def world(shared_world):
+    return shared_world
+
+
 @pytest.mark.covers("C3")
 async def test_a_service_is_kept_as_it_was_asked_for(world, make):
     salon = await world.salon()
@@ -151,7 +156,7 @@ async def test_bad_services_are_refused_by_field(world, make):
         refusal = await world.refusal("CreateService", request, world.token(salon.id))
         found[name] = refusal.violations
     assert found == {name: violations for name, (_, violations) in cases.items()}
-    assert await world.rows("SELECT 1 FROM services") == []
+    assert await world.rows("SELECT 1 FROM services WHERE salon_id = %s", salon.id) == []
 
 
 async def test_a_performer_is_staff_of_the_same_salon(world, make):
