@@ -1,0 +1,1 @@
+"""Foreign services, in our words."""

@@ -1,0 +1,39 @@
+"""When to look at a payment again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kursi_payment.domain.payment import Payment, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for what; the numbers and their reasons stand in the settings."""
+
+    outcome_settles_after: timedelta
+    recheck_created_after: timedelta
+    recheck_pending_after: timedelta
+    action_limit: timedelta
+    ask_every: timedelta
+
+    def next_look(self, payment: Payment, now: datetime, *, has_pending: bool) -> datetime | None:
+        """When to ask the provider next; None when nothing is open."""
+        if payment.state is State.CREATED:
+            return now + self.recheck_created_after
+        if has_pending:
+            return now + self.recheck_pending_after
+        if payment.state is State.PENDING_ACTION:
+            return now + self.recheck_pending_after
+        return None
+
+    def is_over(self, payment: Payment, now: datetime) -> bool:
+        """Whether the customer had all the time that there is."""
+        return payment.state is State.PENDING_ACTION and now >= payment.created_at + self.action_limit
+
+    def is_settled(self, payment: Payment, now: datetime) -> bool:
+        """Whether a request that we no longer wait for cannot arrive at the provider any more.
+
+        One that was never sent cannot either: sending starts with writing `sent_at` into a payment that is
+        still `created`, and whoever asks this holds the conversation.
+        """
+        return payment.sent_at is None or now >= payment.sent_at + self.outcome_settles_after
