@@ -1,19 +1,22 @@
 """Bringing a service's schema up to date.
 
 A service owns nothing but `migrations/versions/*.py`; how Alembic is run is the same for all and stands in
-`db/alembic/env.py`.
+`db/alembic/env.py`. Alembic and SQLAlchemy are imported only when a migration runs: every service has its command,
+and their import is a third of a service's start and a sixth of its memory.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
-import sqlalchemy
-from alembic import command
-from alembic.config import Config
 from psycopg.rows import TupleRow
+
+if TYPE_CHECKING:
+    import sqlalchemy
+    from alembic.config import Config
 
 _DUTY = "kursi.migrate"
 _SETTINGS = {
@@ -34,6 +37,9 @@ def migrate(owner_url: str, package: str, to: str = "head") -> None:
     Raises:
         psycopg.Error, sqlalchemy.exc.SQLAlchemyError: the database refused; migrations before it stay.
     """
+    import sqlalchemy
+    from alembic import command
+
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: _connect(owner_url), poolclass=sqlalchemy.NullPool
     )
@@ -55,6 +61,8 @@ def _wait_for_our_turn(guard: psycopg.Connection[TupleRow]) -> None:
 
 
 def _config(package: str, connection: sqlalchemy.Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("path_separator", "newline")
     config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
