@@ -147,7 +147,7 @@ class Salon(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUIDv7."""
+    """UUID: version 7, or 8 when the salon was opened under a request key, which then decides the id."""
     slug: _builtins.str
     """Short name in web addresses, unique: lower-case letters, digits and hyphens, 3 to 60 characters. Made from the name when empty."""
     address: _builtins.str
@@ -602,7 +602,9 @@ class StaffMember(_message.Message):
     salon_id: _builtins.str
     """The salon."""
     user_id: _builtins.str
-    """Their account, for their calendar and messages; may be empty."""
+    """Their account, for their calendar and messages; may be empty. Must exist; need not be a member of the salon. Shown to
+    members of the salon, admins and services only.
+    """
     color: _builtins.str
     """Colour in calendars, `#RRGGBB`."""
     bookable_online: _builtins.bool
@@ -725,7 +727,9 @@ Global___Resource: _TypeAlias = Resource  # noqa: Y015
 
 @_typing.final
 class LocalRange(_message.Message):
-    """A range of local time. `end` may pass midnight: `20:00` to `27:00` ends at three in the morning of the next day."""
+    """A range of local time. `end` may pass midnight: `20:00` to `27:00` ends at three in the morning of the next day.
+    As a break of a range that passes midnight, `start` may pass it too (`25:00`).
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -832,7 +836,9 @@ class WeeklySchedule(_message.Message):
     effective_until: _builtins.str
     """Last local date on which it counts; empty: no end."""
     every_weeks: _builtins.int
-    """1 every week (also when 0), 2 every other week, up to 8. Counted from the week of `effective_from`, which is then required."""
+    """1 every week (also when 0), 2 every other week, up to 8. Counted from the week of `effective_from`, which is then required;
+    weeks begin as in the salon's country. In the weeks between it does not count, and another schedule may.
+    """
     @_builtins.property
     def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayRange]:
         """The shifts; at most 50."""

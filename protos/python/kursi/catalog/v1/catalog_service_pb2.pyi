@@ -143,7 +143,7 @@ class SearchSalonsRequest(_message.Message):
     query: _builtins.str
     """Words of the name, the city or a service; at most 100 characters."""
     city: _builtins.str
-    """City, in any of its spellings."""
+    """City as salons write it, letters folded: `الرّياض` is `الرياض`, `JEDDAH` is `Jeddah`."""
     radius_meters: _builtins.int
     """With `near`: within this many metres; 1 to 100,000; 10,000 when 0."""
     category: _builtins.str
@@ -391,7 +391,7 @@ class ListServicesRequest(_message.Message):
     page_token: _builtins.str
     """From the previous page."""
     show_archived: _builtins.bool
-    """Archived ones too."""
+    """Archived ones too; for members of the salon only, others never see them."""
     def __init__(
         self,
         *,
@@ -605,7 +605,7 @@ class ListStaffMembersRequest(_message.Message):
     page_token: _builtins.str
     """From the previous page."""
     show_archived: _builtins.bool
-    """Archived ones too."""
+    """Archived ones too; for members of the salon only, others never see them."""
     def __init__(
         self,
         *,
@@ -819,7 +819,7 @@ class ListResourcesRequest(_message.Message):
     page_token: _builtins.str
     """From the previous page."""
     show_archived: _builtins.bool
-    """Archived ones too."""
+    """Archived ones too; for members of the salon only, others never see them."""
     def __init__(
         self,
         *,
