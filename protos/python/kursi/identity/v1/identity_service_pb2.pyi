@@ -25,7 +25,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class RequestOtpRequest(_message.Message):
-    """Asks for a code. Exactly one of `phone_number` and `email`."""
+    """Asks for a code. Exactly one of `phone_number` and `email`; STEP_UP may leave out both: the code goes to the caller's own
+    number, or with the channel EMAIL to the caller's own address.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -38,7 +38,9 @@ class IdentityServiceStub:
     def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
     RequestOtp: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RequestOtpRequest, _identity_service_pb2.RequestOtpResponse]
     """Sends a one-time code to a phone number or an address. The answer is the same whether or not an account exists.
-    Errors: INVALID_ARGUMENT (field `phoneNumber`, reason PHONE_NUMBER_NOT_MOBILE, PHONE_NUMBER_MALFORMED; field `email`);
+    Errors: INVALID_ARGUMENT (field `phoneNumber`, reason PHONE_NUMBER_NOT_MOBILE, PHONE_NUMBER_MALFORMED; field `email`,
+    reason EMAIL_MALFORMED, CONTACT_AMBIGUOUS; either field, reason CONTACT_NOT_OWN; field `channel`, reason CHANNEL_MISMATCH,
+    CHANNEL_UNAVAILABLE); UNAUTHENTICATED when VERIFY or STEP_UP comes without a person's token;
     RESOURCE_EXHAUSTED with RetryInfo: OTP_COOLDOWN (60 s per number), OTP_LIMIT (5 per 15 minutes per number),
     OTP_ADDRESS_LIMIT (20 per hour per client address), OTP_DESTINATION_LIMIT (daily ceiling of a country);
     UNAVAILABLE: OTP_NOT_SENT when every provider refused.
@@ -47,7 +49,9 @@ class IdentityServiceStub:
     """Checks a code. AUTH logs in, and registers the person at the first time; VERIFY adds the number or address to the
     account of the caller; STEP_UP renews the caller's proof of presence.
     Errors: INVALID_ARGUMENT: OTP_WRONG (metadata `attemptsLeft`), OTP_EXPIRED (also for an unknown, used or burnt request);
-    ALREADY_EXISTS: CONTACT_TAKEN; UNAUTHENTICATED when VERIFY or STEP_UP comes without the token that asked.
+    ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would replace a number or an address and
+    the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP comes without
+    the token that asked, or SESSION_ENDED.
     """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RefreshTokenRequest, _identity_service_pb2.TokenPair]
     """Exchanges a refresh token for a new pair. The old one is spent; within 10 seconds a second use gets a pair too (two tabs
@@ -95,7 +99,9 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RequestOtp: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RequestOtpRequest, _identity_service_pb2.RequestOtpResponse]  # type: ignore[assignment]
     """Sends a one-time code to a phone number or an address. The answer is the same whether or not an account exists.
-    Errors: INVALID_ARGUMENT (field `phoneNumber`, reason PHONE_NUMBER_NOT_MOBILE, PHONE_NUMBER_MALFORMED; field `email`);
+    Errors: INVALID_ARGUMENT (field `phoneNumber`, reason PHONE_NUMBER_NOT_MOBILE, PHONE_NUMBER_MALFORMED; field `email`,
+    reason EMAIL_MALFORMED, CONTACT_AMBIGUOUS; either field, reason CONTACT_NOT_OWN; field `channel`, reason CHANNEL_MISMATCH,
+    CHANNEL_UNAVAILABLE); UNAUTHENTICATED when VERIFY or STEP_UP comes without a person's token;
     RESOURCE_EXHAUSTED with RetryInfo: OTP_COOLDOWN (60 s per number), OTP_LIMIT (5 per 15 minutes per number),
     OTP_ADDRESS_LIMIT (20 per hour per client address), OTP_DESTINATION_LIMIT (daily ceiling of a country);
     UNAVAILABLE: OTP_NOT_SENT when every provider refused.
@@ -104,7 +110,9 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """Checks a code. AUTH logs in, and registers the person at the first time; VERIFY adds the number or address to the
     account of the caller; STEP_UP renews the caller's proof of presence.
     Errors: INVALID_ARGUMENT: OTP_WRONG (metadata `attemptsLeft`), OTP_EXPIRED (also for an unknown, used or burnt request);
-    ALREADY_EXISTS: CONTACT_TAKEN; UNAUTHENTICATED when VERIFY or STEP_UP comes without the token that asked.
+    ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would replace a number or an address and
+    the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP comes without
+    the token that asked, or SESSION_ENDED.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RefreshTokenRequest, _identity_service_pb2.TokenPair]  # type: ignore[assignment]
     """Exchanges a refresh token for a new pair. The old one is spent; within 10 seconds a second use gets a pair too (two tabs
@@ -155,7 +163,9 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.RequestOtpResponse, _abc.Awaitable[_identity_service_pb2.RequestOtpResponse]]:
         """Sends a one-time code to a phone number or an address. The answer is the same whether or not an account exists.
-        Errors: INVALID_ARGUMENT (field `phoneNumber`, reason PHONE_NUMBER_NOT_MOBILE, PHONE_NUMBER_MALFORMED; field `email`);
+        Errors: INVALID_ARGUMENT (field `phoneNumber`, reason PHONE_NUMBER_NOT_MOBILE, PHONE_NUMBER_MALFORMED; field `email`,
+        reason EMAIL_MALFORMED, CONTACT_AMBIGUOUS; either field, reason CONTACT_NOT_OWN; field `channel`, reason CHANNEL_MISMATCH,
+        CHANNEL_UNAVAILABLE); UNAUTHENTICATED when VERIFY or STEP_UP comes without a person's token;
         RESOURCE_EXHAUSTED with RetryInfo: OTP_COOLDOWN (60 s per number), OTP_LIMIT (5 per 15 minutes per number),
         OTP_ADDRESS_LIMIT (20 per hour per client address), OTP_DESTINATION_LIMIT (daily ceiling of a country);
         UNAVAILABLE: OTP_NOT_SENT when every provider refused.
@@ -170,7 +180,9 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         """Checks a code. AUTH logs in, and registers the person at the first time; VERIFY adds the number or address to the
         account of the caller; STEP_UP renews the caller's proof of presence.
         Errors: INVALID_ARGUMENT: OTP_WRONG (metadata `attemptsLeft`), OTP_EXPIRED (also for an unknown, used or burnt request);
-        ALREADY_EXISTS: CONTACT_TAKEN; UNAUTHENTICATED when VERIFY or STEP_UP comes without the token that asked.
+        ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would replace a number or an address and
+        the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP comes without
+        the token that asked, or SESSION_ENDED.
         """
 
     @_abc_1.abstractmethod
@@ -307,7 +319,9 @@ class IdentityInternalServiceStub:
     ListSalonMembers: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListSalonMembersRequest, _identity_service_pb2.ListMembersResponse]
     """Active members of a salon with at least a role, at most 500."""
     GrantMembership: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GrantMembershipRequest, _identity_pb2.Member]
-    """Makes a user a member of a salon; the same call again changes nothing."""
+    """Makes a user a member of a salon with at least the role; the same call again changes nothing.
+    Errors: NOT_FOUND: USER_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class IdentityInternalServiceAsyncStub(IdentityInternalServiceStub):
@@ -323,7 +337,9 @@ class IdentityInternalServiceAsyncStub(IdentityInternalServiceStub):
     ListSalonMembers: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListSalonMembersRequest, _identity_service_pb2.ListMembersResponse]  # type: ignore[assignment]
     """Active members of a salon with at least a role, at most 500."""
     GrantMembership: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GrantMembershipRequest, _identity_pb2.Member]  # type: ignore[assignment]
-    """Makes a user a member of a salon; the same call again changes nothing."""
+    """Makes a user a member of a salon with at least the role; the same call again changes nothing.
+    Errors: NOT_FOUND: USER_NOT_FOUND.
+    """
 
 class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
     """For the other services only; not reachable through the gateway."""
@@ -366,6 +382,8 @@ class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.GrantMembershipRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.Member, _abc.Awaitable[_identity_pb2.Member]]:
-        """Makes a user a member of a salon; the same call again changes nothing."""
+        """Makes a user a member of a salon with at least the role; the same call again changes nothing.
+        Errors: NOT_FOUND: USER_NOT_FOUND.
+        """
 
 def add_IdentityInternalServiceServicer_to_server(servicer: IdentityInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
