@@ -204,16 +204,34 @@ async def running(urls: DatabaseUrls, clock: Clock, settings: IdentitySettings):
             await database.close()
 
 
+@pytest.fixture(scope="session")
+def one_database(databases):
+    """One database for all tests of this service: emptying it is ten times faster than making a new one."""
+    with databases.borrow("identity") as urls:
+        yield urls
+
+
 @pytest.fixture
-def start_identity(databases, fixed_clock, tmp_path):
+def empty_database(one_database):
+    """The database, with nothing in it."""
+    with psycopg.connect(one_database.superuser, autocommit=True) as connection:
+        names = connection.execute(
+            "SELECT string_agg(tablename, ', ') FROM pg_tables "
+            "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        ).fetchone()
+        connection.execute(f"TRUNCATE {names[0]}")
+    return one_database
+
+
+@pytest.fixture
+def start_identity(empty_database, fixed_clock, tmp_path):
     """`async with start_identity(otp_per_address=3) as identity:` for settings of one's own."""
 
     @asynccontextmanager
     async def start(clock: Clock | None = None, **changes: object):
-        with databases.borrow("identity") as urls:
-            settings = identity_settings(urls, tmp_path / "codes.jsonl", **changes)
-            async with running(urls, clock or fixed_clock, settings) as identity:
-                yield identity
+        settings = identity_settings(empty_database, tmp_path / "codes.jsonl", **changes)
+        async with running(empty_database, clock or fixed_clock, settings) as identity:
+            yield identity
 
     return start
 

@@ -19,27 +19,28 @@ _PREFIX = "kursi.identity.v1"
 
 async def user_registered(connection: Connection, user: User) -> None:
     """An account was made."""
-    await outbox.append(connection, _user_event("user.registered", user))
+    await outbox.append(connection, user_event("user.registered", user))
 
 
 async def user_updated(connection: Connection, user: User) -> None:
     """An account was changed."""
-    await outbox.append(connection, _user_event("user.updated", user))
+    await outbox.append(connection, user_event("user.updated", user))
 
 
 async def membership_changed(connection: Connection, member: Member, at: datetime) -> None:
     """A membership began, got another role, or ended. Invitations are nobody's business yet."""
-    await outbox.append(connection, _membership_event(member, at))
+    await outbox.append(connection, membership_event(member, at))
 
 
 async def sessions_revoked(
     connection: Connection, user_id: UUID, session_ids: Sequence[UUID], at: datetime
 ) -> None:
     """Sessions ended before their time."""
-    await outbox.append(connection, *(_session_event(user_id, session_id, at) for session_id in session_ids))
+    await outbox.append(connection, *(session_event(user_id, session_id, at) for session_id in session_ids))
 
 
-def _user_event(name: str, user: User) -> Event:
+def user_event(name: str, user: User) -> Event:
+    """An account as it is now; `name` is `user.registered` or `user.updated`."""
     body = events_pb2.UserEvent(
         user_id=str(user.id),
         language_code=user.language_code,
@@ -50,7 +51,8 @@ def _user_event(name: str, user: User) -> Event:
     return _event(name, body, user.id, user.revision, user.updated_at)
 
 
-def _membership_event(member: Member, at: datetime) -> Event:
+def membership_event(member: Member, at: datetime) -> Event:
+    """A membership as it is now, or the end of it."""
     active = member.state is MemberState.ACTIVE
     body = events_pb2.MembershipEvent(
         salon_id=str(member.salon_id),
@@ -63,7 +65,8 @@ def _membership_event(member: Member, at: datetime) -> Event:
     )
 
 
-def _session_event(user_id: UUID, session_id: UUID, at: datetime) -> Event:
+def session_event(user_id: UUID, session_id: UUID, at: datetime) -> Event:
+    """The end of a session."""
     body = events_pb2.SessionEvent(session_id=str(session_id), user_id=str(user_id), occur_time=timestamp(at))
     return _event("session.revoked", body, session_id, 1, at)
 
