@@ -113,6 +113,7 @@ def person(payload: bytes) -> Person:
 
 def _snapshot(event: BookingEvent, state: BookingState) -> BookingSnapshot:
     staff = dict.fromkeys(UUID(item.staff_user_id) for item in event.items if item.staff_user_id)
+    start, end = _moment(event, "start_time"), _moment(event, "end_time")
     return BookingSnapshot(
         booking_id=UUID(event.booking_id),
         salon_id=UUID(event.salon_id),
@@ -120,21 +121,21 @@ def _snapshot(event: BookingEvent, state: BookingState) -> BookingSnapshot:
         staff_user_ids=tuple(staff),
         state=state,
         revision=event.revision,
-        start=_moment(event, "start_time"),
-        end=_moment(event, "end_time"),
+        start=start,
+        end=end,
         time_zone=event.time_zone,
-        facts=_facts_of_booking(event, state),
+        facts=_facts_of_booking(event, state, start, end),
     )
 
 
-def _facts_of_booking(event: BookingEvent, state: BookingState) -> Facts:
+def _facts_of_booking(event: BookingEvent, state: BookingState, start: datetime, end: datetime) -> Facts:
     return {
         "reference": _reference(event.booking_id),
         "state": state.value,
         "salon_names": dict(event.salon_names),
         "time_zone": event.time_zone,
-        "start": _moment(event, "start_time").isoformat(),
-        "end": _moment(event, "end_time").isoformat(),
+        "start": start.isoformat(),
+        "end": end.isoformat(),
         "items": [
             {"service_names": dict(item.service_names), "staff_names": dict(item.staff_names)}
             for item in event.items

@@ -10,7 +10,6 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 from kursi_chassis.db.database import Connection
-from kursi_chassis.ids import new_id
 from psycopg.rows import class_row
 from psycopg.types.json import Json, Jsonb
 
@@ -190,11 +189,11 @@ async def record(connection: Connection, rows: Sequence[Planned], *, max_retries
         INSERT INTO notifications AS present (
             id, salon_id, booking_id, recipient_id, audience, event, occurrence, channel, status, skip_reason,
             priority, due_at, booking_revision, facts, max_retries, created_at, updated_at)
-        SELECT id, salon_id, booking_id, recipient_id, audience, event, occurrence, channel, status,
+        SELECT uuidv7(), salon_id, booking_id, recipient_id, audience, event, occurrence, channel, status,
                skip_reason, priority, due_at, booking_revision, told.facts -> facts_at, %(max_retries)s,
                %(now)s, %(now)s
         FROM json_to_recordset(%(rows)s) AS planned (
-                id uuid, salon_id uuid, booking_id uuid, recipient_id uuid, audience text, event text,
+                salon_id uuid, booking_id uuid, recipient_id uuid, audience text, event text,
                 occurrence text, channel text, status text, skip_reason text, priority smallint,
                 due_at timestamptz, booking_revision bigint, facts_at integer),
             (SELECT %(facts)s AS facts) AS told
@@ -218,7 +217,6 @@ async def record(connection: Connection, rows: Sequence[Planned], *, max_retries
 
 def _row_as_json(row: Planned, facts_at: int) -> dict[str, object]:
     return {
-        "id": new_id(),
         "salon_id": row.salon_id,
         "booking_id": row.booking_id,
         "recipient_id": row.recipient_id,

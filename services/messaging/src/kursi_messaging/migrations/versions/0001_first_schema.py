@@ -70,9 +70,6 @@ CREATE INDEX notifications_due ON notifications (priority, due_at, id)
 CREATE INDEX notifications_leased ON notifications (lease_until) WHERE status = 'sending';
 -- Who is being written to right now: the next message to the same person waits for the one under way.
 CREATE INDEX notifications_in_flight ON notifications (recipient_id, channel) WHERE status = 'sending';
--- What is still to come for one booking: the reminders that an event may move.
-CREATE INDEX notifications_open_by_booking ON notifications (booking_id)
-    WHERE status IN ('pending', 'scheduled', 'deferred');
 CREATE INDEX notifications_scheduled_by_salon ON notifications (salon_id, due_at, id)
     WHERE status IN ('pending', 'scheduled', 'deferred');
 CREATE INDEX notifications_by_salon ON notifications (salon_id, id DESC);
