@@ -269,7 +269,7 @@ def cancel(booking: Booking, act: Act) -> Change:
     return _cancelled(booking, act, cancellation_outcome(booking, act))
 
 
-def free_cancellation_outcome(booking: Booking) -> CancellationOutcome:
+def free_cancellation_outcome(booking: Booking, _act: Act) -> CancellationOutcome:
     """What `cancel_without_fee` gives back: the answer of a dry run. Raises: IllegalTransition."""
     expect(booking, "cancel", *_MOVABLE)
     return booking.policy.free_cancellation(paid=booking.paid)
@@ -279,7 +279,7 @@ def cancel_without_fee(booking: Booking, act: Act) -> Change:
     """Give the time and all the money back, whatever the policy says. Raises: IllegalTransition."""
     if booking.state is State.CANCELLED:
         return Change(booking)
-    return _cancelled(booking, act, free_cancellation_outcome(booking))
+    return _cancelled(booking, act, free_cancellation_outcome(booking, act))
 
 
 def reschedule(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
@@ -290,16 +290,32 @@ def reschedule(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
     expect(booking, "reschedule", *_MOVABLE)
     if items == booking.items:
         return Change(booking)
-    booking.policy.check_reschedule(act.party, booking.during.start, act.at)
+    check_reschedule(booking, act)
     return changed(booking, _repriced(booking, items), EventType.RESCHEDULED, "rescheduled", act)
 
 
+def check_reschedule(booking: Booking, act: Act) -> None:
+    """Whether the booking may move at all, wherever to. Raises: IllegalTransition, TooLateToReschedule."""
+    expect(booking, "reschedule", *_MOVABLE)
+    booking.policy.check_reschedule(act.party, booking.during.start, act.at)
+
+
 def change_services(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
-    """Add or remove services; what was paid beyond the new price becomes due for refund."""
+    """Add or remove services; what was paid beyond the new price becomes due for refund.
+
+    Raises: IllegalTransition, TooLateToReschedule.
+    """
     expect(booking, "change_services", *OCCUPYING)
     if items == booking.items:
         return Change(booking)
+    check_change_services(booking, act)
     return changed(booking, _repriced(booking, items), EventType.RESCHEDULED, "services_changed", act)
+
+
+def check_change_services(booking: Booking, act: Act) -> None:
+    """Whether the services may change at all. Raises: IllegalTransition, TooLateToReschedule."""
+    expect(booking, "change_services", *OCCUPYING)
+    booking.policy.check_reschedule(act.party, booking.during.start, act.at)
 
 
 def check_in(booking: Booking, act: Act) -> Change:

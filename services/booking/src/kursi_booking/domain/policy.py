@@ -73,12 +73,24 @@ class PolicySnapshot:
         """Up to and including this instant a cancellation costs nothing."""
         return start - self.cancellation_window
 
+    def reschedule_until(self, start: datetime) -> datetime:
+        """Up to and including this instant the customer may move the visit."""
+        return start - self.reschedule_window
+
+    def late_cancellation_fee(self, price: Money) -> Money:
+        """What a cancellation past the window costs."""
+        return price.share(self.late_cancellation_basis_points, _WHOLE)
+
+    def no_show_fee(self, price: Money) -> Money:
+        """What not coming costs."""
+        return price.share(self.no_show_basis_points, _WHOLE)
+
     def check_reschedule(self, party: Party, start: datetime, now: datetime) -> None:
         """Let the salon move a visit at any time, and the customer up to the window before it.
 
         Raises: TooLateToReschedule with the deadline.
         """
-        deadline = start - self.reschedule_window
+        deadline = self.reschedule_until(start)
         if party is Party.CUSTOMER and now > deadline:
             raise TooLateToReschedule(deadline)
 
@@ -96,7 +108,7 @@ class PolicySnapshot:
             return self.free_cancellation(paid=paid)
         if party is Party.CUSTOMER and now >= start:
             raise TooLateToCancel(start)
-        return _keep(self.late_cancellation_basis_points, price, paid)
+        return _keep(self.late_cancellation_fee(price), paid)
 
     def free_cancellation(self, *, paid: Money) -> CancellationOutcome:
         """All that was paid goes back."""
@@ -104,7 +116,7 @@ class PolicySnapshot:
 
     def no_show(self, *, price: Money, paid: Money) -> CancellationOutcome:
         """What not appearing costs: its share of the price, never more than was paid."""
-        return _keep(self.no_show_basis_points, price, paid)
+        return _keep(self.no_show_fee(price), paid)
 
 
 def strictest_terms(terms: Sequence[PolicySnapshot]) -> PolicySnapshot:
@@ -136,6 +148,6 @@ def _all_texts(terms: Sequence[PolicySnapshot]) -> dict[str, str]:
     return {language: "\n\n".join(parts) for language, parts in texts.items()}
 
 
-def _keep(basis_points: int, price: Money, paid: Money) -> CancellationOutcome:
-    fee = min(price.share(basis_points, _WHOLE), paid)
-    return CancellationOutcome(fee=fee, refund=paid - fee)
+def _keep(fee: Money, paid: Money) -> CancellationOutcome:
+    kept = min(fee, paid)
+    return CancellationOutcome(fee=kept, refund=paid - kept)

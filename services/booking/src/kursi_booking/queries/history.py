@@ -15,7 +15,7 @@ class History:
 
     async def of(self, booking_id: UUID) -> list[HistoryEntry]:
         """All entries of one booking, oldest first; a booking has a few dozen at most."""
-        async with self._database.autocommit() as connection:
+        async with self._database.reading() as connection:
             cursor = await connection.execute(
                 "SELECT revision, action, actor, at, from_state, to_state, reason, from_start, to_start "
                 "FROM booking_history WHERE booking_id = %s ORDER BY revision",

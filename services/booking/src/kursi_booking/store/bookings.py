@@ -64,20 +64,20 @@ class Bookings:
         """The kept answer of a request, if there is one. Raises: RequestIdReused."""
         if not request.request_id:
             return None
-        async with self._database.autocommit() as connection:
+        async with self._database.reading() as connection:
             return await Replies(connection).find(
                 request.caller, request.method, request.request_id, request.fingerprint
             )
 
     async def find(self, booking_id: UUID) -> Booking | None:
         """The booking, without a lock."""
-        async with self._database.autocommit() as connection:
+        async with self._database.reading() as connection:
             found = await read_bookings(connection, [booking_id])
         return found[0] if found else None
 
     async def overdue_holds(self, claims: Sequence[Claim], now: datetime) -> list[UUID]:
         """Bookings whose hold is over but not yet expired and that are in the way of these claims."""
-        async with self._database.autocommit() as connection:
+        async with self._database.reading() as connection:
             cursor = await connection.execute(
                 "SELECT DISTINCT held.booking_id "
                 "FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS wanted (resource_id, start_at, end_at) "
@@ -95,7 +95,7 @@ class Bookings:
 
     async def last_booked(self, staff_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
         """When each of them was last booked by somebody, as far as that is not too long ago to matter."""
-        async with self._database.autocommit() as connection:
+        async with self._database.reading() as connection:
             cursor = await connection.execute(
                 "SELECT i.staff_id, max(b.created_at) FROM booking_items AS i JOIN bookings AS b ON b.id = i.booking_id "
                 "WHERE i.staff_id = ANY (%s) AND i.start_at > %s GROUP BY i.staff_id",
@@ -106,7 +106,7 @@ class Bookings:
     async def page(self, wanted: BookingFilter, after: Position | None, size: int) -> list[Booking]:
         """Up to `size` bookings that fit, newest start first, beyond the position."""
         statement, parameters = list_statement(wanted, after, size)
-        async with self._database.autocommit() as connection:
+        async with self._database.reading() as connection:
             cursor = await connection.execute(statement, parameters)
             return [booking(row) for row in await cursor.fetchall()]
 

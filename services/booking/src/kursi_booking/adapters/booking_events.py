@@ -1,0 +1,113 @@
+"""Changes of bookings as events: the full state after the change, and the names that a message needs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from kursi.booking.events.v1 import booking_events_pb2 as events_pb2
+from kursi.type.v1 import money_pb2
+from kursi_chassis.events.envelope import Event
+from kursi_chassis.grpc.times import timestamp
+from kursi_chassis.money import Money
+
+from kursi_booking.domain.booking import Booking, BookingEvent, Change, EventType, Item, State
+
+_SCHEMA = "kursi.booking.events.v1.BookingEvent"
+_TYPES = {kind: events_pb2.BookingEvent.Type.Value(kind.name) for kind in EventType}
+_STATES = {state: events_pb2.BookingEvent.State.Value(f"STATE_{state.name}") for state in State}
+_WITH_FEE = frozenset({EventType.CANCELLED, EventType.NO_SHOW, EventType.REFUND_DUE})
+_WATCHED: Mapping[str, Callable[[Booking], object]] = {
+    "state": lambda booking: booking.state,
+    "payment_state": lambda booking: booking.payment_state,
+    "items": lambda booking: booking.items,
+    "start_time": lambda booking: booking.during.start,
+    "end_time": lambda booking: booking.during.end,
+    "total": lambda booking: booking.price,
+    "paid": lambda booking: booking.paid,
+    "hold_expire_time": lambda booking: booking.expires_at,
+    "cancellation_reason": lambda booking: booking.cancellation_reason,
+    "settlement": lambda booking: booking.settlement,
+}
+"""Fields of the contract's booking that can change after it was made."""
+
+
+def describe_event(before: Booking | None, change: Change) -> Event:
+    """The event of a change for the outbox. Raises: ValueError for a change that changed nothing."""
+    booking, told = change.booking, change.event
+    if told is None:
+        message = "nothing happened that could be told"
+        raise ValueError(message)
+    what = told.type.value
+    return Event(
+        type=f"kursi.booking.v1.{what}",
+        subject=f"kursi.booking.v1.{booking.salon_id}.{booking.booking_id}.{what}",
+        aggregate_id=booking.booking_id,
+        revision=told.revision,
+        payload=_message(before, booking, told).SerializeToString(deterministic=True),
+        occurred_at=told.at,
+        schema=_SCHEMA,
+    )
+
+
+def _message(before: Booking | None, booking: Booking, told: BookingEvent) -> events_pb2.BookingEvent:
+    message = events_pb2.BookingEvent(
+        type=_TYPES[told.type],
+        booking_id=str(booking.booking_id),
+        salon_id=str(booking.salon_id),
+        salon_names=booking.salon.names,
+        time_zone=booking.salon.time_zone,
+        territory_code=booking.salon.territory_code,
+        customer_id=str(booking.customer_id),
+        state=_STATES[booking.state],
+        revision=told.revision,
+        actor=told.actor,
+        occur_time=timestamp(told.at),
+        start_time=timestamp(booking.during.start),
+        end_time=timestamp(booking.during.end),
+        items=[_item(item) for item in booking.items],
+        total=_money(booking.price),
+        prepayment=_money(booking.prepayment),
+        paid=_money(booking.paid),
+        hold_expire_time=_optional(booking.expires_at),
+        reason=told.reason,
+    )
+    if told.type in _WITH_FEE:
+        message.fee.CopyFrom(_money(booking.fee))
+    if told.type in _WITH_FEE or not booking.refund_due.is_zero:
+        message.refund.CopyFrom(_money(booking.refund_due))
+    if before is not None:
+        message.changed_fields.extend(
+            name for name, value in _WATCHED.items() if value(before) != value(booking)
+        )
+        if told.type is EventType.RESCHEDULED:
+            message.previous_start_time.CopyFrom(timestamp(before.during.start))
+            message.previous_staff_user_ids.extend(_left_out(before.items, booking.items))
+    return message
+
+
+def _item(item: Item) -> events_pb2.BookingEvent.Item:
+    return events_pb2.BookingEvent.Item(
+        service_id=str(item.service_id),
+        service_names=item.service_names,
+        staff_id=str(item.staff_id),
+        staff_user_id=str(item.staff_user_id or ""),
+        staff_names=item.staff_names,
+        start_time=timestamp(item.during.start),
+        end_time=timestamp(item.during.end),
+        price=_money(item.price),
+    )
+
+
+def _left_out(before: Sequence[Item], after: Sequence[Item]) -> list[str]:
+    """Accounts of those who performed something before and nothing any more."""
+    staying = {item.staff_user_id for item in after}
+    leaving = {item.staff_user_id for item in before} - staying
+    return sorted(str(user_id) for user_id in leaving if user_id is not None)
+
+
+def _money(amount: Money) -> money_pb2.Money:
+    return money_pb2.Money(currency_code=amount.currency_code, amount_minor=amount.amount_minor)
+
+
+def _optional(instant: datetime | None) -> Timestamp | None:
+    return timestamp(instant) if instant else None

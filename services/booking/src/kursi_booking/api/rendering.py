@@ -1,0 +1,108 @@
+"""Bookings as the contract shows them."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from kursi.booking.v1 import booking_pb2 as pb
+from kursi.type.v1 import money_pb2
+from kursi_chassis.grpc.etag import etag_of
+from kursi_chassis.grpc.times import timestamp
+from kursi_chassis.money import Money
+
+from kursi_booking.domain.booking import Booking, Channel, HistoryEntry, Item, PaymentState, State
+from kursi_booking.domain.policy import CancellationOutcome
+
+STATES = {state: pb.Booking.State.Value(state.name) for state in State}
+_PAYMENT_STATES = {
+    PaymentState.NOT_REQUIRED: pb.Booking.NOT_REQUIRED,
+    PaymentState.AWAITING: pb.Booking.DUE,
+    PaymentState.PAID: pb.Booking.PAID,
+    PaymentState.FAILED: pb.Booking.FAILED,
+    PaymentState.REFUND_DUE: pb.Booking.REFUND_DUE,
+    PaymentState.REFUNDED: pb.Booking.REFUNDED,
+}
+_CHANNELS = {Channel.CUSTOMER: pb.Booking.CUSTOMER, Channel.SALON: pb.Booking.SALON}
+
+
+def booking_message(booking: Booking, settlement: CancellationOutcome | None) -> pb.Booking:
+    """The booking, with what calling it off costs where that is known."""
+    during, policy = booking.during, booking.policy
+    return pb.Booking(
+        id=str(booking.booking_id),
+        salon_id=str(booking.salon_id),
+        salon_names=booking.salon.names,
+        customer_id=str(booking.customer_id),
+        state=STATES[booking.state],
+        payment_state=_PAYMENT_STATES[booking.payment_state],
+        start_time=timestamp(during.start),
+        end_time=timestamp(during.end),
+        time_zone=booking.salon.time_zone,
+        local_start=during.start.astimezone(ZoneInfo(booking.salon.time_zone)).isoformat(),
+        items=[_item(item) for item in booking.items],
+        total=_money(booking.price),
+        prepayment=_money(booking.prepayment),
+        paid=_money(booking.paid),
+        hold_expire_time=_optional(booking.expires_at),
+        policy=pb.Booking.PolicySnapshot(
+            free_cancellation_until=timestamp(policy.free_cancellation_until(during.start)),
+            reschedule_until=timestamp(policy.reschedule_until(during.start)),
+            late_cancellation_fee=_money(policy.late_cancellation_fee(booking.price)),
+            no_show_fee=_money(policy.no_show_fee(booking.price)),
+            texts=policy.text,
+        ),
+        note=booking.note,
+        channel=_CHANNELS[booking.channel],
+        cancellation_reason=booking.cancellation_reason,
+        settlement=_settlement(settlement) if settlement else None,
+        revision=booking.revision,
+        etag=etag_of(booking.revision),
+        create_time=timestamp(booking.created_at),
+        update_time=timestamp(booking.updated_at),
+    )
+
+
+def booking_answer(booking: Booking, settlement: CancellationOutcome | None) -> bytes:
+    """The same as it is kept for repetitions."""
+    return booking_message(booking, settlement).SerializeToString()
+
+
+def history_message(entry: HistoryEntry) -> pb.HistoryEntry:
+    """One line of a history."""
+    return pb.HistoryEntry(
+        revision=entry.revision,
+        action=entry.action,
+        actor=entry.actor,
+        time=timestamp(entry.at),
+        from_state=STATES[entry.from_state] if entry.from_state else pb.Booking.STATE_UNSPECIFIED,
+        to_state=STATES[entry.to_state],
+        reason=entry.reason,
+        from_start_time=_optional(entry.from_start),
+        to_start_time=_optional(entry.to_start),
+    )
+
+
+def _item(item: Item) -> pb.Booking.Item:
+    return pb.Booking.Item(
+        id=str(item.item_id),
+        service_id=str(item.service_id),
+        service_names=item.service_names,
+        staff_id=str(item.staff_id),
+        staff_names=item.staff_names,
+        add_on_ids=[str(add_on_id) for add_on_id in item.add_on_ids],
+        start_time=timestamp(item.during.start),
+        end_time=timestamp(item.during.end),
+        price=_money(item.price),
+    )
+
+
+def _settlement(outcome: CancellationOutcome) -> pb.Booking.Settlement:
+    return pb.Booking.Settlement(fee=_money(outcome.fee), refund=_money(outcome.refund))
+
+
+def _money(amount: Money) -> money_pb2.Money:
+    return money_pb2.Money(currency_code=amount.currency_code, amount_minor=amount.amount_minor)
+
+
+def _optional(instant: datetime | None) -> Timestamp | None:
+    return timestamp(instant) if instant else None

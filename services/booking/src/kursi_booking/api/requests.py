@@ -1,0 +1,143 @@
+"""What callers send, read once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from kursi.booking.v1 import booking_service_pb2
+from kursi_chassis.caller import Caller
+from kursi_chassis.grpc.times import instant
+from kursi_chassis.idempotency import fingerprint
+from kursi_chassis.validation import Violations
+
+from kursi_booking.api.rendering import STATES
+from kursi_booking.domain.visit import MAX_SERVICES
+from kursi_booking.ports import BookingFilter, KeyedRequest, WantedService
+from kursi_booking.usecases.acting import Order
+from kursi_booking.usecases.create_booking import WantedVisit
+from kursi_booking.usecases.reschedule_booking import NewTime
+
+ANY = "any"
+_LONGEST_TEXT = 500
+_MOST_ADD_ONS = 20
+_LONGEST_REQUEST_ID = 128
+_STATES = {number: state for state, number in STATES.items()}
+
+
+class ActionRequest(Protocol):
+    """What the requests of all actions have."""
+
+    @property
+    def booking_id(self) -> str: ...
+    @property
+    def etag(self) -> str: ...
+
+
+class KeyedMessage(Protocol):
+    """A request that may be repeated."""
+
+    request_id: str
+
+    def SerializeToString(self, *, deterministic: bool = ...) -> bytes: ...
+
+
+def keyed_request(request: KeyedMessage, method: str, caller: Caller) -> KeyedRequest:
+    """The key of a request and what tells it from others with the same key."""
+    with Violations() as check:
+        request_id = check.text("request_id", request.request_id, _LONGEST_REQUEST_ID)
+    if not request_id:
+        return KeyedRequest(caller.key, method, "", b"")
+    return KeyedRequest(
+        caller.key, method, request_id, fingerprint(request.SerializeToString(deterministic=True))
+    )
+
+
+def order(request: ActionRequest, reason: str = "") -> Order:
+    """An action on one booking."""
+    with Violations() as check:
+        return Order(
+            booking_id=check.id("booking_id", request.booking_id),
+            etag=request.etag,
+            reason=check.text("reason", reason, _LONGEST_TEXT, lines=True),
+        )
+
+
+def booking_id(
+    request: booking_service_pb2.GetBookingRequest | booking_service_pb2.ListBookingHistoryRequest,
+) -> UUID:
+    """The booking that is asked for."""
+    with Violations() as check:
+        return check.id("booking_id", request.booking_id)
+
+
+def wanted_visit(request: booking_service_pb2.CreateBookingRequest) -> WantedVisit:
+    """The visit to book."""
+    with Violations() as check:
+        return WantedVisit(
+            salon_id=check.id("salon_id", request.salon_id),
+            start=_start(check, request.start_time),
+            services=_wanted(check, request.items),
+            note=check.text("note", request.note, _LONGEST_TEXT, lines=True),
+            customer_id=check.optional_id("customer_id", request.customer_id),
+        )
+
+
+def wanted_services(request: booking_service_pb2.ChangeServicesRequest) -> tuple[WantedService, ...]:
+    """All services from now on."""
+    with Violations() as check:
+        return _wanted(check, request.items)
+
+
+def new_time(request: booking_service_pb2.RescheduleBookingRequest) -> NewTime:
+    """Where the visit moves, and to whom."""
+    with Violations() as check:
+        check.count("staff_ids", request.staff_ids, MAX_SERVICES)
+        return NewTime(
+            start=_start(check, request.start_time),
+            staff_ids=[
+                None if value == ANY else check.id(f"staff_ids[{position}]", value)
+                for position, value in enumerate(request.staff_ids[:MAX_SERVICES])
+            ],
+        )
+
+
+def booking_filter(request: booking_service_pb2.ListBookingsRequest) -> BookingFilter:
+    """Which bookings to list."""
+    with Violations() as check:
+        known = [state for state in request.states if state in _STATES]
+        if len(known) < len(request.states):
+            check.add("states", "UNKNOWN_VALUE")
+        return BookingFilter(
+            salon_id=check.optional_id("salon_id", request.salon_id),
+            customer_id=check.optional_id("customer_id", request.customer_id),
+            staff_id=check.optional_id("staff_id", request.staff_id),
+            states=frozenset(_STATES[state] for state in known),
+            start_min=_optional(check, request, "start_time_min"),
+            start_max=_optional(check, request, "start_time_max"),
+        )
+
+
+def _wanted(check: Violations, items: Sequence[booking_service_pb2.WantedItem]) -> tuple[WantedService, ...]:
+    check.count("items", items, MAX_SERVICES, least=1)
+    return tuple(
+        WantedService(
+            service_id=check.id(f"items[{position}].service_id", item.service_id),
+            staff_id=check.optional_id(f"items[{position}].staff_id", item.staff_id),
+            add_on_ids=tuple(check.ids(f"items[{position}].add_on_ids", item.add_on_ids, most=_MOST_ADD_ONS)),
+        )
+        for position, item in enumerate(items[:MAX_SERVICES])
+    )
+
+
+def _start(check: Violations, message: Timestamp) -> datetime:
+    """A start; visits begin at whole seconds."""
+    if message.nanos:
+        check.add("start_time", "MALFORMED")
+    return instant(check, "start_time", message)
+
+
+def _optional(check: Violations, request: Message, field: str) -> datetime | None:
+    return instant(check, field, getattr(request, field)) if request.HasField(field) else None

@@ -1,0 +1,43 @@
+"""Whose booking it is, and on whose behalf somebody acts on it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from kursi_chassis.caller import Caller, Role
+from kursi_chassis.errors import Denied
+
+from kursi_booking.domain.booking import Act, Booking
+from kursi_booking.domain.errors import BookingNotFound
+from kursi_booking.domain.policy import Party
+
+
+def is_member(caller: Caller, salon_id: UUID) -> bool:
+    """Whether the caller belongs to the salon; admins belong to all."""
+    return caller.is_admin or caller.role_in(salon_id) >= Role.STAFF
+
+
+def visible(booking: Booking | None, caller: Caller) -> Booking:
+    """The booking, for its customer and the salon's members. Raises: BookingNotFound for others."""
+    if booking is None:
+        raise BookingNotFound
+    if booking.customer_id != caller.user_id and not is_member(caller, booking.salon_id):
+        raise BookingNotFound
+    return booking
+
+
+def act_of_anyone(booking: Booking, caller: Caller, at: datetime, reason: str = "") -> Act:
+    """What the customer or a member of the salon does; a member who is the customer acts as a member.
+
+    Raises: BookingNotFound for others.
+    """
+    visible(booking, caller)
+    party = Party.SALON if is_member(caller, booking.salon_id) else Party.CUSTOMER
+    return Act(caller.actor, party, at, reason)
+
+
+def act_of_member(booking: Booking, caller: Caller, at: datetime, reason: str = "") -> Act:
+    """What only the salon does. Raises: BookingNotFound for strangers, Denied for the customer."""
+    act = act_of_anyone(booking, caller, at, reason)
+    if act.party is Party.CUSTOMER:
+        raise Denied
+    return act

@@ -1,0 +1,168 @@
+"""Somebody takes a time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from kursi_chassis.caller import Caller
+from kursi_chassis.clock import Clock
+from kursi_chassis.db.retries import run_with_retries
+from kursi_chassis.errors import Denied, DomainError
+from kursi_chassis.ids import new_id
+
+from kursi_booking.domain import booking as verbs
+from kursi_booking.domain.booking import Act
+from kursi_booking.domain.errors import SlotTaken
+from kursi_booking.domain.policy import Party
+from kursi_booking.ports import (
+    AlreadyAnswered,
+    Ask,
+    BookingStore,
+    DescribeEvent,
+    HoldExpiry,
+    KeyedRequest,
+    NewBooking,
+    Offer,
+    Offers,
+    Render,
+    TimeTaken,
+    WantedService,
+)
+from kursi_booking.usecases.access import is_member
+from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, nearby, place, taken
+
+TRIES = 5
+"""How many people are tried, one after the other, when anybody will do and others are faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedVisit:
+    """The visit that somebody wants to book; without a customer it is the caller's own."""
+
+    salon_id: UUID
+    start: datetime
+    services: tuple[WantedService, ...]
+    note: str
+    customer_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """One request, understood: who does what for whom."""
+
+    wanted: WantedVisit
+    customer_id: UUID
+    act: Act
+    request: KeyedRequest
+
+    @property
+    def ask(self) -> Ask:
+        return Ask(
+            salon_id=self.wanted.salon_id,
+            wanted=self.wanted.services,
+            first=self.wanted.start,
+            last=self.wanted.start + timedelta(seconds=1),
+            customer_id=self.customer_id,
+            party=self.act.party,
+        )
+
+
+class CreateBooking:
+    """Takes a time for a visit, all of it or nothing."""
+
+    def __init__(
+        self,
+        store: BookingStore,
+        offers: Offers,
+        expire_hold: HoldExpiry,
+        clock: Clock,
+        *,
+        describe: DescribeEvent,
+        render: Render,
+    ) -> None:
+        self._store = store
+        self._offers = offers
+        self._expire_hold = expire_hold
+        self._clock = clock
+        self._describe = describe
+        self._render = render
+
+    async def __call__(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> bytes:
+        """The answer with the new booking, or the first answer when the request is a repetition.
+
+        Raises: SlotTaken with other times, NotBookable, TooManyBookings, Denied; what `Offers.to_book` raises.
+        """
+        try:
+            return await run_with_retries(lambda: self._create(wanted, request, caller))
+        except AlreadyAnswered as repeated:
+            return repeated.answer
+        except DomainError:
+            # What stands in the way of a repetition may be the very booking that the first request made.
+            first = await self._store.first_answer(request)
+            if first is None:
+                raise
+            return first
+
+    async def _create(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> bytes:
+        errand = self._errand(wanted, request, caller)
+        try:
+            return await self._take(errand)
+        except (TimeTaken, SlotTaken) as refused:
+            around = nearby(errand.ask, errand.act.at)
+            raise taken(await self._offers.to_book(around), around, wanted.start) from refused
+
+    def _errand(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> _Errand:
+        """Whose visit it is. Raises: Denied for somebody else's without a role in the salon."""
+        customer_id = wanted.customer_id or caller.user_id
+        if customer_id is None:
+            raise Denied
+        if customer_id == caller.user_id:
+            party = Party.CUSTOMER
+        elif is_member(caller, wanted.salon_id):
+            party = Party.SALON
+        else:
+            raise Denied
+        return _Errand(wanted, customer_id, Act(caller.actor, party, self._clock.now()), request)
+
+    async def _take(self, errand: _Errand) -> bytes:
+        """Try until nobody is left. Each try reads the claims again, so it sees who was faster and asks the next.
+
+        Raises: TimeTaken, SlotTaken; NotBookable, TooManyBookings.
+        """
+        ask, act = errand.ask, errand.act
+        for _ in range(TRIES):
+            offer = await self._offers.to_book(ask)
+            people = candidates(offer)
+            if people:
+                offer = fairly(offer, await self._store.last_booked(people, act.at))
+            placement = place(offer, ask.first, check_for(act.party))
+            try:
+                return await self._store.create(self._new(errand, offer, placement))
+            except TimeTaken:
+                overdue = await self._store.overdue_holds(placement.claims, act.at)
+                for booking_id in overdue:
+                    await self._expire_hold(booking_id)
+                if not people and not overdue:
+                    raise
+        raise TimeTaken
+
+    def _new(self, errand: _Errand, offer: Offer, placement: Placement) -> NewBooking:
+        act = errand.act
+        change = verbs.create(
+            act,
+            booking_id=new_id(),
+            salon_id=errand.wanted.salon_id,
+            salon=offer.salon,
+            customer_id=errand.customer_id,
+            items=placement.items,
+            policy=offer.policy,
+            note=errand.wanted.note,
+        )
+        return NewBooking(
+            change=change,
+            claims=placement.claims,
+            active_limit=offer.active_limit if act.party is Party.CUSTOMER else None,
+            event=self._describe(None, change),
+            request=errand.request,
+            answer=self._render(change.booking, None),
+        )

@@ -1,0 +1,159 @@
+"""Giving a booking other times, people or services: the order of work that both ways have in common."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from kursi_chassis.caller import Caller
+from kursi_chassis.db.retries import run_with_retries
+from kursi_chassis.errors import RetryLater
+from kursi_chassis.grpc.etag import check_etag
+
+from kursi_booking.domain.booking import Act, Booking, Change, Item
+from kursi_booking.domain.errors import NotBookable, SlotTaken, StaffDoesNotPerform, StaffNotFound
+from kursi_booking.ports import Ask, HoldExpiry, KeyedRequest, Offers, TimeTaken
+from kursi_booking.usecases.access import act_of_anyone, visible
+from kursi_booking.usecases.acting import Acting, Order
+from kursi_booking.usecases.placing import Check, Placement, candidates, fairly, nearby, place, taken
+
+TRIES = 5
+
+Verb = Callable[[Booking, Act, tuple[Item, ...]], Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where a booking is to go. `asks` are ways to ask for it, the preferred one first."""
+
+    asks: Sequence[Ask]
+    check: Check
+    verb: Verb
+
+
+Plan = Callable[[Booking, Act], Move | None]
+"""Where this booking goes; None when it is there already. Raises what forbids it to move at all."""
+
+_SOMEBODY_ELSE_MAY_DO = (SlotTaken, NotBookable, StaffNotFound, StaffDoesNotPerform)
+
+
+class Moving:
+    """Finds the place outside of the transaction, and takes it inside, if the booking is still the same."""
+
+    def __init__(self, acting: Acting, offers: Offers, expire_hold: HoldExpiry) -> None:
+        self._acting = acting
+        self._offers = offers
+        self._expire_hold = expire_hold
+
+    async def carry_out(self, order: Order, request: KeyedRequest, caller: Caller, plan: Plan) -> bytes:
+        """The answer with the moved booking, or the first answer when the request is a repetition.
+
+        Raises: BookingNotFound, StaleEtag, SlotTaken with other times, NotBookable, and what the plan and its verb
+            raise.
+        """
+        kept = await self._acting.store.first_answer(request)
+        if kept is not None:
+            return kept
+        for _ in range(TRIES):
+            answer = await run_with_retries(lambda: self._attempt(order, request, caller, plan))
+            if answer is not None:
+                return answer
+        raise RetryLater
+
+    async def foresee(self, order: Order, caller: Caller, plan: Plan) -> bytes:
+        """The booking as it would be, with the revision that it has. Writes nothing. Raises: as carrying it out."""
+        before, act, move = await self._understood(order, caller, plan)
+        if move is None:
+            return self._acting.render(before, before.settlement)
+        placement = await self._place(before, act, move)
+        after = move.verb(before, act, placement.items).booking
+        return self._acting.render(replace(after, revision=before.revision), after.settlement)
+
+    async def _attempt(self, order: Order, request: KeyedRequest, caller: Caller, plan: Plan) -> bytes | None:
+        """The answer, or None when somebody changed the booking or took the place meanwhile: then look again."""
+        before, act, move = await self._understood(order, caller, plan)
+        if move is None:
+            return self._acting.render(before, before.settlement)
+        placement = await self._place(before, act, move)
+        try:
+            return await self._take(before, act, move, placement, request)
+        except TimeTaken:
+            for booking_id in await self._acting.store.overdue_holds(placement.claims, act.at):
+                await self._expire_hold(booking_id)
+            return None
+
+    async def _understood(self, order: Order, caller: Caller, plan: Plan) -> tuple[Booking, Act, Move | None]:
+        before = visible(await self._acting.store.find(order.booking_id), caller)
+        act = act_of_anyone(before, caller, self._acting.clock.now(), order.reason)
+        move = plan(before, act)
+        if move is not None:
+            check_etag(order.etag, before.revision)
+        return before, act, move
+
+    async def _place(self, before: Booking, act: Act, move: Move) -> Placement:
+        """The first way that works out. Raises: what the last one raises, SlotTaken with other times."""
+        *preferred, last = move.asks
+        for ask in preferred:
+            try:
+                return await self._placed(before, ask, act, move.check)
+            except _SOMEBODY_ELSE_MAY_DO:
+                continue
+        try:
+            return await self._placed(before, last, act, move.check)
+        except SlotTaken as refused:
+            around = nearby(last, act.at)
+            raise taken(await self._offers.to_book(around), around, last.first) from refused
+
+    async def _placed(self, before: Booking, ask: Ask, act: Act, check: Check) -> Placement:
+        offer = await self._offers.to_book(ask)
+        people = candidates(offer)
+        if people:
+            offer = fairly(offer, await self._acting.store.last_booked(people, act.at))
+        placement = place(offer, ask.first, check)
+        return replace(placement, items=with_frozen_values(before.items, placement.items))
+
+    async def _take(
+        self, before: Booking, act: Act, move: Move, placement: Placement, request: KeyedRequest
+    ) -> bytes | None:
+        async with self._acting.store.work() as work:
+            kept = await work.kept_answer(request)
+            if kept is not None:
+                return kept
+            booking = await work.locked(before.booking_id)
+            if booking is None or booking.revision != before.revision:
+                raise TimeTaken
+            change = move.verb(booking, act, placement.items)
+            if change.event is not None:
+                event = self._acting.describe(booking, change)
+                await work.save_moved(change, event, placement.claims)
+            answer = self._acting.render(change.booking, change.booking.settlement)
+            await work.keep_answer(request, answer)
+            return answer
+
+
+def ask_again(booking: Booking, act: Act, ask: Ask) -> Ask:
+    """The ask of somebody who moves this booking."""
+    return replace(ask, customer_id=booking.customer_id, party=act.party, own_booking=booking.booking_id)
+
+
+def with_frozen_values(before: Sequence[Item], after: Sequence[Item]) -> tuple[Item, ...]:
+    """The new items, with id, names and price of those that stay the same but for their time.
+
+    A service by the same person with the same add-ons keeps the price of the day of booking.
+    """
+    left = list(before)
+    result: list[Item] = []
+    for item in after:
+        same = next((old for old in left if _is_same(old, item)), None)
+        if same is None:
+            result.append(item)
+        else:
+            left.remove(same)
+            result.append(replace(same, during=item.during))
+    return tuple(result)
+
+
+def _is_same(old: Item, new: Item) -> bool:
+    return (old.service_id, old.staff_id, set(old.add_on_ids)) == (
+        new.service_id,
+        new.staff_id,
+        set(new.add_on_ids),
+    )

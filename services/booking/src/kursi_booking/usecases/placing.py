@@ -1,0 +1,143 @@
+"""From an offer and a start to the items and claims of a booking."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from kursi_chassis.ids import new_id
+from kursi_chassis.intervals import intersect, merged
+
+from kursi_booking.domain.availability import (
+    Assignment,
+    Question,
+    Rejection,
+    check_placement,
+    check_start,
+    find_openings,
+)
+from kursi_booking.domain.booking import Item
+from kursi_booking.domain.claims import Claim, claims_of
+from kursi_booking.domain.errors import MAX_ALTERNATIVES, SlotTaken, refusal
+from kursi_booking.domain.fair_choice import Workload, by_fairness
+from kursi_booking.domain.policy import Party
+from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.start_rule import Rule
+from kursi_booking.domain.visit import RequestedService
+from kursi_booking.ports import Ask, Offer, OfferedService
+
+NEARBY_BEFORE, NEARBY_AFTER = timedelta(days=1), timedelta(days=3)
+"""How far around a taken time others are looked for: few people move a visit by more."""
+
+Check = Callable[[Question, int], Assignment | Rejection]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A visit that fits: its items and the claims that it needs."""
+
+    items: tuple[Item, ...]
+    claims: tuple[Claim, ...]
+
+
+def check_for(party: Party) -> Check:
+    """Customers keep all rules of the salon; the salon itself only has to find people and things free."""
+    return check_start if party is Party.CUSTOMER else check_placement
+
+
+def place(offer: Offer, start: datetime, check: Check) -> Placement:
+    """The visit at this start.
+
+    Raises: SlotTaken (without alternatives), NotBookable, TooManyBookings.
+    """
+    rejections: list[tuple[Rejection, Question]] = []
+    for question in offer.questions:
+        found = check(question, int(start.timestamp()))
+        if isinstance(found, Assignment):
+            return Placement(_items(offer, question, found), claims_of(found))
+        rejections.append((found, question))
+    # Of several ways to share the services, one that fails only because of somebody else says most.
+    rejection, question = next((pair for pair in rejections if pair[0].rule is Rule.TAKEN), rejections[0])
+    raise refusal(rejection.rule, question.rules)
+
+
+def nearby(ask: Ask, now: datetime) -> Ask:
+    """The same ask for the days around its start."""
+    return replace(ask, first=max(now, ask.first - NEARBY_BEFORE), last=ask.first + NEARBY_AFTER)
+
+
+def taken(offer: Offer, around: Ask, start: datetime) -> SlotTaken:
+    """The refusal with the offered starts that are nearest to the taken one, in order."""
+    first, last = int(around.first.timestamp()), int(around.last.timestamp())
+    starts = {
+        opening.start for question in offer.questions for opening in find_openings(question, first, last)
+    }
+    wanted = int(start.timestamp())
+    nearest = sorted(starts - {wanted}, key=lambda other: (abs(other - wanted), other))[:MAX_ALTERNATIVES]
+    return SlotTaken([datetime.fromtimestamp(other, UTC) for other in sorted(nearest)])
+
+
+def candidates(offer: Offer) -> list[UUID]:
+    """The people among whom there is a choice; none where each service has one."""
+    choices = [service.performers for service in offer.services if len(service.performers) > 1]
+    return sorted({person for performers in choices for person in performers})
+
+
+def fairly(offer: Offer, last_booked: Mapping[UUID, datetime]) -> Offer:
+    """The offer with its people in the order of whose turn it is, by what they work and have on the days around."""
+    people = candidates(offer)
+    questions = tuple(_fair(question, people, last_booked) for question in offer.questions)
+    return replace(offer, questions=questions)
+
+
+def _fair(question: Question, people: Sequence[UUID], last_booked: Mapping[UUID, datetime]) -> Question:
+    workloads = [_workload(question, person, last_booked.get(person)) for person in people]
+    turn = {person: number for number, person in enumerate(by_fairness(workloads))}
+    services = tuple(_in_turn(service, turn) for service in question.visit.services)
+    return replace(question, visit=replace(question.visit, services=services))
+
+
+def _in_turn(service: RequestedService, turn: Mapping[UUID, int]) -> RequestedService:
+    def ranked(units: tuple[UUID, ...]) -> tuple[UUID, ...]:
+        return tuple(sorted(units, key=lambda unit: turn.get(unit, len(turn))))
+
+    return replace(service, eligible={pool: ranked(units) for pool, units in service.eligible.items()})
+
+
+def _workload(question: Question, person: UUID, last_booked: datetime | None) -> Workload:
+    working = merged(question.supply.working.get(person, ()))
+    booked = intersect(working, merged(question.supply.busy.get(person, ())))
+    return Workload(
+        person,
+        booked_minutes=sum(end - start for start, end in booked) // 60,
+        worked_minutes=sum(end - start for start, end in working) // 60,
+        last_booked_at=last_booked,
+    )
+
+
+def _items(offer: Offer, question: Question, assignment: Assignment) -> tuple[Item, ...]:
+    offsets = question.visit.offsets
+    return tuple(
+        _item(
+            service,
+            assignment.staff_of(index),
+            TimeRange.of_epoch(assignment.start + offsets[index], assignment.start + offsets[index + 1]),
+        )
+        for index, service in enumerate(offer.services)
+    )
+
+
+def _item(service: OfferedService, staff: Sequence[UUID], during: TimeRange) -> Item:
+    # Nobody has to be there for a service that keeps only things busy; it still counts as its first performer's.
+    performer = service.performers[next(iter(staff or service.performers))]
+    return Item(
+        item_id=new_id(),
+        service_id=service.service_id,
+        staff_id=performer.staff_id,
+        during=during,
+        price=performer.price,
+        service_names=service.names,
+        staff_names=performer.names,
+        staff_user_id=performer.user_id,
+        add_on_ids=service.add_on_ids,
+    )

@@ -1,0 +1,49 @@
+"""Looking at bookings: one, a list, a history."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+from uuid import UUID
+
+from kursi_chassis.caller import Caller, Role
+from kursi_chassis.errors import Denied
+
+from kursi_booking.domain.booking import Booking, HistoryEntry
+from kursi_booking.ports import BookingFilter, BookingStore, Position
+from kursi_booking.usecases.access import visible
+
+
+class HistoryOf(Protocol):
+    """Where histories are kept."""
+
+    async def of(self, booking_id: UUID) -> list[HistoryEntry]:
+        """All entries of one booking, oldest first."""
+        ...
+
+
+class Reading:
+    """What customers see of their own bookings, and members of a salon of its."""
+
+    def __init__(self, store: BookingStore, history: HistoryOf) -> None:
+        self._store = store
+        self._history = history
+
+    async def one(self, booking_id: UUID, caller: Caller) -> Booking:
+        """The booking. Raises: BookingNotFound."""
+        return visible(await self._store.find(booking_id), caller)
+
+    async def history(self, booking_id: UUID, caller: Caller) -> Sequence[HistoryEntry]:
+        """What happened to it, oldest first. Raises: BookingNotFound."""
+        await self.one(booking_id, caller)
+        return await self._history.of(booking_id)
+
+    async def page(
+        self, wanted: BookingFilter, after: Position | None, size: int, caller: Caller
+    ) -> list[Booking]:
+        """One page, newest start first. Raises: RoleRequired for somebody else's salon, Denied for another customer."""
+        if wanted.salon_id is not None:
+            caller.require_role(wanted.salon_id, Role.STAFF)
+            return await self._store.page(wanted, after, size)
+        if caller.user_id is None or wanted.customer_id not in (None, caller.user_id):
+            raise Denied
+        return await self._store.page(replace(wanted, customer_id=caller.user_id), after, size)

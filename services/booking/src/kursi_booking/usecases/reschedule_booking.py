@@ -1,0 +1,80 @@
+"""Somebody moves a booking to another time, perhaps to other people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from kursi_chassis.caller import Caller
+from kursi_chassis.errors import Invalid, Violation
+
+from kursi_booking.domain import booking as verbs
+from kursi_booking.domain.booking import Act, Booking
+from kursi_booking.ports import Ask, KeyedRequest, WantedService
+from kursi_booking.usecases.acting import Order
+from kursi_booking.usecases.moving import Move, Moving, Plan, ask_again
+from kursi_booking.usecases.placing import check_for
+
+
+@dataclass(frozen=True, slots=True)
+class NewTime:
+    """Where the visit moves. `staff_ids`: none for the same people where they are free, one for all services, or one
+    for each, None where it does not matter.
+    """
+
+    start: datetime
+    staff_ids: Sequence[UUID | None] = ()
+
+
+class RescheduleBooking:
+    """Moves a booking, which keeps its id; the old time is given up only for the new one."""
+
+    def __init__(self, moving: Moving) -> None:
+        self._moving = moving
+
+    async def __call__(self, order: Order, wanted: NewTime, request: KeyedRequest, caller: Caller) -> bytes:
+        """Move it. Raises: as `Moving.carry_out`; IllegalTransition, TooLateToReschedule."""
+        return await self._moving.carry_out(order, request, caller, _plan(wanted))
+
+    async def foresee(self, order: Order, wanted: NewTime, caller: Caller) -> bytes:
+        """The booking as it would be. Raises: as moving it."""
+        return await self._moving.foresee(order, caller, _plan(wanted))
+
+
+def _plan(wanted: NewTime) -> Plan:
+    def plan(booking: Booking, act: Act) -> Move | None:
+        people = tuple(item.staff_id for item in booking.items)
+        chosen = _chosen(wanted.staff_ids, len(people))
+        stays = all(choice in (None, person) for choice, person in zip(chosen or people, people, strict=True))
+        if wanted.start == booking.during.start and stays:
+            verbs.reschedule(booking, act, booking.items)
+            return None
+        verbs.check_reschedule(booking, act)
+        return Move(
+            asks=[_ask(booking, act, wanted.start, staff) for staff in _ways(chosen, people)],
+            check=check_for(act.party),
+            verb=verbs.reschedule,
+        )
+
+    return plan
+
+
+def _ways(chosen: Sequence[UUID | None], people: Sequence[UUID]) -> list[Sequence[UUID | None]]:
+    return [chosen] if chosen else [people, [None] * len(people)]
+
+
+def _chosen(staff_ids: Sequence[UUID | None], services: int) -> Sequence[UUID | None]:
+    if len(staff_ids) == 1:
+        return [staff_ids[0]] * services
+    if staff_ids and len(staff_ids) != services:
+        raise Invalid(Violation("staff_ids", "OUT_OF_RANGE", {"min": services, "max": services}))
+    return staff_ids
+
+
+def _ask(booking: Booking, act: Act, start: datetime, staff: Sequence[UUID | None]) -> Ask:
+    services = tuple(
+        WantedService(item.service_id, person, item.add_on_ids)
+        for item, person in zip(booking.items, staff, strict=True)
+    )
+    moved = Ask(booking.salon_id, services, start, start + timedelta(seconds=1))
+    return ask_again(booking, act, moved)
