@@ -1,0 +1,54 @@
+"""CreateBooking's own statement as a pgbench script: the same SQL, with values that PostgreSQL makes up itself."""
+
+import re
+
+from kursi_booking.store.create import CREATE
+
+PARAMETER = re.compile(r"%\((\w+)\)s")
+NAMES = """'{"en": "Bench", "ar": "بنش"}'::jsonb"""
+POLICY = """'{"cancellation_window_seconds": 86400, "reschedule_window_seconds": 86400, "hold_seconds": 900,
+"auto_confirm": true, "prepayment": "none", "deposit_basis_points": 0, "late_cancellation_basis_points": 0,
+"no_show_basis_points": 0, "text": {}}'::jsonb""".replace("\n", " ")
+START = "('2027-01-01'::timestamptz + :slot::int * interval '30 minutes')"
+END = "('2027-01-01'::timestamptz + (:slot::int + 1) * interval '30 minutes')"
+# As large as a real event and a real answer.
+PAYLOAD = "decode(repeat('ab', 420), 'hex')"
+
+
+def uuid_of(kind: str, number: str = ":booking") -> str:
+    """An id that every mention in the statement agrees on."""
+    return f"md5('{kind}' || {number}::bigint)::uuid"
+
+
+VALUES = {
+    "id": uuid_of("b"), "salon_id": uuid_of("s", "1"), "customer_id": uuid_of("c"), "state": "'confirmed'",
+    "payment_state": "'not_required'", "revision": "1::bigint", "start_at": START, "end_at": END, "hold_expire_at": "NULL",
+    "salon_names": NAMES, "time_zone": "'Asia/Riyadh'", "territory_code": "'SA'", "currency_code": "'SAR'",
+    "total_minor": "10000::bigint", "paid_minor": "0::bigint", "fee_minor": "0::bigint", "refund_due_minor": "0::bigint",
+    "payments": "'{}'", "policy": POLICY, "channel": "'customer'", "note": "''", "cancellation_reason": "''",
+    "created_at": "now()", "updated_at": "now()", "active_limit": "100", "claim_state": "'confirmed'", "lock_keys": "'{}'",
+    "claim_resources": f"ARRAY[{uuid_of('r', ':staff')}]", "claim_starts": f"ARRAY[{START}]", "claim_ends": f"ARRAY[{END}]",
+    "item_ids": f"ARRAY[{uuid_of('i')}]", "item_services": f"ARRAY[{uuid_of('v', '1')}]", "item_service_names": f"ARRAY[{NAMES}]",
+    "item_staff": f"ARRAY[{uuid_of('r', ':staff')}]", "item_staff_names": f"ARRAY[{NAMES}]", "item_staff_users": "ARRAY[NULL]",
+    "item_add_ons": "ARRAY['{}']", "item_starts": f"ARRAY[{START}]", "item_ends": f"ARRAY[{END}]", "item_prices": "ARRAY[10000]",
+    "action": "'created'", "actor": "'user-bench'", "at": "now()", "from_state": "NULL", "to_state": "'confirmed'",
+    "reason": "''", "from_start": "NULL", "to_start": "NULL",
+    "outbox_event_ids": f"ARRAY[{uuid_of('e')}]", "outbox_subjects": "ARRAY['kursi.booking.v1.bench.bench.created']",
+    "outbox_aggregate_ids": f"ARRAY[{uuid_of('b')}]", "outbox_revisions": "ARRAY[1]",
+    "outbox_headers": """ARRAY['{"ce-type": "kursi.booking.v1.created", "ce-source": "/kursi/booking"}'::jsonb]""",
+    "outbox_payloads": f"ARRAY[{PAYLOAD}]",
+    "reply_caller": "'user-bench'", "reply_method": "'CreateBooking'", "reply_request_id": f"{uuid_of('q')}::text",
+    "reply_fingerprint": "sha256('bench')", "reply_response": PAYLOAD,
+}  # fmt: skip
+
+
+def script() -> str:
+    """One booking of a time that nobody else asks for, as one statement in a transaction of its own."""
+    statement = PARAMETER.sub(lambda match: VALUES[match[1]], CREATE).replace("%%", "%")
+    variables = {"booking": 9_000_000_000_000, "staff": 1_000_000_000, "slot": 100_000}
+    settings = [f"\\set {name} random(1, {most})" for name, most in variables.items()]
+    return "\n".join([*settings, f"{_one_line(statement)};\n"])
+
+
+def _one_line(statement: str) -> str:
+    return " ".join(line.strip() for line in statement.splitlines() if not line.strip().startswith("--"))
