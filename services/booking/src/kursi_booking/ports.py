@@ -319,3 +319,28 @@ class Occupancy(Protocol):
     async def __call__(self, wanted: Wanted) -> Taken:
         """What keeps these people and things busy now; a hold that is over does not."""
         ...
+
+
+class HoldBatch(Protocol):
+    """Holds that are over, locked."""
+
+    @property
+    def bookings(self) -> Sequence[Booking]:
+        """The held bookings."""
+        ...
+
+    async def save_expired(self, changes: Sequence[Change], events: Sequence[Event]) -> None:
+        """Write that they have expired."""
+        ...
+
+
+class DueHolds(Protocol):
+    """Holds in the order in which they end."""
+
+    async def next_due(self) -> datetime | None:
+        """When the next hold ends; None when nothing is held."""
+        ...
+
+    def take(self, now: datetime, most: int) -> AbstractAsyncContextManager[HoldBatch]:
+        """Up to `most` holds that are over, for one transaction; those that somebody else has in hand are left out."""
+        ...
