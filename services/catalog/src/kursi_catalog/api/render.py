@@ -25,7 +25,7 @@ from kursi_catalog.domain.schedule import LocalRange
 from kursi_catalog.domain.service import AddOn, Performer, Segment, Service
 from kursi_catalog.domain.staff import StaffMember
 from kursi_catalog.queries.audit import AuditEntry
-from kursi_catalog.queries.context import BookingContext, Offer, Worker
+from kursi_catalog.queries.context import BookingContext
 from kursi_catalog.store.hours import Hours, KeptAvailability
 
 E = TypeVar("E", bound=StrEnum)
@@ -129,33 +129,19 @@ def audit_entry(it: AuditEntry) -> pb.AuditEntry:
 
 
 def booking_context(it: BookingContext) -> service_pb.BookingContext:
+    """Built in place, because a message that is handed to another one is copied: that took most of the time."""
     common = _policy(it.policy)
-    return service_pb.BookingContext(
-        salon=salon(it.salon),
-        version=it.salon.version,
-        offers=[
-            _offer(offer, common if offer.policy is it.policy else _policy(offer.policy))
-            for offer in it.offers
-        ],
-        workers=map(_worker, it.workers),
-        resources=map(resource, it.resources),
-        policy=common,
+    message = service_pb.BookingContext(
+        salon=salon(it.salon), version=it.salon.version, resources=map(resource, it.resources), policy=common
     )
-
-
-def _offer(it: Offer, in_force: pb.Policy) -> service_pb.BookingContext.Offer:
-    return service_pb.BookingContext.Offer(
-        service=service(it.service), version=it.service.revision, policy=in_force
-    )
-
-
-def _worker(it: Worker) -> service_pb.BookingContext.Worker:
-    interval = service_pb.BookingContext.Interval
-    return service_pb.BookingContext.Worker(
-        staff_member=staff_member(it.member),
-        version=it.member.version,
-        working=[interval(start_seconds=start, end_seconds=end) for start, end in it.working],
-    )
+    for offer in it.offers:
+        in_force = common if offer.policy is it.policy else _policy(offer.policy)
+        message.offers.add(service=service(offer.service), version=offer.service.revision, policy=in_force)
+    for one in it.workers:
+        worker = message.workers.add(staff_member=staff_member(one.member), version=one.member.version)
+        for start, end in one.working:
+            worker.working.add(start_seconds=start, end_seconds=end)
+    return message
 
 
 def _policy(it: policy.Policy) -> pb.Policy:
