@@ -70,6 +70,8 @@ class MessagingSettings(ServiceSettings):
     dispatch_batch: int = Field(default=100, ge=1, le=500)
     dispatch_idle_seconds: float = Field(default=0.5, gt=0, le=1)
     """How long an idle dispatcher waits at most before it looks again."""
+    dispatch_sweep_seconds: float = Field(default=1, gt=0, le=60)
+    """How often messages whose lease ran out, and reports that came too early, are looked at."""
 
     @model_validator(mode="after")
     def _leases_outlive_calls(self) -> Self:

@@ -55,6 +55,8 @@ class Dispatcher:
         self._finisher = Finisher(database, clock, rules.report_wait)
         self._held = 0
         self._look = asyncio.Event()
+        self.pause_seconds = _SHORTEST_PAUSE
+        """How long it rests between looks now: longer the longer nothing is due."""
 
     def nudge(self) -> None:
         """Look for due messages now. Must not be called for the dispatcher's own commits: it would never rest."""
@@ -76,17 +78,16 @@ class Dispatcher:
         self._look.set()
 
     async def _claim_until(self, stopping: asyncio.Event, batches: TaskGroup) -> None:
-        pause = _SHORTEST_PAUSE
         while not stopping.is_set():
             self._look.clear()
             taken = await self._claim(batches)
             if taken:
-                pause = _SHORTEST_PAUSE
+                self.pause_seconds = _SHORTEST_PAUSE
                 continue
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(self.pause_seconds):
                     await self._look.wait()
-            pause = min(pause * 2, self._rules.idle.total_seconds())
+            self.pause_seconds = min(self.pause_seconds * 2, self._rules.idle.total_seconds())
 
     async def _claim(self, batches: TaskGroup) -> int:
         """Start a batch that fits into what may be in flight; how many messages it took."""

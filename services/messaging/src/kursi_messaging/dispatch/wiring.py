@@ -76,6 +76,7 @@ def dispatch_rules(settings: MessagingSettings, jitter: Callable[[], float]) -> 
         concurrency=settings.dispatch_concurrency,
         batch=settings.dispatch_batch,
         idle=timedelta(seconds=settings.dispatch_idle_seconds),
+        sweep=timedelta(seconds=settings.dispatch_sweep_seconds),
     )
 
 

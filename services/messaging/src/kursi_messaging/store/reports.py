@@ -151,15 +151,19 @@ async def apply(connection: Connection, report: StoredReport, now: datetime) -> 
 async def apply_parked_about(
     connection: Connection, notification_ids: Collection[UUID], now: datetime
 ) -> set[UUID]:
-    """Apply the parked reports that name these messages; those messages that were moved."""
-    parked = await _read(connection, "notification_id = ANY (%s)", [list(notification_ids)])
+    """Apply the parked reports that name these messages; those messages that were moved.
+
+    The caller has just claimed them. Reports are read without a lock: somebody who looks at one of them at
+    this moment still sees its message waiting and lets go of it, and to pass it over would send twice.
+    """
+    parked = await _read(connection, "notification_id = ANY (%s)", [list(notification_ids)], lock="")
     moved = [await apply(connection, report, now) for report in parked]
     return {notification_id for notification_id in moved if notification_id is not None}
 
 
 async def parked(connection: Connection, most: int) -> list[StoredReport]:
     """Reports that wait for their message, oldest first, each for this transaction alone."""
-    return await _read(connection, "true", [], most)
+    return await _read(connection, "true", [], most=most)
 
 
 async def drop_older(connection: Connection, age: timedelta, now: datetime) -> int:
@@ -177,12 +181,17 @@ async def drop_older(connection: Connection, age: timedelta, now: datetime) -> i
 
 
 async def _read(
-    connection: Connection, condition: LiteralString, parameters: list[object], most: int = 1_000
+    connection: Connection,
+    condition: LiteralString,
+    parameters: list[object],
+    *,
+    lock: LiteralString = "FOR UPDATE SKIP LOCKED",
+    most: int = 1_000,
 ) -> list[StoredReport]:
     async with connection.cursor(row_factory=class_row(StoredReport)) as cursor:
         await cursor.execute(
             f"SELECT {_COLUMNS} FROM delivery_reports WHERE state = 'parked' AND {condition} "  # noqa: S608 - constants
-            "ORDER BY received_at LIMIT %s FOR UPDATE SKIP LOCKED",
+            f"ORDER BY received_at LIMIT %s {lock}",
             [*parameters, most],
         )
         return await cursor.fetchall()

@@ -1,0 +1,162 @@
+"""A dispatcher that is killed, at every point that matters: nothing is lost, and nothing is doubled unseen."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from kursi_chassis.testing.eventually import eventually
+
+
+@asynccontextmanager
+async def dispatcher_process(stage, **changes: object) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`python -m kursi_messaging dispatch`, killed at the end unless it is dead already."""
+    settings = stage.settings.model_copy(update=changes)
+    told = {
+        name: getattr(settings, name)
+        for name in (
+            "database_url", "client_secret", "token_issuer", "page_token_key", "identity_address",
+            "email_provider", "sms_provider", "whatsapp_provider", "twilio_base_url", "twilio_account_sid",
+            "twilio_auth_token", "twilio_sms_sender", "public_url", "smtp_host", "smtp_port", "smtp_security",
+            "smtp_sender", "provider_timeout_seconds", "lease_seconds", "report_wait_seconds",
+        )
+    }  # fmt: skip
+    environment = {
+        f"KURSI_MESSAGING_{name.upper()}": value.get_secret_value()
+        if hasattr(value, "get_secret_value")
+        else str(value)
+        for name, value in told.items()
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "kursi_messaging", "dispatch", env={**os.environ, **environment}
+    )
+    try:
+        yield process
+    finally:
+        await kill(process)
+
+
+async def kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.send_signal(signal.SIGKILL)
+    await process.wait()
+
+
+async def confirmation(stage, **changes) -> object:
+    booking = await stage.booking()
+    return await stage.due(
+        event="booking_confirmed", booking_id=booking, booking_revision=1, priority=1, facts={}, **changes
+    )
+
+
+async def waits_for_a_lock(stage) -> bool:
+    rows = await stage.select(
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'kursi-messaging-dispatch' "
+        "AND datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return bool(rows)
+
+
+@pytest.mark.covers("X14")
+async def test_killed_after_the_claim_it_leaves_a_message_that_was_never_handed_over(stage):
+    stage.directory.answers.clear()
+    sms = await confirmation(stage)
+    async with dispatcher_process(stage) as process:
+        await eventually(lambda: stage.directory.questions, timeout=20)
+        await kill(process)
+    assert (await stage.has(sms, "sending"), await stage.attempts(sms)) == (True, [])
+    stage.directory.answers.set()
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(sms, "sent"))
+    row = await stage.row(sms)
+    assert (row["possible_duplicate"], row["attempt_count"], len(stage.twilio.messages())) == (False, 1, 1)
+
+
+@pytest.mark.covers("X15")
+async def test_killed_during_the_call_it_leaves_a_doubt_that_the_provider_clears_up(stage):
+    stage.twilio.fault("timeout_after_accept", method="POST")
+    sms = await confirmation(stage)
+    async with dispatcher_process(stage, provider_timeout_seconds=9, lease_seconds=20) as process:
+        await eventually(stage.twilio.messages, timeout=20)
+        await kill(process)
+    (attempt,) = await stage.attempts(sms)
+    assert (attempt["outcome"], await stage.has(sms, "sending")) == (None, True)
+    await stage.execute("UPDATE notifications SET lease_until = now()")
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(sms, "sent"))
+    row = await stage.row(sms)
+    (message,) = stage.twilio.messages()
+    assert (row["external_id"], row["possible_duplicate"]) == (message.sid, False)
+
+
+@pytest.mark.covers("X15")
+async def test_killed_between_answer_and_record_it_sends_nothing_twice(stage):
+    stage.twilio.fault("slow", method="POST", seconds=0.3)
+    sms = await confirmation(stage)
+    async with dispatcher_process(stage, provider_timeout_seconds=9, lease_seconds=20) as process:
+        await eventually(stage.twilio.attempts, timeout=20)
+        async with stage.database.transaction() as holder:
+            await holder.execute("SELECT FROM notifications WHERE id = %s FOR UPDATE", [sms])
+            await eventually(stage.twilio.messages)
+            await eventually(lambda: waits_for_a_lock(stage))
+            await kill(process)
+    await stage.execute("UPDATE notifications SET lease_until = now() WHERE status = 'sending'")
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(sms, "sent"))
+    row = await stage.row(sms)
+    assert (len(stage.twilio.messages()), row["attempt_count"]) == (1, 1)
+
+
+@pytest.mark.covers("X15")
+async def test_killed_while_a_relay_takes_a_mail_it_repeats_it_at_most_once_and_says_so(stage):
+    stage.smtp.fault("slow", method="DATA", seconds=3)
+    mail = await confirmation(stage, channel="email")
+    async with dispatcher_process(stage, provider_timeout_seconds=9, lease_seconds=20) as process:
+        await eventually(stage.smtp.attempts, timeout=20)
+        await kill(process)
+    await stage.execute("UPDATE notifications SET lease_until = now()")
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(mail, "sent"))
+    row = await stage.row(mail)
+    assert (row["possible_duplicate"], row["attempt_count"]) == (True, 2)
+    assert len({letter.message_id for letter in stage.smtp.mails()}) == 1
+    assert len(stage.smtp.attempts()) == 2
+
+
+@pytest.mark.covers("X16")
+async def test_an_answer_that_comes_after_the_lease_is_recorded_without_effect(stage):
+    stage.configured(provider_timeout_seconds=5, lease_seconds=11)
+    stage.twilio.fault("slow", method="POST", seconds=0.5)
+    sms = await stage.due()
+    async with stage.dispatching():
+        await eventually(stage.twilio.attempts)
+        # Another dispatcher takes over: its token shuts the slow one out.
+        await stage.execute(
+            "UPDATE notifications SET lease_token = gen_random_uuid(), lease_until = now() + interval '1 minute'"
+        )
+        await eventually(stage.twilio.messages)
+    row, (attempt,) = await stage.row(sms), await stage.attempts(sms)
+    assert (row["status"], row["external_id"]) == ("sending", "")
+    assert attempt["outcome"] == "accepted"
+    assert await stage.events() == []
+
+
+async def test_two_dispatchers_and_a_kill_in_between_send_each_message_once(stage):
+    people = [stage.directory.knows(phone_number=f"+96651234{number:04}") for number in range(120)]
+    for person in people:
+        await confirmation(stage, recipient_id=person)
+    patient = {"provider_timeout_seconds": 2, "lease_seconds": 5}
+    async with dispatcher_process(stage, **patient) as first, dispatcher_process(stage, **patient):
+        await eventually(lambda: len(stage.twilio.messages()) >= 20, timeout=20)
+        await kill(first)
+        await eventually(lambda: everything_is_sent(stage), timeout=20)
+    assert sorted(message.to for message in stage.twilio.messages()) == sorted(
+        contact["phone_number"] for contact in map(stage.directory.people.get, people)
+    )
+
+
+async def everything_is_sent(stage) -> bool:
+    return {row["status"] for row in await stage.rows()} == {"sent"}
