@@ -118,7 +118,7 @@ def _codes(given: argparse.Namespace) -> int:
     from kursi_local.client import Api  # as above
 
     with Api.of(Platform(given.data)) as api:
-        for who, code in api.world.newest_codes().items():
+        for who, code in api.outside.newest_codes().items():
             print(f"{who:<32} {code}")
     return 0
 

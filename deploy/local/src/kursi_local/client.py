@@ -11,9 +11,9 @@ from typing import Any, Self  # Any: JSON is untyped
 
 import httpx
 
+from kursi_local.outside import CODE, Outside
 from kursi_local.patience import until
 from kursi_local.platform import Platform
-from kursi_local.world import CODE, World
 
 CODE_SECONDS = 10.0
 
@@ -131,7 +131,7 @@ class Api:
         timeout_seconds: float = 40,
     ) -> None:
         self.client = httpx.Client(base_url=base_url, timeout=timeout_seconds)
-        self.world = World(twilio_url, moyasar_url, control_url)
+        self.outside = Outside(twilio_url, moyasar_url, control_url)
 
     @classmethod
     def of(cls, platform: Platform) -> Self:
@@ -148,7 +148,7 @@ class Api:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.client.close()
-        self.world.close()
+        self.outside.close()
 
     def anonymous(self, language: str = "en") -> Session:
         """Somebody who has not logged in."""
@@ -159,7 +159,7 @@ class Api:
     ) -> Session:
         """Log in by a one-time code, as a person with that phone would; the first time makes the account."""
         session = self.anonymous(language)
-        before = len(self.world.texts_to(phone_number))
+        before = len(self.outside.texts_to(phone_number))
         asked = _ask_for_code(session, {"phoneNumber": phone_number})
         code = until(
             lambda: self._texted_code(phone_number, before), CODE_SECONDS, f"a code at {phone_number}"
@@ -175,16 +175,16 @@ class Api:
 
     def add_email(self, session: Session, address: str) -> None:
         """Give an account an address, by the code that was sent there."""
-        before = len(self.world.mails_to(address))
+        before = len(self.outside.mails_to(address))
         asked = _ask_for_code(session, {"email": address, "channel": "EMAIL", "purpose": "VERIFY"})
         code = until(lambda: self._mailed_code(address, before), CODE_SECONDS, f"a code at {address}")
         session.accept(session.post("/v1/auth/otp:verify", {"requestId": asked["requestId"], "code": code}))
 
     def _texted_code(self, phone_number: str, after: int) -> str:
-        return _newest_code(text["body"] for text in self.world.texts_to(phone_number)[after:])
+        return _newest_code(text["body"] for text in self.outside.texts_to(phone_number)[after:])
 
     def _mailed_code(self, address: str, after: int) -> str:
-        return _newest_code(mail["text"] for mail in self.world.mails_to(address)[after:])
+        return _newest_code(mail["text"] for mail in self.outside.mails_to(address)[after:])
 
 
 def _newest_code(texts: Iterable[str]) -> str:

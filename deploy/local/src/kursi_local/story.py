@@ -10,10 +10,10 @@ from typing import Any  # Any: JSON is untyped
 
 from kursi_local.client import Api, Refused, Session
 from kursi_local.narration import Narrator, local, money
+from kursi_local.outside import Outside, invented_number
 from kursi_local.patience import until
 from kursi_local.salon import OpenSalon
 from kursi_local.seed import demo_plan, free_times
-from kursi_local.world import World, invented_number
 
 _PATIENCE_SECONDS = 20.0
 """For what follows a change by itself: a notice from the bank, a message. It takes well under a second."""
@@ -49,9 +49,9 @@ class Scene:
     inboxes: list[Inbox]
 
     @property
-    def world(self) -> World:
+    def outside(self) -> Outside:
         """The phones and mailboxes."""
-        return self.api.world
+        return self.api.outside
 
 
 def play(api: Api, narrator: Narrator) -> None:
@@ -63,7 +63,7 @@ def play(api: Api, narrator: Narrator) -> None:
     narrator.title("The main job, played once: every answer and message below is real")
     customer, address = _log_in(api, narrator)
     salon = _find_salon(api, narrator, customer)
-    inboxes = _inboxes(api.world, customer.user["phoneNumber"], address)
+    inboxes = _inboxes(api.outside, customer.user["phoneNumber"], address)
     scene = Scene(api, narrator, customer, salon, inboxes)
     slots = _read_free_times(scene)
     booking = _book(scene, slots[0])
@@ -78,7 +78,7 @@ def _log_in(api: Api, narrator: Narrator) -> tuple[Session, str]:
     narrator.chapter("Noura, a new customer, logs in with her phone number; she reads Arabic.")
     customer = api.login(phone_number, language="ar", name="نورة الشمري")
     narrator.call("POST", "/v1/auth/otp:request", "200, a code is on its way")
-    narrator.message("SMS", phone_number, api.world.texts_to(phone_number)[-1]["body"])
+    narrator.message("SMS", phone_number, api.outside.texts_to(phone_number)[-1]["body"])
     narrator.call("POST", "/v1/auth/otp:verify", "200, her account is made, tokens for 15 minutes")
     address = f"noura{phone_number[-7:]}@mail.example"
     api.add_email(customer, address)
@@ -127,13 +127,13 @@ def _pay(scene: Scene, booking: dict[str, Any]) -> dict[str, Any]:
         {
             "bookingId": booking["id"],
             "purpose": "FULL",
-            "source": {"token": scene.world.card_token()},
+            "source": {"token": scene.outside.card_token()},
             "callbackUrl": "https://app.kursi.example/paid",
         },
     )
     _expect(payment["state"], "PENDING_ACTION")
     scene.narrator.call("POST", "/v1/payments", "200: PENDING_ACTION, with the address of the bank's page")
-    scene.world.decide(payment["redirectUrl"], "approve")
+    scene.outside.decide(payment["redirectUrl"], "approve")
     scene.narrator.fact("She approves. The provider notifies the platform through the gateway:")
     scene.narrator.call("POST", "/v1/webhooks/payments/moyasar", "200")
     booking = _await_booking(scene, booking["id"], "CONFIRMED")
@@ -205,11 +205,11 @@ def _await_refund(scene: Scene, booking_id: str) -> dict[str, Any]:
     return _found(until(look, _PATIENCE_SECONDS, "the refund"))
 
 
-def _inboxes(world: World, phone_number: str, address: str) -> list[Inbox]:
+def _inboxes(outside: Outside, phone_number: str, address: str) -> list[Inbox]:
     """The customer's and the staff member's, with what is in them now taken as seen."""
     layla = demo_plan()["people"]["layla"]
     inboxes = [
-        _inbox(world, owner, channel, address)
+        _inbox(outside, owner, channel, address)
         for owner, channel, address in (
             ("Noura", "SMS", phone_number),
             ("Noura", "E-mail", address),
@@ -222,10 +222,10 @@ def _inboxes(world: World, phone_number: str, address: str) -> list[Inbox]:
     return inboxes
 
 
-def _inbox(world: World, owner: str, channel: str, address: str) -> Inbox:
+def _inbox(outside: Outside, owner: str, channel: str, address: str) -> Inbox:
     if channel == "SMS":
-        return Inbox(owner, channel, address, lambda: [text["body"] for text in world.texts_to(address)])
-    return Inbox(owner, channel, address, lambda: [_letter(mail) for mail in world.mails_to(address)])
+        return Inbox(owner, channel, address, lambda: [text["body"] for text in outside.texts_to(address)])
+    return Inbox(owner, channel, address, lambda: [_letter(mail) for mail in outside.mails_to(address)])
 
 
 def _letter(mail: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ CODE = re.compile(r"\b\d{6}\b")
 GOOD_CARD = "4111111111111111"
 
 
-class World:
+class Outside:
     """What happened outside: texts that arrived, mails, and payments at the provider; and what a payer decides there."""
 
     def __init__(self, twilio_url: str, moyasar_url: str, control_url: str) -> None:

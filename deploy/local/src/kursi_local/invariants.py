@@ -1,0 +1,110 @@
+"""What must always be true, asked of the databases of a running platform: each query finds what breaks a rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from kursi_local.platform import Platform
+
+SERVICES = ("identity", "catalog", "booking", "payment", "messaging")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; its query returns the rows that break it."""
+
+    name: str
+    service: str
+    query: str
+
+
+_PUBLISHED_ONCE = "SELECT event_id FROM outbox GROUP BY event_id HAVING count(*) > 1"
+_NOTHING_DEAD = "SELECT id, consumer, error_class FROM dead_letters WHERE state = 'dead'"
+
+RULES = (
+    Rule(
+        "nobody and nothing is taken twice at the same time",
+        "booking",
+        """SELECT a.id, b.id FROM claims a JOIN claims b ON a.resource_id = b.resource_id AND a.id < b.id
+           AND a.during && b.during WHERE a.state <> 'released' AND b.state <> 'released'""",
+    ),
+    Rule(
+        "a booking that occupies its time has claims, and one that does not has none",
+        "booking",
+        """SELECT id, state FROM bookings WHERE (state IN ('held', 'pending', 'confirmed', 'checked_in')) <> EXISTS
+           (SELECT FROM claims WHERE booking_id = bookings.id AND state <> 'released')""",
+    ),
+    Rule(
+        "every revision of a booking has one line of history",
+        "booking",
+        """SELECT id FROM bookings WHERE revision <>
+           (SELECT count(*) FROM booking_history WHERE booking_id = bookings.id)""",
+    ),
+    Rule(
+        "a booking tells of one change at most once",
+        "booking",
+        """SELECT aggregate_id, revision, subject FROM outbox
+           GROUP BY aggregate_id, revision, subject HAVING count(*) > 1""",
+    ),
+    Rule(
+        "the money of a payment is what moved for it",
+        "payment",
+        """SELECT id FROM payments WHERE refunded_minor <> (SELECT coalesce(sum(amount_minor), 0) FROM movements
+           WHERE payment_id = payments.id AND kind = 'refund' AND progress = 'succeeded')
+           OR NOT (0 <= refunded_minor AND refunded_minor <= captured_minor AND captured_minor <= amount_minor)""",
+    ),
+    Rule(
+        "one message at most about one event to one person on one channel",
+        "messaging",
+        """SELECT booking_id, recipient_id, event, channel, occurrence FROM notifications
+           GROUP BY booking_id, recipient_id, audience, event, channel, occurrence, salon_id HAVING count(*) > 1""",
+    ),
+    Rule(
+        "a message that was sent has an attempt that was accepted",
+        "messaging",
+        """SELECT id FROM notifications WHERE status IN ('sent', 'delivered') AND NOT EXISTS
+           (SELECT FROM attempts WHERE notification_id = notifications.id AND outcome = 'accepted')""",
+    ),
+    *(Rule("an event has one id", service, _PUBLISHED_ONCE) for service in SERVICES),
+    *(Rule("no event was given up", service, _NOTHING_DEAD) for service in SERVICES if service != "identity"),
+)
+
+
+def broken(platform: Platform) -> list[str]:
+    """The rules that do not hold right now, each with the first rows that show it."""
+    found = []
+    for rule in RULES:
+        rows = ask(platform, rule.service, rule.query)
+        if rows:
+            found.append(f"{rule.service}: not so: {rule.name}: {rows[:3]}")
+    return found
+
+
+def ask(platform: Platform, service: str, query: str, *parameters: object) -> list[tuple[object, ...]]:
+    """Rows of a service's database, read as its owner."""
+    with psycopg.connect(platform.database_url(service, "owner")) as connection:
+        return connection.execute(query.encode(), parameters or None).fetchall()
+
+
+def row_counts(platform: Platform) -> dict[str, int]:
+    """How many rows every table of every service has, `alembic_version` apart."""
+    counts = {}
+    for service in SERVICES:
+        with psycopg.connect(platform.database_url(service, "owner")) as connection:
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            ).fetchall()
+            for (table,) in tables:
+                counting = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+                row = connection.execute(counting).fetchone()
+                counts[f"{service}.{table}"] = row[0] if row else 0
+    return counts
+
+
+def unpublished(platform: Platform) -> int:
+    """Events that are committed and not told yet."""
+    query = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+    return sum(int(str(ask(platform, service, query)[0][0])) for service in SERVICES)

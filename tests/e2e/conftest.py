@@ -1,0 +1,47 @@
+"""One whole platform for all stories, and one salon with its people on it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from kursi_local import invariants
+from kursi_local.client import Api
+from kursi_local.patience import until
+from kursi_local.testing import running_platform
+
+# Under importlib's import mode a folder of tests is no package: helpers are imported by name.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from e2e_world import build_world
+
+# Stories cannot wait for what a day's work can: how soon payment asks the provider about what it was not told.
+IMPATIENT = {
+    "KURSI_PAYMENT_RECHECK_CREATED_AFTER": "PT1S",
+    "KURSI_PAYMENT_RECHECK_PENDING_AFTER": "PT2S",
+}
+
+
+@pytest.fixture(scope="session")
+def platform():
+    with running_platform(environment=IMPATIENT) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def api(platform):
+    with Api.of(platform) as front_door:
+        yield front_door
+
+
+@pytest.fixture(scope="session")
+def world(api):
+    return build_world(api)
+
+
+@pytest.fixture
+def unbroken(platform):
+    """Whatever the test did, the platform comes back and every invariant holds."""
+    yield
+    platform.wait_ready()
+    until(lambda: invariants.unpublished(platform) == 0, 20, "the end of publishing")
+    assert invariants.broken(platform) == []
