@@ -1,22 +1,30 @@
 """The whole service in process: its real wiring over a cloned database, a catalog at the wire, and a fixed clock."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import grpc
 import pytest
 import pytest_asyncio
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.events.v1 import booking_events_pb2
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.booking.v1 import booking_service_pb2_grpc
+from kursi_booking.adapters.booking_events import describe_event
+from kursi_booking.domain.booking import Act
+from kursi_booking.domain.payment import payment_captured
+from kursi_booking.domain.policy import Party
 from kursi_booking.main import parts, servicers
 from kursi_booking.settings import BookingSettings
 from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import ISSUER, bearer, refused, serving
+
+
+def minutes(count):
+    return Duration(seconds=count * 60)
 
 
 def moment(instant):
@@ -38,6 +46,7 @@ class World:
     member_id: UUID
     staff: tuple[UUID, UUID]
     service_id: UUID
+    have: Any
 
     def customer(self, user_id=None, **headers):
         return bearer(self.mint.user(user_id or self.customer_id), **headers)
@@ -60,6 +69,52 @@ class World:
     async def book(self, start, *services, staff=None, metadata=None, **more):
         request = self.request(start, *services, staff=staff, **more)
         return await self.stub.CreateBooking(request, metadata=metadata or self.customer())
+
+    async def get(self, booking, metadata=None):
+        request = pb.GetBookingRequest(booking_id=booking.id)
+        return await self.stub.GetBooking(request, metadata=metadata or self.customer())
+
+    def act(self, method, booking, metadata=None, **more):
+        """Calls an action: `world.act("ConfirmBooking", booking)`, as a member unless told otherwise."""
+        request = getattr(pb, f"{method}Request")(booking_id=booking.id, **more)
+        return getattr(self.stub, method)(request, metadata=metadata or self.member())
+
+    def pay(self, booking):
+        """The prepayment arrives, as payment's events would say."""
+        return self.in_transaction(
+            booking, lambda before, act: payment_captured(before, act, new_id(), before.prepayment)
+        )
+
+    async def in_transaction(self, booking, verb):
+        async with self.have.store.work() as work:
+            before = await work.locked(UUID(booking.id))
+            change = verb(before, Act("service:payment", Party.SYSTEM, self.clock.now()))
+            await work.save(change, describe_event(before, change))
+
+    async def in_each_state(self):
+        """One booking per state, all on one day that has come by now: {name of the state: booking}."""
+        held = self.prepaid_service(hold=minutes(60 * 24 * 30))
+        brief = self.prepaid_service(hold=minutes(2))
+        manual = self.salon.service(*self.staff, terms={"automatic_confirmation": False})
+        wanted = [held, manual, *[self.service_id] * 5, brief]
+        made = [
+            await self.book(
+                self.salon.at(16, 9 + hour), service, staff=self.staff[0], metadata=self.customer(new_id())
+            )
+            for hour, service in enumerate(wanted)
+        ]
+        self.clock.set(self.salon.at(16, 16, 30))
+        await self.have.expire_hold(UUID(made[7].id))
+        for method, position in [
+            ("CheckInBooking", 3),
+            ("CheckInBooking", 4),
+            ("CompleteBooking", 4),
+            ("MarkNoShow", 5),
+            ("CancelBooking", 6),
+        ]:
+            await self.act(method, made[position])
+        names = ["HELD", "PENDING", "CONFIRMED", "CHECKED_IN", "COMPLETED", "NO_SHOW", "CANCELLED", "EXPIRED"]
+        return dict(zip(names, made, strict=True))
 
     def prepaid_service(self, **terms):
         return self.salon.service(*self.staff, terms={"prepayment": 3, **terms})
@@ -91,8 +146,8 @@ def booking_settings():
 async def world(database, catalog_client, salon, mint, fixed_clock, booking_settings):
     staff = (salon.staff(user_id=str(new_id())), salon.staff(user_id=str(new_id())))
     service_id = salon.service(*staff)
-    offered = servicers(parts(database, catalog_client, fixed_clock, booking_settings), booking_settings)
-    async with serving(offered, mint) as channel:
+    have = parts(database, catalog_client, fixed_clock, booking_settings)
+    async with serving(servicers(have, booking_settings), mint) as channel:
         yield World(
             stub=booking_service_pb2_grpc.BookingServiceStub(channel),
             mint=mint,
@@ -103,6 +158,7 @@ async def world(database, catalog_client, salon, mint, fixed_clock, booking_sett
             member_id=new_id(),
             staff=staff,
             service_id=service_id,
+            have=have,
         )
 
 
@@ -116,6 +172,3 @@ def refusal():
         return refused(error.value)
 
     return of
-
-
-HOUR = timedelta(hours=1)

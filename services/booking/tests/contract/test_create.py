@@ -27,7 +27,9 @@ async def test_a_booking_freezes_names_prices_times_and_the_policy_with_its_text
     assert booked.local_start == "2026-03-16T10:00:00+03:00"
     assert booked.items[0].staff_id == str(world.staff[0])
     assert booked.items[0].staff_names["en"] == "Staff 1"
-    assert booked.items[0].end_time.ToDatetime() - booked.items[0].start_time.ToDatetime() == timedelta(hours=1)
+    assert booked.items[0].end_time.ToDatetime() - booked.items[0].start_time.ToDatetime() == timedelta(
+        hours=1
+    )
     assert booked.policy.texts["en"] == "Be on time."
     assert booked.policy.late_cancellation_fee.amount_minor == 5_000
     assert booked.policy.free_cancellation_until.seconds == booked.start_time.seconds - 86_400
@@ -81,7 +83,9 @@ async def test_a_repeated_key_gets_the_first_answer_and_books_once(world, refusa
     assert again == first
     other = await refusal(world.book(world.salon.at(MARCH_16, 12), request_id="key-1"))
     assert (other.code, other.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
-    by_header = await world.book(start, staff=world.staff[0], metadata=world.customer(idempotency_key="key-1"))
+    by_header = await world.book(
+        start, staff=world.staff[0], metadata=world.customer(idempotency_key="key-1")
+    )
     assert by_header == first
     assert await world.rows("SELECT count(*) FROM bookings") == [(1,)]
 

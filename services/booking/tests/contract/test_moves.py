@@ -1,0 +1,182 @@
+"""RescheduleBooking and ChangeServices as callers see them."""
+
+import asyncio
+from datetime import timedelta
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from kursi.booking.v1 import booking_pb2
+from kursi.booking.v1 import booking_service_pb2 as pb
+from kursi_chassis.ids import new_id
+
+Booking = booking_pb2.Booking
+LIVE = "SELECT resource_id, lower(during), upper(during) FROM claims WHERE state <> 'released' ORDER BY 2"
+
+
+def move(world, booking, instant, metadata=None, **more):
+    start = Timestamp()
+    start.FromDatetime(instant)
+    return world.act(
+        "RescheduleBooking", booking, metadata=metadata or world.customer(), start_time=start, **more
+    )
+
+
+def change(world, booking, *services, metadata=None, staff=None, **more):
+    items = [pb.WantedItem(service_id=str(service), staff_id=str(staff or "")) for service in services]
+    return world.act("ChangeServices", booking, metadata=metadata or world.customer(), items=items, **more)
+
+
+@pytest.mark.covers("B8")
+async def test_a_move_keeps_the_booking_and_frees_the_old_time(world):
+    old, new = world.salon.at(16, 10), world.salon.at(17, 14)
+    booked = await world.book(old, staff=world.staff[0])
+    moved = await move(world, booked, new, reason="train")
+    assert (moved.id, moved.revision, moved.local_start) == (booked.id, 2, "2026-03-17T14:00:00+03:00")
+    assert (moved.items[0].id, moved.items[0].staff_id) == (booked.items[0].id, booked.items[0].staff_id)
+    assert await world.rows(LIVE) == [(world.staff[0], new, new + timedelta(hours=1))]
+    again = await world.book(old, staff=world.staff[0], metadata=world.customer(new_id()))
+    assert again.state == Booking.CONFIRMED
+    what, event = (await world.events())[1]
+    assert (what, event.previous_start_time, event.reason) == ("rescheduled", booked.start_time, "train")
+    assert {"start_time", "end_time", "items"} == set(event.changed_fields)
+    history = await world.act("ListBookingHistory", booked)
+    assert (history.entries[1].from_start_time, history.entries[1].to_start_time) == (
+        booked.start_time,
+        moved.start_time,
+    )
+
+
+@pytest.mark.covers("B8")
+async def test_a_visit_may_move_into_its_own_old_time(world):
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    moved = await move(world, booked, world.salon.at(16, 10, 30))
+    assert (moved.revision, moved.items[0].staff_id) == (2, str(world.staff[0]))
+
+
+@pytest.mark.covers("B8")
+async def test_a_move_to_a_taken_time_changes_nothing_and_names_others(world, refusal):
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    other = world.customer(new_id())
+    await world.book(world.salon.at(16, 14), staff=world.staff[0], metadata=other)
+    people = [str(world.staff[0])]
+    answer = await refusal(move(world, booked, world.salon.at(16, 14), staff_ids=people))
+    assert (answer.code, answer.reason) == (grpc.StatusCode.ABORTED, "SLOT_TAKEN")
+    assert len(answer.metadata["alternatives"].split(",")) == 5
+    assert await world.get(booked) == booked
+    assert len(await world.events()) == 2
+
+
+async def test_without_a_wish_somebody_else_takes_over_when_the_same_person_is_busy(world):
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    other = world.customer(new_id())
+    await world.book(world.salon.at(16, 14), staff=world.staff[0], metadata=other)
+    moved = await move(world, booked, world.salon.at(16, 14))
+    assert moved.items[0].staff_id == str(world.staff[1])
+    _, event = (await world.events())[-1]
+    assert list(event.previous_staff_user_ids) == [world.salon.answer.workers[0].staff_member.user_id]
+
+
+async def test_a_wish_for_another_person_is_kept(world):
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    moved = await move(world, booked, world.salon.at(16, 10), staff_ids=[str(world.staff[1])])
+    assert (moved.revision, moved.items[0].staff_id) == (2, str(world.staff[1]))
+
+
+@pytest.mark.covers("B8")
+async def test_a_repeated_move_answers_as_the_first_time(world):
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    first = await move(world, booked, world.salon.at(17, 10), etag=booked.etag, request_id="k")
+    by_key = await move(world, booked, world.salon.at(17, 10), etag=booked.etag, request_id="k")
+    by_state = await move(world, booked, world.salon.at(17, 10), etag=booked.etag)
+    assert first == by_key == by_state
+    assert len(await world.events()) == 2
+
+
+@pytest.mark.covers("B8")
+async def test_moving_an_older_revision_is_refused(world, refusal):
+    booked = await world.book(world.salon.at(16, 10))
+    await move(world, booked, world.salon.at(17, 10))
+    answer = await refusal(move(world, booked, world.salon.at(18, 10), etag=booked.etag))
+    assert (answer.code, answer.reason) == (grpc.StatusCode.ABORTED, "STALE_ETAG")
+
+
+@pytest.mark.covers("B8")
+async def test_a_dry_run_of_a_move_shows_it_and_writes_nothing(world, refusal):
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    foreseen = await move(world, booked, world.salon.at(17, 10), dry_run=True)
+    assert (foreseen.local_start, foreseen.etag) == ("2026-03-17T10:00:00+03:00", booked.etag)
+    assert await world.get(booked) == booked
+    off_grid = await refusal(move(world, booked, world.salon.at(17, 10, 7), dry_run=True))
+    assert (off_grid.reason, off_grid.metadata["rule"]) == ("NOT_BOOKABLE", "OFF_GRID")
+
+
+async def test_a_customer_moves_until_the_deadline_and_the_salon_after_it(world, refusal):
+    booked = await world.book(world.salon.at(16, 16))
+    world.clock.set(world.salon.at(16, 8))
+    late = await refusal(move(world, booked, world.salon.at(17, 10)))
+    assert (late.code, late.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "TOO_LATE_TO_RESCHEDULE")
+    assert late.metadata["deadline"]
+    moved = await move(world, booked, world.salon.at(16, 9, 7), metadata=world.member())
+    assert moved.revision == 2
+
+
+async def test_a_wrong_number_of_people_is_refused(world, refusal):
+    booked = await world.book(world.salon.at(16, 10))
+    people = [str(one) for one in world.staff]
+    answer = await refusal(move(world, booked, world.salon.at(17, 10), staff_ids=people))
+    assert answer.violations == {"staffIds": "OUT_OF_RANGE"}
+
+
+@pytest.mark.covers("B8")
+async def test_two_visits_that_swap_their_times_do_not_wait_for_each_other(world):
+    first = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    second = await world.book(world.salon.at(16, 14), staff=world.staff[0])
+    people = [str(world.staff[0])]
+    answers = await asyncio.gather(
+        move(world, first, world.salon.at(16, 14), staff_ids=people),
+        move(world, second, world.salon.at(16, 10), staff_ids=people),
+        return_exceptions=True,
+    )
+    assert {answer.code() for answer in answers} == {grpc.StatusCode.ABORTED}
+    assert len(await world.rows(LIVE)) == 2
+
+
+@pytest.mark.covers("B8")
+async def test_a_service_is_added_at_its_price_and_the_first_keeps_its_own(world):
+    extra = world.salon.service(*world.staff, duration=30, price=4_000)
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    world.salon.answer.offers[0].service.price.amount_minor = 99_900
+    world.salon.version += 1
+    changed = await change(world, booked, world.service_id, extra)
+    assert (changed.revision, changed.total.amount_minor) == (2, 14_000)
+    assert changed.items[0] == booked.items[0]
+    assert changed.end_time.seconds - changed.start_time.seconds == 90 * 60
+    assert (await world.events())[-1][0] == "rescheduled"
+    same = await change(world, booked, world.service_id, extra)
+    assert same == changed
+    fewer = await change(world, booked, world.service_id)
+    assert (fewer.revision, len(fewer.items)) == (3, 1)
+
+
+@pytest.mark.covers("B8")
+async def test_removing_a_paid_service_gives_the_difference_back(world):
+    extra = world.prepaid_service()
+    booked = await world.book(world.salon.at(16, 10), world.service_id, extra)
+    await world.pay(booked)
+    fewer = await change(world, booked, world.service_id)
+    assert (fewer.payment_state, fewer.paid.amount_minor) == (Booking.REFUND_DUE, 20_000)
+    _, event = (await world.events())[-1]
+    assert event.refund.amount_minor == 10_000
+
+
+async def test_services_do_not_grow_into_the_next_visit(world, refusal):
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    other = world.customer(new_id())
+    await world.book(world.salon.at(16, 11), staff=world.staff[0], metadata=other)
+    await world.book(world.salon.at(16, 11), staff=world.staff[1], metadata=world.customer(new_id()))
+    answer = await refusal(change(world, booked, world.service_id, world.service_id))
+    assert answer.reason == "SLOT_TAKEN"
+    foreseen = await change(world, booked, world.service_id, staff=world.staff[1], dry_run=True)
+    assert foreseen.items[0].staff_id == str(world.staff[1])
+    assert await world.get(booked) == booked
