@@ -1,0 +1,102 @@
+"""Many callers at once, with committed sessions: what must never happen does not."""
+
+import asyncio
+import random
+from collections import Counter
+
+import grpc
+import pytest
+from kursi.booking.v1 import booking_pb2
+from kursi_chassis.ids import new_id
+from kursi_chassis.testing.rpc import refused
+
+Booking = booking_pb2.Booking
+OVERLAPS = """
+SELECT count(*) FROM claims AS a JOIN claims AS b ON a.resource_id = b.resource_id AND a.during && b.during AND a.id < b.id
+WHERE a.state <> 'released' AND b.state <> 'released'
+"""
+UNLIMITED = {"maximum_active_bookings": 100}
+
+
+async def attempt(call):
+    """`booked`, or the code and reason of the refusal."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        answer = refused(error)
+        return f"{answer.code.name} {answer.reason}"
+    return "booked"
+
+
+async def client(world, calls):
+    """One customer who asks for one thing after the other."""
+    return [await attempt(call()) for call in calls]
+
+
+def asking(world, metadata, start, *services, **more):
+    return lambda: world.book(start, *services, metadata=metadata, **more)
+
+
+@pytest.mark.covers("B6", "1")
+async def test_64_clients_on_20_slots_make_20_bookings(world):
+    service_id = world.salon.service(*world.staff, terms=UNLIMITED, duration=15)
+    slots = [world.salon.at(16, 9 + number // 4, number % 4 * 15) for number in range(20)]
+    shuffle = random.Random(20)
+    clients = []
+    for _ in range(64):
+        metadata = world.customer(new_id())
+        wanted = shuffle.sample(slots, 5)
+        clients.append(
+            client(
+                world,
+                [asking(world, metadata, slot, service_id, staff=world.staff[0]) for slot in wanted],
+            )
+        )
+    outcomes = Counter(outcome for answers in await asyncio.gather(*clients) for outcome in answers)
+    assert outcomes == {"booked": 20, "ABORTED SLOT_TAKEN": 300}
+    assert await world.rows("SELECT count(*) FROM bookings") == [(20,)]
+    assert await world.rows(OVERLAPS) == [(0,)]
+    assert await world.rows("SELECT count(*) FROM outbox") == [(20,)]
+
+
+@pytest.mark.covers("B6", "1")
+async def test_three_resources_per_booking_on_one_hot_day_do_not_wait_in_a_circle(world):
+    for kind in ("chair", "chair", "room", "room", "room"):
+        world.salon.resource(kind)
+    needs = [{"duration": {"seconds": 3_600}, "needs_staff": True, "resource_kinds": ["chair", "room"]}]
+    service_id = world.salon.service(*world.staff, terms=UNLIMITED, segments=needs)
+    shuffle = random.Random(3)
+    clients = []
+    for _ in range(24):
+        metadata = world.customer(new_id())
+        times = [
+            world.salon.at(16, shuffle.randrange(9, 16), shuffle.choice((0, 15, 30, 45))) for _ in range(4)
+        ]
+        clients.append(client(world, [asking(world, metadata, start, service_id) for start in times]))
+    outcomes = Counter(outcome for answers in await asyncio.gather(*clients) for outcome in answers)
+    assert set(outcomes) == {"booked", "ABORTED SLOT_TAKEN"}
+    assert await world.rows("SELECT count(*) FROM bookings") == [(outcomes["booked"],)]
+    assert await world.rows("SELECT count(*) FROM claims") == [(3 * outcomes["booked"],)]
+    assert await world.rows(OVERLAPS) == [(0,)]
+
+
+@pytest.mark.covers("1", "B8")
+async def test_moving_booking_and_cancelling_at_once_never_overlap(world):
+    service_id = world.salon.service(*world.staff, terms=UNLIMITED)
+    booked = [
+        await world.book(world.salon.at(16, hour), service_id, staff=world.staff[0]) for hour in range(9, 15)
+    ]
+    shuffle = random.Random(7)
+    calls = []
+    for booking in booked:
+        target = world.request(world.salon.at(16, shuffle.randrange(9, 16), 30)).start_time
+        calls.append(world.act("RescheduleBooking", booking, metadata=world.customer(), start_time=target))
+        calls.append(
+            world.book(world.salon.at(16, shuffle.randrange(9, 16)), service_id, staff=world.staff[0])
+        )
+        calls.append(world.act("CancelBooking", booking))
+    outcomes = set(await asyncio.gather(*map(attempt, calls)))
+    assert outcomes <= {"booked", "ABORTED SLOT_TAKEN", "FAILED_PRECONDITION ILLEGAL_TRANSITION"}
+    assert await world.rows(OVERLAPS) == [(0,)]
+    active = "SELECT count(*) FROM bookings WHERE state = 'confirmed'"
+    assert await world.rows("SELECT sum(active) FROM customer_counters") == await world.rows(active)
