@@ -152,6 +152,8 @@ class Talk:
                     statement = following
                 case _:
                     return None
+        # While refunds of ours were on their way, those that were made over there could not be told apart.
+        await self._catch_up(payment_id, statement)
         return None
 
     async def _tell(self, movement: Movement, statement: Statement) -> Statement | timedelta | None:

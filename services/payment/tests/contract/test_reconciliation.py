@@ -1,0 +1,179 @@
+"""Every payment reaches its true state, notices or not (Y7)."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from kursi.payment.v1 import payment_pb2
+from kursi.payment.v1 import payment_service_pb2 as pb2
+from kursi_payment.adapters.moyasar_webhook import MoyasarWebhook, WebhookNotRegistered
+from kursi_payment.jobs.webhook import KeepRegistered
+from kursi_simulators import credentials
+
+Payment = payment_pb2.Payment
+SECRET = "a shared secret of the tests"
+
+
+async def waiting(desk, number="4201320111111010", **changes):
+    """A payment that waits for its customer, and its id at the provider."""
+    source = pb2.Source(token=await desk.token(number, verified=False))
+    payment = await desk.pay(source=source, **changes)
+    (theirs,) = desk.moyasar.payments(payment_id=payment.id)
+    return payment, theirs.id
+
+
+@pytest.mark.covers("Y7")
+async def test_without_any_notice_all_payments_reach_their_true_state(desk):
+    paid, paid_handle = await waiting(desk)
+    declined, declined_handle = await waiting(desk)
+    broke, broke_handle = await waiting(desk, "4201320000311101")
+    reserved, reserved_handle = await waiting(desk, authorize_only=True)
+    idle, _ = await waiting(desk)
+    desk.moyasar.decide(paid_handle, "approve")
+    desk.moyasar.decide(declined_handle, "decline")
+    desk.moyasar.decide(broke_handle, "approve")
+    desk.moyasar.decide(reserved_handle, "approve")
+
+    await desk.attend.due()
+    assert await desk.state(paid.id) == "pending_action"
+
+    desk.clock.advance(timedelta(minutes=2))
+    await desk.attend.due()
+
+    states = [await desk.state(payment.id) for payment in (paid, declined, broke, reserved, idle)]
+    assert states == ["captured", "failed", "failed", "authorized", "pending_action"]
+
+
+@pytest.mark.covers("Y7")
+async def test_a_customer_who_never_comes_back_is_waited_for_half_an_hour(desk):
+    payment, _ = await waiting(desk)
+
+    desk.clock.advance(timedelta(minutes=29))
+    await desk.look_at_everything()
+    assert await desk.state(payment.id) == "pending_action"
+
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.look_at_everything()
+
+    expired = (await desk.stub.ListPayments(pb2.ListPaymentsRequest(), metadata=desk.as_customer())).payments[
+        0
+    ]
+    assert (expired.state, expired.failure_reason, expired.redirect_url) == (Payment.EXPIRED, "EXPIRED", "")
+    assert await desk.events(payment.id) == ["pending", "failed"]
+    assert await desk.rows("SELECT count(*) FROM payments WHERE next_look_at IS NOT NULL") == [(0,)]
+
+
+@pytest.mark.covers("Y7")
+async def test_a_payment_is_not_expired_while_the_provider_cannot_say_that_it_is_unpaid(desk):
+    payment, handle = await waiting(desk)
+    desk.moyasar.decide(handle, "approve")
+    desk.clock.advance(timedelta(hours=1))
+    desk.moyasar.fault("status", method="GET", path="/v1/payments/*", code=500)
+
+    await desk.attend.due()
+    assert await desk.state(payment.id) == "pending_action"
+
+    desk.clock.advance(timedelta(minutes=2))
+    await desk.attend.due()
+    assert await desk.state(payment.id) == "captured"
+
+
+@pytest.mark.covers("Y7")
+async def test_a_customer_who_pays_after_all_has_paid(desk):
+    booking_id = desk.booked()
+    source = pb2.Source(token=await desk.token(verified=False))
+    late = await desk.pay(booking_id, source=source)
+    (theirs,) = desk.moyasar.payments(payment_id=late.id)
+    desk.clock.advance(timedelta(minutes=30))
+    await desk.look_at_everything()
+    instead = await desk.pay(booking_id)
+    desk.moyasar.decide(theirs.id, "approve")
+
+    desk.clock.advance(timedelta(days=1, minutes=1))
+    await desk.attend.sweep()
+    await desk.attend.due()
+
+    assert [await desk.state(payment.id) for payment in (late, instead)] == ["captured", "captured"]
+    assert await desk.events(late.id) == ["pending", "failed", "captured"]
+
+
+@pytest.mark.covers("Y7")
+async def test_the_daily_sweep_follows_what_was_done_at_the_dashboard(desk):
+    refunded, voided = await desk.pay(), await desk.pay(authorize_only=True)
+    handles = [desk.moyasar.payments(payment_id=payment.id)[0].id for payment in (refunded, voided)]
+    account = (credentials.MOYASAR_SECRET_KEY, "")
+    await desk.http.send("POST", f"/payments/{handles[0]}/refund", json={"amount": 5_000}, auth=account)
+    await desk.http.send("POST", f"/payments/{handles[1]}/void", auth=account)
+
+    await desk.attend.sweep()
+    assert await desk.attend.due() == 0
+    desk.clock.advance(timedelta(days=1, seconds=1))
+    await desk.attend.sweep()
+    assert await desk.attend.due() == 2
+
+    assert await desk.state(refunded.id) == "partially_refunded"
+    assert await desk.state(voided.id) == "voided"
+    assert await desk.rows("SELECT reason, progress FROM movements") == [("made_at_provider", "succeeded")]
+
+
+@pytest.mark.covers("Y7")
+async def test_what_cannot_be_is_flagged_once_and_changes_nothing(desk):
+    payment = await desk.pay()
+    desk.moyasar.payments(payment_id=payment.id)[0].amount = 1
+
+    await desk.look_at_everything()
+    for _ in range(2):
+        desk.clock.advance(timedelta(days=1, seconds=1))
+        await desk.attend.sweep()
+        await desk.attend.due()
+
+    assert await desk.state(payment.id) == "captured"
+    assert await desk.rows("SELECT flagged FROM payments") == [("AMOUNT_DIFFERS",)]
+    assert await desk.rows("SELECT count(*) FROM audit WHERE action = 'payment_flagged'") == [(1,)]
+
+
+@pytest.mark.covers("Y7")
+async def test_a_payment_that_the_provider_forgot_is_flagged(desk):
+    payment, _ = await waiting(desk)
+    desk.moyasar._simulator.payments.clear()
+
+    await desk.look_at_everything()
+
+    assert await desk.rows("SELECT flagged FROM payments") == [("UNKNOWN_TO_PROVIDER",)]
+    assert await desk.state(payment.id) == "pending_action"
+
+
+async def test_a_payment_somebody_talks_about_is_looked_at_a_second_later(desk):
+    payment, _ = await waiting(desk)
+    desk.clock.advance(timedelta(minutes=2))
+
+    async with desk.assembly.conversations.hold(payment.id, timedelta(0)):
+        assert await desk.attend.due() == 1
+        assert await desk.attend.due() == 0
+    ((next_look,),) = await desk.rows("SELECT next_look_at FROM payments")
+    assert next_look == desk.clock.now() + timedelta(seconds=1)
+
+
+async def test_the_webhook_is_registered_once_and_again_when_it_was_deleted(desk):
+    webhook = MoyasarWebhook(desk.http, credentials.MOYASAR_SECRET_KEY, SECRET)
+    keep = KeepRegistered(webhook.ensure, "https://api.test/", desk.clock)
+
+    await asyncio.gather(keep())
+    await keep()
+    (registered,) = desk.moyasar.books()["webhooks"]
+    assert registered["url"] == "https://api.test/v1/webhooks/payments/moyasar"
+
+    desk.moyasar._simulator.webhooks.clear()
+    desk.clock.advance(timedelta(hours=1))
+    await keep()
+    await keep()
+    assert len(desk.moyasar.books()["webhooks"]) == 1
+
+
+async def test_a_provider_that_cannot_be_told_is_told_later(desk):
+    webhook = MoyasarWebhook(desk.http, credentials.MOYASAR_SECRET_KEY, SECRET)
+    desk.moyasar.fault("status", path="/v1/webhooks", code=503)
+
+    with pytest.raises(WebhookNotRegistered):
+        await webhook.ensure("https://api.test/hook")
+    assert await webhook.ensure("https://api.test/hook")

@@ -1,0 +1,258 @@
+"""What becomes of the money when a visit is called off (Y9)."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
+from kursi.payment.v1 import payment_pb2
+from kursi.payment.v1 import payment_service_pb2 as pb2
+from kursi_chassis.events.consumer import EventConsumer
+from kursi_chassis.events.envelope import Event, Poison, ReceivedEvent
+from kursi_chassis.events.relay import Relay
+from kursi_chassis.events.streams import STREAMS
+from kursi_chassis.ids import new_id
+from kursi_chassis.money import Money
+from kursi_chassis.testing.eventually import eventually
+from kursi_payment.consumers.bookings import FILTERS, HandleBookings, decode
+from kursi_payment.usecases.follow_booking import BookingChange, Happening
+
+Payment = payment_pb2.Payment
+
+
+def change(booking_id, happening=Happening.CANCELLED, *, refund=0, fee=0, revision=5, event_id=None):
+    return BookingChange(
+        event_id=event_id or new_id(),
+        happening=happening,
+        booking_id=booking_id,
+        revision=revision,
+        fee=Money("SAR", fee),
+        refund=Money("SAR", refund),
+    )
+
+
+@pytest.mark.covers("Y9")
+async def test_a_cancelled_booking_is_refunded_by_what_the_event_says_oldest_payment_first(desk):
+    booking_id = desk.booked(25_000, balance=60_000)
+    deposit = await desk.pay(booking_id)
+    balance = await desk.pay(booking_id, purpose=Payment.BALANCE)
+
+    await desk.follow_booking([change(booking_id, refund=40_000)])
+    await desk.attend.due()
+
+    assert [await desk.state(payment.id) for payment in (deposit, balance)] == [
+        "refunded",
+        "partially_refunded",
+    ]
+    assert [movement.amount for movement in desk.charges("refund")] == [25_000, 15_000]
+    assert (await desk.get(deposit)).refunds[0].reason == "booking_cancelled"
+
+
+@pytest.mark.covers("Y9")
+async def test_one_revision_of_a_booking_refunds_once_whatever_its_event_is_called(desk):
+    booking_id = desk.booked()
+    await desk.pay(booking_id)
+    first = change(booking_id, refund=10_000)
+
+    await desk.follow_booking([first])
+    await desk.follow_booking([first, change(booking_id, refund=10_000)])
+    await desk.attend.due()
+    await desk.follow_booking([change(booking_id, refund=10_000)])
+    await desk.attend.due()
+
+    assert [movement.amount for movement in desk.charges("refund")] == [10_000]
+
+
+@pytest.mark.covers("Y9")
+async def test_a_refund_that_is_due_for_late_money_is_one_of_its_own(desk):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id)
+
+    await desk.follow_booking([change(booking_id, refund=5_000)])
+    await desk.follow_booking([change(booking_id, Happening.REFUND_DUE, refund=20_000, revision=6)])
+    await desk.attend.due()
+
+    assert [refund.reason for refund in (await desk.get(payment)).refunds] == [
+        "booking_cancelled",
+        "booking_gone",
+    ]
+    assert await desk.state(payment.id) == "refunded"
+
+
+@pytest.mark.covers("Y9")
+@pytest.mark.parametrize("happening", [Happening.CANCELLED, Happening.EXPIRED, Happening.NO_SHOW])
+async def test_reservations_are_given_up_when_the_visit_is_off(desk, happening):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id, authorize_only=True)
+
+    await desk.follow_booking([change(booking_id, happening)])
+    await desk.attend.due()
+
+    assert await desk.state(payment.id) == "voided"
+
+
+@pytest.mark.covers("Y9")
+async def test_a_no_shows_fee_is_taken_from_what_was_reserved(desk):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id, authorize_only=True)
+
+    await desk.follow_booking([change(booking_id, Happening.NO_SHOW, fee=9_000)])
+    await desk.attend.due()
+
+    assert [movement.amount for movement in desk.charges("capture")] == [9_000]
+    assert (await desk.get(payment)).captured.amount_minor == 9_000
+
+
+@pytest.mark.covers("Y9")
+async def test_a_no_shows_fee_that_was_paid_before_takes_no_more(desk):
+    booking_id = desk.booked()
+    await desk.pay(booking_id)
+    reserved = await desk.pay(booking_id, purpose=Payment.BALANCE, authorize_only=True)
+
+    await desk.follow_booking([change(booking_id, Happening.NO_SHOW, fee=25_000)])
+    await desk.attend.due()
+
+    assert await desk.state(reserved.id) == "voided"
+
+
+@pytest.mark.covers("Y9")
+async def test_a_reservation_that_comes_after_the_visit_was_off_is_given_up(desk):
+    booking_id = desk.booked()
+    source = pb2.Source(token=await desk.token(verified=False))
+    payment = await desk.pay(booking_id, source=source, authorize_only=True)
+    await desk.follow_booking([change(booking_id)])
+    (theirs,) = desk.moyasar.payments(payment_id=payment.id)
+    desk.moyasar.decide(theirs.id, "approve")
+
+    await desk.look_at_everything()
+
+    assert await desk.state(payment.id) == "voided"
+
+
+async def test_a_reservation_for_a_visit_that_was_reinstated_is_kept(desk):
+    booking_id = desk.booked()
+    await desk.follow_booking(
+        [change(booking_id, Happening.CONFIRMED, revision=7), change(booking_id, Happening.EXPIRED)]
+    )
+
+    payment = await desk.pay(booking_id, authorize_only=True)
+
+    assert await desk.state(payment.id) == "authorized"
+
+
+@pytest.mark.covers("Y9")
+async def test_money_that_was_not_taken_does_not_go_back(desk):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id)
+
+    await desk.follow_booking([change(booking_id, refund=99_000)])
+    await desk.attend.due()
+
+    assert [movement.amount for movement in desk.charges("refund")] == [25_000]
+    assert await desk.state(payment.id) == "refunded"
+
+
+@pytest.mark.covers("Y9")
+async def test_a_refund_is_made_once_the_provider_is_back(desk):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id)
+    desk.moyasar.fault("status", code=503, times=2)
+
+    await desk.follow_booking([change(booking_id, refund=25_000)])
+    await desk.attend.due()
+    assert await desk.state(payment.id) == "captured"
+    await desk.look_at_everything()
+    await desk.look_at_everything()
+
+    assert [movement.amount for movement in desk.charges("refund")] == [25_000]
+
+
+@pytest.mark.covers("Y9")
+async def test_a_cancellation_arrives_through_the_broker_and_its_refund_leaves_the_same_way(
+    desk, nats_client
+):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id)
+    event = BookingEvent(
+        type=BookingEvent.CANCELLED,
+        booking_id=str(booking_id),
+        revision=4,
+        refund={"currency_code": "SAR", "amount_minor": 25_000},
+        fee={"currency_code": "SAR", "amount_minor": 0},
+    )
+    subject = f"kursi.booking.v1.{desk.salon}.{booking_id}.cancelled"
+    told = Event(
+        type="kursi.booking.v1.cancelled",
+        subject=subject,
+        aggregate_id=booking_id,
+        revision=4,
+        payload=event.SerializeToString(),
+        occurred_at=desk.clock.now(),
+    )
+    consumer = EventConsumer(
+        nats_client,
+        desk.database,
+        stream=STREAMS["booking"],
+        durable="payment-bookings",
+        filter_subjects=FILTERS,
+        handle=HandleBookings(desk.follow_booking),
+    )
+    relay = Relay(desk.database, nats_client, STREAMS["payment"])
+    stopping = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(consumer.run(stopping))
+        tasks.create_task(relay.run(stopping))
+
+        async def publish():
+            return await nats_client.jetstream().publish(
+                subject, told.payload, headers={"Nats-Msg-Id": str(told.event_id), **told.wire_headers()}
+            )
+
+        await eventually(lambda: _stream_is_there(nats_client))
+        await publish()
+        await eventually(lambda: _is_refunded(desk, payment))
+        published = await eventually(lambda: _messages(nats_client, 2))
+        stopping.set()
+    assert published == 2
+
+
+async def _stream_is_there(nats_client):
+    return {"BOOKING", "PAYMENT"} <= {
+        stream.config.name for stream in await nats_client.jetstream().streams_info()
+    }
+
+
+async def _is_refunded(desk, payment):
+    await desk.attend.due()
+    return await desk.state(payment.id) == "refunded"
+
+
+async def _messages(nats_client, count):
+    info = await nats_client.jetstream().stream_info("PAYMENT")
+    return info.state.messages if info.state.messages >= count else 0
+
+
+def received(payload):
+    return ReceivedEvent(
+        event_id=UUID(int=1),
+        type="t",
+        subject="s",
+        aggregate_id=UUID(int=2),
+        revision=1,
+        payload=payload,
+        occurred_at=None,
+        headers={},
+        stream_seq=1,
+        deliveries=1,
+    )
+
+
+def test_bytes_that_are_no_event_are_poison():
+    with pytest.raises(Poison):
+        decode(received(b"\xff\xff"))
+    with pytest.raises(Poison):
+        decode(received(BookingEvent(type=BookingEvent.CANCELLED, booking_id="x").SerializeToString()))
+
+
+def test_other_happenings_are_no_business_of_payments():
+    assert decode(received(BookingEvent(type=BookingEvent.CREATED).SerializeToString())) is None
