@@ -1,5 +1,6 @@
 """Where the booking service is put together; nothing else builds pools, channels or servers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
 from kursi_chassis.db.migrate import migrate
 from kursi_chassis.events.connection import close_nats, connect_nats
+from kursi_chassis.events.consumer import EventConsumer
 from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import STREAMS
 from kursi_chassis.grpc.client import connect
@@ -20,27 +22,36 @@ from kursi_chassis.grpc.server import GrpcServer
 from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
 from kursi_chassis.grpc.tls import TlsFiles
 from kursi_chassis.grpc.tokens import Revocations, TokenVerifier
+from kursi_chassis.jobs import JobRunner, retention_jobs
 from kursi_chassis.process import Role
 from kursi_chassis.revocation_feed import RevocationFeed, serve_following
+from nats.aio.client import Client
 
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.catalog import CatalogClient
-from kursi_booking.api import servicer
+from kursi_booking.api import internal, servicer
+from kursi_booking.api.internal import BookingInternalServicer
 from kursi_booking.api.rendering import booking_answer
 from kursi_booking.api.servicer import BookingServicer, UseCases
+from kursi_booking.consumers.catalog_changes import CatalogChanges
+from kursi_booking.consumers.payments import FILTERS, HandlePayments
+from kursi_booking.jobs.hold_expiry import HoldExpirer
 from kursi_booking.ports import BookingStore, HoldExpiry, Offers
 from kursi_booking.queries.history import History
 from kursi_booking.queries.occupancy import ClaimedTimes
 from kursi_booking.settings import BookingSettings
 from kursi_booking.store.bookings import Bookings
+from kursi_booking.store.due_holds import DueHoldsInDatabase
 from kursi_booking.usecases.acting import Acting
+from kursi_booking.usecases.apply_payment import CONSUMER, ApplyPayment
 from kursi_booking.usecases.cancel_booking import CancelBooking, CancelWithoutFee
 from kursi_booking.usecases.change_services import ChangeServices
 from kursi_booking.usecases.check_in_booking import CheckInBooking
 from kursi_booking.usecases.complete_booking import CompleteBooking
 from kursi_booking.usecases.confirm_booking import ConfirmBooking
 from kursi_booking.usecases.create_booking import CreateBooking
-from kursi_booking.usecases.expire_hold import ExpireHold
+from kursi_booking.usecases.expire_hold import ExpireHold, ExpireHolds
+from kursi_booking.usecases.get_payment_terms import GetPaymentTerms
 from kursi_booking.usecases.list_slots import FindFreeTimes
 from kursi_booking.usecases.mark_no_show import MarkNoShow
 from kursi_booking.usecases.moving import Moving
@@ -48,7 +59,7 @@ from kursi_booking.usecases.offer import OfferLoader
 from kursi_booking.usecases.reading import Reading
 from kursi_booking.usecases.reschedule_booking import RescheduleBooking
 
-ROLES = ("serve", "relay")
+ROLES = ("serve", "relay", "consume", "jobs")
 
 _CATALOG_READS = ["kursi.catalog.v1.CatalogInternalService/GetBookingContext"]
 
@@ -87,7 +98,10 @@ def parts(database: Database, catalog: CatalogClient, clock: Clock, settings: Bo
 def servicers(have: Parts, settings: BookingSettings) -> list[tuple[object, str]]:
     """What the server offers, by the names in the contract."""
     key = settings.page_token_key.get_secret_value()
-    return [(BookingServicer(use_cases(have), key), servicer.NAME)]
+    return [
+        (BookingServicer(use_cases(have), key), servicer.NAME),
+        (BookingInternalServicer(GetPaymentTerms(have.store)), internal.NAME),
+    ]
 
 
 def use_cases(have: Parts) -> UseCases:
@@ -131,6 +145,10 @@ async def build(settings: BookingSettings, roles: frozenset[str]) -> AsyncIterat
             built["serve"] = await _serve(stack, settings, database)
         if "relay" in roles:
             built["relay"] = await _relay(stack, settings, database)
+        if "consume" in roles:
+            built["consume"] = await _consume(stack, settings, database)
+        if "jobs" in roles:
+            built["jobs"] = jobs(database, SystemClock())
         yield built
 
 
@@ -164,7 +182,8 @@ async def _serve(stack: AsyncExitStack, settings: BookingSettings, database: Dat
     kept = CatalogClient(catalog_grpc.CatalogInternalServiceStub(catalog), clock)
     offered = servicers(parts(database, kept, clock, settings), settings)
     server = GrpcServer(settings, offered, verifier, is_ready=is_ready)
-    return serve_following(server.run, RevocationFeed(client, revocations, clock).run)
+    following = serve_following(server.run, RevocationFeed(client, revocations, clock).run)
+    return serve_following(following, CatalogChanges(client, kept).run)
 
 
 async def _relay(stack: AsyncExitStack, settings: BookingSettings, database: Database) -> Role:
@@ -173,6 +192,43 @@ async def _relay(stack: AsyncExitStack, settings: BookingSettings, database: Dat
     relay = Relay(database, client, STREAMS["booking"], replicas=settings.event_stream_replicas)
     database.on_commit(relay.nudge)
     return relay.run
+
+
+async def _consume(stack: AsyncExitStack, settings: BookingSettings, database: Database) -> Role:
+    client = await connect_nats(settings.nats_url, name="kursi-booking consumer")
+    stack.push_async_callback(close_nats, client)
+    return payments_consumer(client, database, SystemClock(), settings).run
+
+
+def payments_consumer(
+    client: Client, database: Database, clock: Clock, settings: BookingSettings
+) -> EventConsumer:
+    """What payments do to bookings."""
+    store = Bookings(database)
+    apply = ApplyPayment(store, ExpireHold(store, clock, describe_event), clock, describe_event)
+    return EventConsumer(
+        client,
+        database,
+        stream=STREAMS["payment"],
+        durable=CONSUMER,
+        filter_subjects=FILTERS,
+        handle=HandlePayments(apply),
+        replicas=settings.event_stream_replicas,
+    )
+
+
+def jobs(database: Database, clock: Clock) -> Role:
+    """Expires holds, in every process that plays this role, and throws away what was kept long enough, in one."""
+    holds = DueHoldsInDatabase(database)
+    expirer = HoldExpirer(holds, ExpireHolds(holds, clock, describe_event), clock)
+    runner = JobRunner(database, retention_jobs(database, "outbox", "inbox", "replies"))
+
+    async def run(stopping: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(expirer.run(stopping))
+            tasks.create_task(runner.run(stopping))
+
+    return run
 
 
 def _address(settings: BookingSettings, service: str) -> str:

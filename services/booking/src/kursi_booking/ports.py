@@ -153,6 +153,14 @@ class KeyedRequest:
     fingerprint: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class CountedPayment:
+    """How much of one payment a booking has taken into account, in minor units."""
+
+    captured_minor: int = 0
+    refunded_minor: int = 0
+
+
 class Work(Protocol):
     """One transaction over bookings."""
 
@@ -174,6 +182,14 @@ class Work(Protocol):
 
     async def claims_of(self, booking_id: UUID) -> tuple[Claim, ...]:
         """The booking's claims, released ones too, sorted as they are taken."""
+        ...
+
+    async def counted(self, payment_id: UUID) -> CountedPayment:
+        """What of this payment the booking has been told of; nothing before the first time."""
+        ...
+
+    async def count_payment(self, payment_id: UUID, booking_id: UUID, counted: CountedPayment) -> None:
+        """Remember what the booking has been told of."""
         ...
 
     async def save(self, change: Change, event: Event) -> None:

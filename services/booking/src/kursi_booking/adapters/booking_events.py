@@ -16,6 +16,7 @@ _SCHEMA = "kursi.booking.events.v1.BookingEvent"
 _TYPES = {kind: events_pb2.BookingEvent.Type.Value(kind.name) for kind in EventType}
 _STATES = {state: events_pb2.BookingEvent.State.Value(f"STATE_{state.name}") for state in State}
 _WITH_FEE = frozenset({EventType.CANCELLED, EventType.NO_SHOW, EventType.REFUND_DUE})
+_WITH_REFUND = frozenset({EventType.CANCELLED, EventType.REFUND_DUE})
 _WATCHED: Mapping[str, Callable[[Booking], object]] = {
     "state": lambda booking: booking.state,
     "payment_state": lambda booking: booking.payment_state,
@@ -73,9 +74,10 @@ def _message(before: Booking | None, booking: Booking, told: BookingEvent) -> ev
     )
     if told.type in _WITH_FEE:
         message.fee.CopyFrom(_money(booking.fee))
-    if told.type in _WITH_FEE or not booking.refund_due.is_zero:
-        message.refund.CopyFrom(_money(booking.refund_due))
     if before is not None:
+        if told.type in _WITH_REFUND:
+            # What is due beyond what was told before: who gives it back acts on each event once.
+            message.refund.CopyFrom(_money(booking.refund_due - before.refund_due))
         message.changed_fields.extend(
             name for name, value in _WATCHED.items() if value(before) != value(booking)
         )

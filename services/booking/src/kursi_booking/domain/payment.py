@@ -22,6 +22,7 @@ from kursi_booking.domain.booking import (
 )
 from kursi_booking.domain.errors import IllegalTransition, RefundExceedsPayment
 
+_TELLS_REFUND = frozenset({EventType.CANCELLED, EventType.REFUND_DUE})
 _WITHOUT_TIME = frozenset({State.EXPIRED, State.CANCELLED, State.NO_SHOW})
 
 
@@ -64,18 +65,44 @@ def reinstate(booking: Booking, act: Act, payment_id: UUID, amount: Money) -> Ch
 
 
 def refund_late_payment(booking: Booking, act: Act, payment_id: UUID, amount: Money) -> Change:
-    """A late payment whose time is gone: all of it is due for refund, and says so."""
+    """A payment for a visit whose time is gone: it pays what a no-show still owes, and all else is due for refund."""
     if _is_known(booking, payment_id):
         return Change(booking)
     expect(booking, "refund_late_payment", *_WITHOUT_TIME)
+    kept = min(amount, no_show_fee_due(booking))
+    goes_back = amount - kept
     after = replace(
         booking,
         paid=booking.paid + amount,
-        refund_due=booking.refund_due + amount,
+        fee=booking.fee + kept,
+        refund_due=booking.refund_due + goes_back,
         payments=(*booking.payments, payment_id),
-        payment_state=PaymentState.REFUND_DUE,
     )
+    if goes_back.is_zero:
+        settled = PaymentState.PAID if after.refund_due.is_zero else PaymentState.REFUND_DUE
+        after = replace(after, payment_state=settled)
+        return changed(booking, after, EventType.UPDATED, "payment_captured", act)
+    after = replace(after, payment_state=PaymentState.REFUND_DUE)
     return changed(booking, after, EventType.REFUND_DUE, "refund_due", act)
+
+
+def no_show_fee_due(booking: Booking) -> Money:
+    """What a customer who did not come still owes; nothing for anybody else."""
+    nothing = Money.zero(booking.fee.currency_code)
+    if booking.state is not State.NO_SHOW:
+        return nothing
+    price = booking.price
+    return max(booking.policy.no_show(price=price, paid=price).fee - booking.fee, nothing)
+
+
+def told_refund(before: Booking, change: Change, act: Act) -> Change:
+    """What follows a change that made money due for refund and whose event says something else: a change of its own,
+    because money goes back when it is told, and an event tells one thing. Nothing follows any other.
+    """
+    grew = before.refund_due < change.booking.refund_due
+    if not grew or change.event is None or change.event.type in _TELLS_REFUND:
+        return Change(change.booking)
+    return changed(change.booking, change.booking, EventType.REFUND_DUE, "refund_due", act)
 
 
 def refund_recorded(booking: Booking, act: Act, refund_id: UUID, amount: Money) -> Change:

@@ -12,7 +12,7 @@ from kursi_chassis.idempotency import Replies
 from kursi_booking.domain.booking import Booking, Change, HistoryEntry
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.slot import TimeRange
-from kursi_booking.ports import KeyedRequest, TimeTaken
+from kursi_booking.ports import CountedPayment, KeyedRequest, TimeTaken
 from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
 from kursi_booking.store.rows import (
     INSERT_HISTORY,
@@ -96,6 +96,23 @@ class BookingWork:
             Claim(resource_id, TimeRange(start, end)) for resource_id, start, end in await cursor.fetchall()
         )
 
+    async def counted(self, payment_id: UUID) -> CountedPayment:
+        """What of this payment the booking has been told of; nothing before the first time."""
+        cursor = await self._connection.execute(
+            "SELECT captured_minor, refunded_minor FROM counted_payments WHERE payment_id = %s", [payment_id]
+        )
+        row = await cursor.fetchone()
+        return CountedPayment(*row) if row else CountedPayment()
+
+    async def count_payment(self, payment_id: UUID, booking_id: UUID, counted: CountedPayment) -> None:
+        """Remember what the booking has been told of."""
+        await self._connection.execute(
+            "INSERT INTO counted_payments (payment_id, booking_id, captured_minor, refunded_minor) "
+            "VALUES (%s, %s, %s, %s) ON CONFLICT (payment_id) DO UPDATE "
+            "SET captured_minor = excluded.captured_minor, refunded_minor = excluded.refunded_minor",
+            [payment_id, booking_id, counted.captured_minor, counted.refunded_minor],
+        )
+
     async def save(self, change: Change, event: Event) -> None:
         """Write a change that leaves the visit where it is: the row, its claims' state, counter, history, event."""
         before, booking = self._before[change.booking.booking_id], change.booking
@@ -135,6 +152,7 @@ class BookingWork:
             await connection.execute(INSERT_ITEMS, items)
         await connection.execute(INSERT_HISTORY, _history_row(booking, change.entry))
         await outbox.append(connection, event)
+        self._before[booking.booking_id] = booking
 
 
 def _claim_row(booking: Booking) -> dict[str, object]:

@@ -15,6 +15,7 @@ from kursi_booking.domain.booking import Act, Booking, Change
 from kursi_booking.domain.policy import CancellationOutcome
 from kursi_booking.ports import BookingStore, DescribeEvent, KeyedRequest, Render
 from kursi_booking.usecases.access import visible
+from kursi_booking.usecases.saving import save
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,12 @@ class Acting:
                 if kept is not None:
                     return kept
                 booking = visible(await work.locked(order.booking_id), caller)
-                change = verb(booking, authority(booking, caller, self.clock.now(), order.reason))
+                act = authority(booking, caller, self.clock.now(), order.reason)
+                change = verb(booking, act)
                 if change.event is not None:
                     check_etag(order.etag, booking.revision)
-                    await work.save(change, self.describe(booking, change))
-                answer = self.render(change.booking, change.booking.settlement)
+                after = await save(work, self.describe, booking, change, act)
+                answer = self.render(after, after.settlement)
                 await work.keep_answer(request, answer)
                 return answer
 

@@ -14,6 +14,7 @@ from kursi_booking.ports import Ask, HoldExpiry, KeyedRequest, Offers, TimeTaken
 from kursi_booking.usecases.access import act_of_anyone, visible
 from kursi_booking.usecases.acting import Acting, Order
 from kursi_booking.usecases.placing import Check, Placement, candidates, fairly, nearby, place, taken
+from kursi_booking.usecases.saving import save_moved
 
 TRIES = 5
 
@@ -121,10 +122,10 @@ class Moving:
             if booking is None or booking.revision != before.revision:
                 raise TimeTaken
             change = move.verb(booking, act, placement.items)
-            if change.event is not None:
-                event = self._acting.describe(booking, change)
-                await work.save_moved(change, event, placement.claims)
-            answer = self._acting.render(change.booking, change.booking.settlement)
+            after = await save_moved(
+                work, self._acting.describe, booking, change, act, claims=placement.claims
+            )
+            answer = self._acting.render(after, after.settlement)
             await work.keep_answer(request, answer)
             return answer
 

@@ -1,0 +1,42 @@
+"""`kursi.booking.v1.BookingInternalService`."""
+
+from kursi.booking.v1 import booking_pb2, booking_service_pb2
+from kursi.type.v1 import money_pb2
+from kursi_chassis.grpc.chain import Context
+from kursi_chassis.grpc.money import to_proto
+from kursi_chassis.grpc.times import timestamp
+from kursi_chassis.validation import Violations
+
+from kursi_booking.usecases.get_payment_terms import GetPaymentTerms, PaymentTerms
+
+NAME = "kursi.booking.v1.BookingInternalService"
+
+
+class BookingInternalServicer:
+    """For the other services."""
+
+    def __init__(self, get_payment_terms: GetPaymentTerms) -> None:
+        self._get_payment_terms = get_payment_terms
+
+    async def GetPaymentTerms(
+        self, request: booking_service_pb2.GetPaymentTermsRequest, context: Context
+    ) -> booking_service_pb2.PaymentTerms:
+        """What is to be paid for a booking."""
+        with Violations() as check:
+            booking_id = check.id("booking_id", request.booking_id)
+        return _rendered(await self._get_payment_terms(booking_id))
+
+
+def _rendered(terms: PaymentTerms) -> booking_service_pb2.PaymentTerms:
+    booking = terms.booking
+    return booking_service_pb2.PaymentTerms(
+        booking_id=str(booking.booking_id),
+        salon_id=str(booking.salon_id),
+        customer_id=str(booking.customer_id),
+        state=booking_pb2.Booking.State.Value(booking.state.name),
+        prepayment_due=to_proto(terms.prepayment, money_pb2.Money),
+        balance_due=to_proto(terms.balance, money_pb2.Money),
+        no_show_fee_due=to_proto(terms.no_show_fee, money_pb2.Money),
+        hold_expire_time=timestamp(booking.expires_at) if booking.expires_at else None,
+        prepayment_is_full=terms.prepayment_is_full,
+    )

@@ -1,0 +1,37 @@
+"""Writing a change down, and what follows from it."""
+
+from collections.abc import Sequence
+
+from kursi_booking.domain.booking import Act, Booking, Change
+from kursi_booking.domain.claims import Claim
+from kursi_booking.domain.payment import told_refund
+from kursi_booking.ports import DescribeEvent, Work
+
+
+async def save(work: Work, describe: DescribeEvent, before: Booking, change: Change, act: Act) -> Booking:
+    """The booking after the change and after what follows from it, written; both leave the visit where it is."""
+    if change.event is not None:
+        await work.save(change, describe(before, change))
+    return await _follow(work, describe, before, change, act)
+
+
+async def save_moved(
+    work: Work,
+    describe: DescribeEvent,
+    before: Booking,
+    change: Change,
+    act: Act,
+    *,
+    claims: Sequence[Claim],
+) -> Booking:
+    """The same for a change that takes these claims. Raises: TimeTaken, and then nothing may be committed."""
+    if change.event is not None:
+        await work.save_moved(change, describe(before, change), claims)
+    return await _follow(work, describe, before, change, act)
+
+
+async def _follow(work: Work, describe: DescribeEvent, before: Booking, change: Change, act: Act) -> Booking:
+    follow = told_refund(before, change, act)
+    if follow.event is not None:
+        await work.save(follow, describe(before, follow))
+    return follow.booking
