@@ -6,19 +6,37 @@ python -m bench [R1 R2 …]
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any  # what a coroutine is sent and yields says nothing here
+
+from kursi_local.platform import Platform
 
 from bench import r1_gateway, r2_create, r3_slots, r4_ingest, r7_start
 from bench.report import Figure, save, table
+from bench.stage import bench_platform
 
-MEASUREMENTS: dict[str, Callable[[], Coroutine[Any, Any, Figure]]] = {
+# Measured on one platform, which is started once.
+ON_PLATFORM: dict[str, Callable[[Platform], Coroutine[Any, Any, Figure]]] = {
     "R1": r1_gateway.measure,
     "R2": r2_create.measure,
     "R3": r3_slots.measure,
+}
+# These start what they need.
+ALONE: dict[str, Callable[[], Coroutine[Any, Any, Figure]]] = {
     "R4": r4_ingest.measure,
     "R7": r7_start.measure,
 }
+
+
+def figures_of(names: list[str]) -> Iterator[Figure]:
+    """Measure one after the other."""
+    if on_platform := [measure for name, measure in ON_PLATFORM.items() if name in names]:
+        with bench_platform() as platform:
+            for on in on_platform:
+                yield asyncio.run(on(platform))
+    for name, measure in ALONE.items():
+        if name in names:
+            yield asyncio.run(measure())
 
 
 def main() -> None:
@@ -26,14 +44,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", help=", ".join(MEASUREMENTS))
-    names = parser.parse_args().names or list(MEASUREMENTS)
-    if unknown := set(names) - MEASUREMENTS.keys():
+    parser.add_argument("names", nargs="*", help=", ".join([*ON_PLATFORM, *ALONE]))
+    names = parser.parse_args().names or [*ON_PLATFORM, *ALONE]
+    if unknown := set(names) - ON_PLATFORM.keys() - ALONE.keys():
         sys.exit(f"unknown: {', '.join(sorted(unknown))}")
-    figures: list[Figure] = []
-    for name in names:
-        print(f"{name} …", flush=True)
-        figures.append(asyncio.run(MEASUREMENTS[name]()))
+    figures = []
+    for figure in figures_of(names):
+        print(f"{figure.id}: {figure.measured}", flush=True)
+        figures.append(figure)
     print(table(figures))
     print(f"kept in {save(figures)}")
 

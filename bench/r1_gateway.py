@@ -5,28 +5,28 @@ import statistics
 import grpc
 from kursi.catalog.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 from kursi_local.client import Api
+from kursi_local.platform import Platform
 
+from bench.effort import FULL, Effort
 from bench.load import HTTPConnection, Load, closed_loop, cpu_seconds
 from bench.report import Figure
-from bench.stage import bench_platform, open_salon
+from bench.stage import open_salon
 
 CLIENTS = 16
-SECONDS = 4.0
-ROUNDS = 3
 
 
-async def measure() -> Figure:
+async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     """Rounds of REST and gRPC in turn; the median of each, and the gateway's processor time per request."""
-    with bench_platform() as platform, Api(platform.base_url, platform.url("simulators.twilio")) as api:
+    with Api(platform.base_url, platform.url("simulators.twilio")) as api:
         salon_id = open_salon(api).salon_id
         gateway = platform.entry("gateway").kin
         envoy = gateway.pid if gateway else 0
         rest, direct, spent = [], [], []
-        for _ in range(ROUNDS):
+        for _ in range(effort.rounds):
             before = cpu_seconds(envoy)
-            rest.append(await _rest(platform.port("gateway"), salon_id))
+            rest.append(await _rest(platform.port("gateway"), salon_id, effort))
             spent.append((cpu_seconds(envoy) - before) / rest[-1].calls * 1e6)
-            direct.append(await _direct(platform.address("catalog"), salon_id))
+            direct.append(await _direct(platform.address("catalog"), salon_id, effort))
     through = statistics.median(load.per_second for load in rest)
     limit = statistics.median(load.per_second for load in direct)
     cpu = statistics.median(spent)
@@ -47,7 +47,7 @@ async def measure() -> Figure:
     )
 
 
-async def _rest(port: int, salon_id: str) -> Load:
+async def _rest(port: int, salon_id: str, effort: Effort) -> Load:
     connections = [await HTTPConnection.open("127.0.0.1", port) for _ in range(CLIENTS)]
     request = f"GET /v1/salons/{salon_id} HTTP/1.1\r\nhost: bench\r\n\r\n".encode()
 
@@ -58,14 +58,14 @@ async def _rest(port: int, salon_id: str) -> Load:
             raise RuntimeError(message)
 
     try:
-        return await closed_loop(CLIENTS, SECONDS, call)
+        return await closed_loop(CLIENTS, effort.seconds, call)
     finally:
         for connection in connections:
             connection.close()
 
 
-async def _direct(address: str, salon_id: str) -> Load:
+async def _direct(address: str, salon_id: str, effort: Effort) -> Load:
     async with grpc.aio.insecure_channel(address) as channel:
         stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
         request = catalog_service_pb2.GetSalonRequest(salon_id=salon_id)
-        return await closed_loop(CLIENTS, SECONDS, lambda _: stub.GetSalon(request, timeout=10))
+        return await closed_loop(CLIENTS, effort.seconds, lambda _: stub.GetSalon(request, timeout=10))

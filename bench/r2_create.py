@@ -11,30 +11,32 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.v1 import booking_service_pb2, booking_service_pb2_grpc
 from kursi_local.client import Api
+from kursi_local.platform import Platform
 
 from bench.create_sql import script
+from bench.effort import FULL, Effort
 from bench.load import Load, closed_loop
 from bench.pgbench import pgbench
 from bench.report import Figure
-from bench.stage import Salon, bench_platform, midnight_ahead, open_salon
+from bench.stage import Salon, midnight_ahead, open_salon
 
 CLIENTS = 32
-SECONDS = 4.0
-ROUNDS = 3
 STAFF = 10
 Slots = Iterator[tuple[str, Timestamp]]
 
 
-async def measure() -> Figure:
+async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     """Rounds of calls and of pgbench in turn; the median of each."""
-    with bench_platform() as platform, Api(platform.base_url, platform.url("simulators.twilio")) as api:
+    with Api(platform.base_url, platform.url("simulators.twilio")) as api:
         salon = open_salon(api, staff=STAFF)
         tokens = [api.login(f"+9665000020{number:02}").access_token for number in range(CLIENTS)]
         slots = _slots(salon)
         calls, limits = [], []
-        for _ in range(ROUNDS):
-            calls.append(await _create(platform.address("booking"), salon, tokens, slots))
-            limits.append(await asyncio.to_thread(_limit, platform.database_url("booking")))
+        for _ in range(effort.rounds):
+            calls.append(await _create(platform.address("booking"), salon, tokens, slots, effort.seconds))
+            limits.append(
+                await asyncio.to_thread(_limit, platform.database_url("booking"), int(effort.seconds))
+            )
     through, limit = statistics.median(load.per_second for load in calls), statistics.median(limits)
     return Figure(
         id="R2",
@@ -52,8 +54,8 @@ async def measure() -> Figure:
     )
 
 
-def _limit(url: str) -> float:
-    return pgbench(url, script(), clients=CLIENTS, seconds=int(SECONDS))
+def _limit(url: str, seconds: int) -> float:
+    return pgbench(url, script(), clients=CLIENTS, seconds=seconds)
 
 
 def _slots(salon: Salon) -> Slots:
@@ -64,7 +66,7 @@ def _slots(salon: Salon) -> Slots:
         yield staff_id, start
 
 
-async def _create(address: str, salon: Salon, tokens: list[str], slots: Slots) -> Load:
+async def _create(address: str, salon: Salon, tokens: list[str], slots: Slots, seconds: float) -> Load:
     async with grpc.aio.insecure_channel(address) as channel:
         stub = booking_service_pb2_grpc.BookingServiceStub(channel)
 
@@ -78,4 +80,4 @@ async def _create(address: str, salon: Salon, tokens: list[str], slots: Slots) -
                 request, timeout=10, metadata=[("authorization", f"Bearer {tokens[number]}")]
             )
 
-        return await closed_loop(CLIENTS, SECONDS, call)
+        return await closed_loop(CLIENTS, seconds, call)

@@ -15,10 +15,12 @@ from kursi_booking.domain.availability import Question, Supply, find_openings
 from kursi_booking.domain.start_rule import Counters, Limits, SlotRules, StartPolicy, StartRules
 from kursi_booking.domain.visit import Kind, RequestedService, Requirement, Segment, Visit
 from kursi_local.client import Api
+from kursi_local.platform import Platform
 
+from bench.effort import FULL, Effort
 from bench.load import Load, closed_loop
 from bench.report import Figure
-from bench.stage import Salon, bench_platform, midnight_ahead, open_salon
+from bench.stage import Salon, midnight_ahead, open_salon
 
 STAFF = 10
 DAYS = 31
@@ -27,14 +29,14 @@ HALF_HOUR = 1800
 ROUNDS = 30
 
 
-async def measure() -> Figure:
+async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     """One caller at a time, so that it is the time of a call that is measured and not a queue."""
-    with bench_platform() as platform, Api(platform.base_url, platform.url("simulators.twilio")) as api:
+    with Api(platform.base_url, platform.url("simulators.twilio")) as api:
         salon = open_salon(api, staff=STAFF)
         first = midnight_ahead(2)
         taken = _taken(salon, first)
         _insert(platform.database_url("booking", "owner"), taken)
-        load, slots = await _ask(platform.address("booking"), salon, first)
+        load, slots = await _ask(platform.address("booking"), salon, first, effort.seconds)
         bare_ms, openings = _bare(salon, first, taken)
     if slots != openings:
         message = f"the service offers {slots} times and the bare engine {openings}"
@@ -81,7 +83,7 @@ def _insert(url: str, taken: Taken) -> None:
         cursor.execute("ANALYZE claims")
 
 
-async def _ask(address: str, salon: Salon, first: datetime) -> tuple[Load, int]:
+async def _ask(address: str, salon: Salon, first: datetime, seconds: float) -> tuple[Load, int]:
     begin, end = Timestamp(), Timestamp()
     begin.FromDatetime(first)
     end.FromDatetime(first + timedelta(days=DAYS))
@@ -93,7 +95,7 @@ async def _ask(address: str, salon: Salon, first: datetime) -> tuple[Load, int]:
     ) as channel:
         stub = booking_service_pb2_grpc.BookingServiceStub(channel)
         slots = len((await stub.ListSlots(request, timeout=10)).slots)
-        return await closed_loop(1, 5.0, lambda _: stub.ListSlots(request, timeout=10)), slots
+        return await closed_loop(1, seconds, lambda _: stub.ListSlots(request, timeout=10)), slots
 
 
 def _bare(salon: Salon, first: datetime, taken: Taken) -> tuple[float, int]:

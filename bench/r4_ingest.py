@@ -25,10 +25,10 @@ from kursi_chassis.testing.databases import DatabaseFactory, DatabaseUrls
 from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.servers import NatsServer, PostgresServer, free_port
 
+from bench.effort import FULL, Effort
 from bench.pgbench import pgbench
 from bench.report import Figure
 
-EVENTS = 10_000
 WINDOW = 500
 LONGEST_SECONDS = 120.0
 # One transaction as a consumer must do it at the least: the inbox row and the two rows of the two people who are told.
@@ -44,7 +44,7 @@ BENCH_ROWS = (
 )
 
 
-async def measure() -> Figure:
+async def measure(effort: Effort = FULL) -> Figure:
     """Publish a backlog, then let one messaging process turn it into rows."""
     with _servers() as (postgres, nats, base):
         urls = DatabaseFactory(postgres).create("messaging")
@@ -52,9 +52,9 @@ async def measure() -> Figure:
         jetstream = client.jetstream()
         await ensure_stream(jetstream, STREAMS["booking"])
         began = time.perf_counter()
-        await _publish(jetstream, _events())
-        publishing = EVENTS / (time.perf_counter() - began)
-        seconds, rows = await _consume(urls, nats.url, base / "messaging.log")
+        await _publish(jetstream, _events(effort.events))
+        publishing = effort.events / (time.perf_counter() - began)
+        seconds, rows = await _consume(urls, nats.url, base / "messaging.log", effort.events)
         with psycopg.connect(urls.superuser, autocommit=True) as connection:
             connection.execute(BENCH_ROWS)
         transactions = await asyncio.to_thread(
@@ -62,7 +62,7 @@ async def measure() -> Figure:
         )
         await close_nats(client)
     limit = 1 / (1 / publishing + 1 / transactions)
-    rate = EVENTS / seconds
+    rate = effort.events / seconds
     return Figure(
         id="R4",
         job="booking events to notification rows",
@@ -72,7 +72,7 @@ async def measure() -> Figure:
         goal="≥ 0.5",
         met=rate / limit >= 0.5,
         details={
-            "rows_per_event": round(rows / EVENTS, 1),
+            "rows_per_event": round(rows / effort.events, 1),
             "bare_publish_per_s": round(publishing),
             "bare_transactions_per_s": round(transactions),
         },
@@ -95,9 +95,9 @@ def _servers() -> Iterator[tuple[PostgresServer, NatsServer, Path]]:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def _events() -> list[Event]:
+def _events(count: int) -> list[Event]:
     now = datetime.now(UTC)
-    return [_event(now, minutes=number) for number in range(EVENTS)]
+    return [_event(now, minutes=number) for number in range(count)]
 
 
 def _event(now: datetime, minutes: int) -> Event:
@@ -157,7 +157,7 @@ async def _publish(jetstream: object, events: list[Event]) -> None:
         )
 
 
-async def _consume(urls: DatabaseUrls, nats_url: str, log: Path) -> tuple[float, int]:
+async def _consume(urls: DatabaseUrls, nats_url: str, log: Path, events: int) -> tuple[float, int]:
     """Seconds from the first row to the last event handled, and how many rows there are then."""
     environment = {
         "KURSI_MESSAGING_DATABASE_URL": urls.app,
@@ -179,9 +179,9 @@ async def _consume(urls: DatabaseUrls, nats_url: str, log: Path) -> tuple[float,
         try:
             await eventually(lambda: _count(connection, "inbox"), timeout=LONGEST_SECONDS)
             began, already = time.perf_counter(), _count(connection, "inbox")
-            await eventually(lambda: _count(connection, "inbox") >= EVENTS, timeout=LONGEST_SECONDS)
+            await eventually(lambda: _count(connection, "inbox") >= events, timeout=LONGEST_SECONDS)
             seconds = time.perf_counter() - began
-            return seconds * EVENTS / (EVENTS - already), _count(connection, "notifications")
+            return seconds * events / max(1, events - already), _count(connection, "notifications")
         finally:
             process.terminate()
             await process.wait()

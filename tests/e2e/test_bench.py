@@ -1,0 +1,24 @@
+"""The measurements work: each gives a figure beside a limit of the same run. How large it is says `make bench`, not a test."""
+
+import pytest
+
+from bench import r1_gateway, r2_create, r3_slots, r4_ingest
+from bench.effort import GLIMPSE
+from bench.stage import lift_limits
+
+
+@pytest.mark.covers("R1", "R2", "R3")
+@pytest.mark.parametrize("measurement", [r1_gateway, r2_create, r3_slots], ids=["R1", "R2", "R3"])
+async def test_a_measurement_on_the_platform_gives_a_ratio_to_its_limit(measurement, platform, world):
+    lift_limits(platform)
+    figure = await measurement.measure(platform, GLIMPSE)
+    assert figure.ratio > 0
+    assert figure.limit
+    assert figure.goal
+
+
+@pytest.mark.covers("R4")
+async def test_the_ingest_of_events_is_measured_against_bare_publishing_and_transactions():
+    figure = await r4_ingest.measure(GLIMPSE)
+    assert figure.ratio > 0
+    assert figure.details["rows_per_event"] >= 2
