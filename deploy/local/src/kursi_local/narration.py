@@ -15,6 +15,7 @@ from kursi_chassis.money import exponent
 WIDTH = 80
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{8}([0-9a-f]{4})")
 _RIGHT_TO_LEFT_ISOLATE, _POP_ISOLATE = "\u2067", "\u2069"
+_LINES = 4
 _DIM, _BOLD, _GREEN, _YELLOW = "2", "1", "32", "33"
 
 
@@ -41,10 +42,13 @@ class Narrator:
         self._wrapped(answer, "      → ")
 
     def message(self, channel: str, to: str, text: str) -> None:
-        """A message as it arrived."""
+        """A message as it arrived; of a long one, the beginning."""
         self._wrapped(f"{channel} to {to}", "    ✉ ", _GREEN)
-        for line in text.strip().splitlines():
+        lines = [line for line in text.splitlines() if line.strip()]
+        for line in lines[:_LINES]:
             self._wrapped(line, "      │ ")
+        if len(lines) > _LINES:
+            self._wrapped(f"… and {len(lines) - _LINES} more lines", "      │ ", _DIM)
 
     def fact(self, text: str) -> None:
         """What is worth knowing besides."""

@@ -80,7 +80,8 @@ def _clear_away(owner: Session) -> None:
 def _book(entry: Plan, salon: OpenSalon, people: Mapping[str, Session]) -> None:
     customer = people[entry["customer"]]
     start = free_times(customer, salon, entry["service"])[entry["nth"]]["startTime"]
-    items = [{"serviceId": salon.services[entry["service"]]}]
+    chosen = {"staffId": salon.staff[entry["with"]]} if "with" in entry else {}
+    items = [{"serviceId": salon.services[entry["service"]], **chosen}]
     booking = customer.post("/v1/bookings", {"salonId": salon.id, "startTime": start, "items": items})
     for step in entry.get("then", []):
         people[entry["by"]].post(f"/v1/bookings/{booking['id']}:{step}")
