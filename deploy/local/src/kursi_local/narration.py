@@ -9,6 +9,7 @@ import textwrap
 import unicodedata
 from datetime import datetime
 from typing import Any  # Any: JSON is untyped
+from zoneinfo import ZoneInfo
 
 from kursi_chassis.money import exponent
 
@@ -90,6 +91,11 @@ def money(amount: dict[str, Any]) -> str:
     """`320.00 SAR`."""
     digits = exponent(amount["currencyCode"])
     return f"{int(amount.get('amountMinor', 0)) / 10**digits:,.{digits}f} {amount['currencyCode']}"
+
+
+def in_zone(instant: str, zone: ZoneInfo) -> str:
+    """`Sun 22 Nov 16:00`, of an instant in UTC."""
+    return local(datetime.fromisoformat(instant).astimezone(zone).isoformat())
 
 
 def local(start: str) -> str:

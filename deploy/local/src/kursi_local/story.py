@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any  # Any: JSON is untyped
+from zoneinfo import ZoneInfo
 
 from kursi_local.client import Api, Refused, Session
-from kursi_local.narration import Narrator, local, money
+from kursi_local.narration import Narrator, in_zone, local, money
 from kursi_local.outside import Outside, invented_number
 from kursi_local.patience import until
 from kursi_local.salon import OpenSalon
@@ -158,8 +159,10 @@ def _lose_the_race(scene: Scene, slot: dict[str, Any]) -> None:
         scene.narrator.call(
             "POST", "/v1/bookings", f"{refusal.http_status} {refusal.reason}: {refusal.message}"
         )
-        others = [start for start in refusal.metadata.get("alternatives", "").split(",") if start]
-        scene.narrator.fact(f"The answer names {len(others)} other times: {', '.join(others[:2])}, …")
+        others = refusal.metadata["alternatives"].split(",")
+        zone = ZoneInfo(demo_plan()["salons"]["rose"]["salon"]["timeZone"])
+        nearest = ", ".join(in_zone(start, zone) for start in others)
+        scene.narrator.fact(f"The answer names other times: {nearest}.")
         return
     raise StoryBroke("two customers got the same time")
 
