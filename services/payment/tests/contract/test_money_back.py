@@ -147,7 +147,7 @@ async def test_the_same_refund_again_gives_the_first_answer(desk):
     assert (await refusal(desk.refund(payment, 3_000, request_id=key))).reason == "REQUEST_ID_REUSED"
 
 
-@pytest.mark.covers("Y8")
+@pytest.mark.covers("Y4")
 async def test_twenty_concurrent_partial_refunds_never_exceed_what_was_captured(desk):
     payment = await desk.pay(desk.booked(25_000))
 
