@@ -9,9 +9,13 @@ import pytest_asyncio
 from kursi.identity.events.v1 import identity_events_pb2 as events_pb2
 from kursi.identity.v1 import identity_pb2
 from kursi.identity.v1 import identity_service_pb2 as pb2
-from kursi_chassis.caller import Role
+from kursi_chassis.caller import Caller, Role
 from kursi_chassis.ids import new_id
+from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import bearer, refused
+from kursi_identity.domain.user import User
+from kursi_identity.store import users
+from kursi_identity.usecases.membership import accept_invitations
 
 OTHER_PHONE = "+966512345679"
 THIRD_PHONE = "+966512345680"
@@ -96,16 +100,19 @@ async def test_adding_a_number_to_an_account_accepts_its_invitations(salon, iden
 
 
 @pytest.mark.covers("I12")
-async def test_an_invitation_and_a_first_login_at_once_always_meet(salon, identity):
-    phones = [f"+9665130000{number:02}" for number in range(8)]
-    tickets = [await identity.request_code(phone) for phone in phones]
-    codes = [message["code"] for message in identity.messages()][-len(phones) :]
-    await asyncio.gather(
-        *(identity.verify(ticket.request_id, code) for ticket, code in zip(tickets, codes, strict=True)),
-        *(salon.invite(phone) for phone in phones),
-    )
-    assert await identity.count("members", "state = 'invited'") == 0
-    assert len(await salon.members()) == 9
+async def test_an_invitation_waits_for_a_first_login_that_has_looked_for_invitations_already(salon, identity):
+    async def waits() -> bool:
+        return bool(await identity.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+
+    now = identity.clock.now()
+    person = User(new_id(), OTHER_PHONE, None, "", "en", "", 1, now, now)
+    async with identity.database.transaction() as login:
+        await users.register(login, person)
+        await accept_invitations(login, Caller(kind="anonymous"), person, now)
+        invitation = asyncio.create_task(salon.invite(OTHER_PHONE))
+        await eventually(waits)
+    member = await invitation
+    assert (member.state, member.user_id) == (identity_pb2.Member.ACTIVE, str(person.id))
 
 
 @pytest.mark.covers("I12")
