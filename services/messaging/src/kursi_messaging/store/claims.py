@@ -79,19 +79,20 @@ class Handed:
     html_body: str
 
 
-# A claim looks through ten thousand messages for salons to serve in turn. That costs some ten milliseconds, and
-# only when so many are due; a salon needs a longer backlog in one priority to delay another at all. The number
-# is written out because the planner cannot see into a parameter.
+# A claim looks through 2,500 messages of a priority for salons to serve in turn: ten milliseconds, and only when
+# so many are due. A salon with a longer backlog delays the others by the time that what exceeds it takes. The
+# numbers are written out because the planner cannot see into a parameter.
 _DUE: Final[LiteralString] = """
 (SELECT id, salon_id, recipient_id, channel, priority, due_at FROM notifications
  WHERE status IN ('pending', 'scheduled', 'deferred') AND priority = {} AND due_at <= %(now)s
- ORDER BY due_at, id LIMIT 10000)
+ ORDER BY due_at, id LIMIT 2500)
 """
 
 # Rows come priority by priority; inside one, each salon's first, then each salon's second, and so on. Of a
 # person's messages on a channel only the first is taken, and none while another is on its way: what was said
 # first arrives first. Two dispatchers agree on which is first, because neither sees the other's claim before
-# it is committed, and then it counts as on its way.
+# it is committed, and then it counts as on its way. What is in front is cut out before rows are locked, with
+# spare ones for those that other dispatchers are locking at this moment.
 _CLAIM: Final[LiteralString] = (
     "WITH due AS (SELECT * FROM ("  # noqa: S608 - put together from constants
     + _DUE.format("0")
@@ -100,20 +101,21 @@ _CLAIM: Final[LiteralString] = (
     + "UNION ALL"
     + _DUE.format("2")
     + """
-    ) AS all_due LIMIT 10000
+    ) AS all_due LIMIT 2500
 ), placed AS (
     SELECT id, priority, due_at,
            row_number() OVER (PARTITION BY priority, salon_id ORDER BY due_at, id) AS turn,
            row_number() OVER (PARTITION BY recipient_id, channel ORDER BY priority, due_at, id) AS place
     FROM due
+    WHERE (recipient_id, channel) NOT IN (
+        SELECT recipient_id, channel FROM notifications WHERE status = 'sending')
+), front AS MATERIALIZED (
+    SELECT id, priority, turn, due_at FROM placed WHERE place = 1
+    ORDER BY priority, turn, due_at, id LIMIT 4 * %(most)s
 ), chosen AS (
-    SELECT mine.id FROM placed JOIN notifications AS mine USING (id)
-    WHERE placed.place = 1 AND mine.status IN ('pending', 'scheduled', 'deferred') AND mine.due_at <= %(now)s
-      AND NOT EXISTS (
-          SELECT FROM notifications AS busy
-          WHERE busy.recipient_id = mine.recipient_id AND busy.channel = mine.channel
-            AND busy.status = 'sending')
-    ORDER BY placed.priority, placed.turn, placed.due_at, placed.id
+    SELECT mine.id FROM front JOIN notifications AS mine USING (id)
+    WHERE mine.status IN ('pending', 'scheduled', 'deferred') AND mine.due_at <= %(now)s
+    ORDER BY front.priority, front.turn, front.due_at, front.id
     LIMIT %(most)s FOR UPDATE OF mine SKIP LOCKED
 )
 UPDATE notifications AS taken SET status = 'sending', lease_token = %(token)s,
