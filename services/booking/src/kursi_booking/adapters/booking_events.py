@@ -73,7 +73,7 @@ def _message(before: Booking | None, booking: Booking, told: BookingEvent) -> ev
         reason=told.reason,
     )
     if told.type in _WITH_FEE:
-        message.fee.CopyFrom(_money(booking.fee))
+        message.fee.CopyFrom(_money(_fee(told, booking)))
     if before is not None:
         if told.type in _WITH_REFUND:
             # What is due beyond what was told before: who gives it back acts on each event once.
@@ -98,6 +98,12 @@ def _item(item: Item) -> events_pb2.BookingEvent.Item:
         end_time=timestamp(item.during.end),
         price=_money(item.price),
     )
+
+
+def _fee(told: BookingEvent, booking: Booking) -> Money:
+    """What is kept. Not coming is told with its whole fee: what was not paid can be taken from a reservation."""
+    is_missed = told.type is EventType.NO_SHOW
+    return booking.policy.no_show_fee(booking.price) if is_missed else booking.fee
 
 
 def _left_out(before: Sequence[Item], after: Sequence[Item]) -> list[str]:

@@ -54,7 +54,7 @@ class BookingEvent(_message.Message):
         EXPIRED: BookingEvent._Type.ValueType  # 8
         """Its hold ran out."""
         REFUND_DUE: BookingEvent._Type.ValueType  # 9
-        """Money arrived after the time was gone and could not be taken again: it goes back."""
+        """Money goes back: it came after the time was gone, or more is paid than the visit costs now."""
         UPDATED: BookingEvent._Type.ValueType  # 10
         """Something about its payment changed that moves nothing else; nobody needs to be told."""
 
@@ -80,7 +80,7 @@ class BookingEvent(_message.Message):
     EXPIRED: BookingEvent.Type.ValueType  # 8
     """Its hold ran out."""
     REFUND_DUE: BookingEvent.Type.ValueType  # 9
-    """Money arrived after the time was gone and could not be taken again: it goes back."""
+    """Money goes back: it came after the time was gone, or more is paid than the visit costs now."""
     UPDATED: BookingEvent.Type.ValueType  # 10
     """Something about its payment changed that moves nothing else; nobody needs to be told."""
 
@@ -327,11 +327,11 @@ class BookingEvent(_message.Message):
 
     @_builtins.property
     def fee(self) -> _money_pb2.Money:
-        """With CANCELLED, NO_SHOW and REFUND_DUE: what is kept."""
+        """With CANCELLED and REFUND_DUE: what is kept. With NO_SHOW: what it costs, also where less was paid."""
 
     @_builtins.property
     def refund(self) -> _money_pb2.Money:
-        """With CANCELLED, NO_SHOW and REFUND_DUE, and with RESCHEDULED and CONFIRMED where more was paid than the visit costs: what goes back."""
+        """With CANCELLED and REFUND_DUE: what goes back because of this change."""
 
     @_builtins.property
     def hold_expire_time(self) -> _timestamp_pb2.Timestamp:
