@@ -158,7 +158,7 @@ class Dispatcher:
             await self._finish([judging.put_back(_held(one.due, token)) for one in moved_on])
 
     async def _record(self, ready: dict[UUID, Ready], token: UUID) -> dict[UUID, int]:
-        async with self._database.transaction() as connection:
+        async with self._database.autocommit() as connection:
             return await claims.hand_over(
                 connection,
                 [one.handed for one in ready.values()],

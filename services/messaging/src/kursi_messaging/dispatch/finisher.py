@@ -81,7 +81,7 @@ class Finisher:
                 )
 
     async def _settle(self, given: Sequence[Verdict]) -> set[object]:
-        async with self._database.transaction() as connection:
+        async with self._database.autocommit() as connection:
             return set(
                 await verdicts.settle(connection, given, wait=self._report_wait, now=self._clock.now())
             )
