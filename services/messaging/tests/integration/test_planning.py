@@ -126,6 +126,17 @@ async def test_a_booking_that_is_only_held_is_recorded_and_told_to_nobody(messag
     assert {(row["status"], row["skip_reason"]) for row in rows} == {("skipped", "held")}
 
 
+async def test_a_held_booking_is_told_as_made_when_its_payment_lets_it_wait_for_the_salon(messaging):
+    visit = new_id()
+    await messaging.hear(booking("CREATED", 1, booking_id=visit, state="STATE_HELD"))
+    await messaging.hear(booking("UPDATED", 2, booking_id=visit, state="STATE_HELD"))
+    await messaging.hear(booking("UPDATED", 3, booking_id=visit, state="STATE_PENDING"))
+    await messaging.hear(booking("UPDATED", 4, booking_id=visit, state="STATE_PENDING"))
+    rows = await messaging.rows("status = 'pending'")
+    assert {(row["event"], row["occurrence"]) for row in rows} == {("booking_created", "3")}
+    assert len(rows) == 4
+
+
 async def test_a_second_reschedule_is_a_second_message(messaging):
     visit = new_id()
     await messaging.hear(booking("CONFIRMED", 1, booking_id=visit))

@@ -31,6 +31,7 @@ _CHANGES: Final[Mapping[int, Change]] = {
     BookingEvent.NO_SHOW: Change.NO_SHOW,
     BookingEvent.EXPIRED: Change.EXPIRED,
     BookingEvent.REFUND_DUE: Change.REFUND_DUE,
+    BookingEvent.UPDATED: Change.UPDATED,
 }
 _STATES: Final[Mapping[int, BookingState]] = {
     BookingEvent.STATE_HELD: BookingState.HELD,

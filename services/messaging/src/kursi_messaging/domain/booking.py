@@ -26,6 +26,7 @@ class Change(StrEnum):
     NO_SHOW = "no_show"
     EXPIRED = "expired"
     REFUND_DUE = "refund_due"
+    UPDATED = "updated"
 
 
 NEWS: Mapping[Change, Event] = {
@@ -70,18 +71,31 @@ class BookingChange:
     def revision(self) -> int:
         return self.booking.revision
 
-    def tells_something(self, before: BookingSnapshot | None) -> bool:
-        """Whether anything that people are told about is different from `before` (None: never heard of)."""
+    @property
+    def late_news(self) -> Event | None:
+        """What it would have told, had it come in time."""
+        return NEWS.get(self.change)
+
+    def news(self, before: BookingSnapshot | None) -> Event | None:
+        """What people are told, if anything that they are told about differs from `before`.
+
+        `before` is None for a booking never heard of. A booking that was held until its payment came is made,
+        for everybody but the customer, at that moment: when it begins to wait for the salon.
+        """
         after = self.booking
-        if before is None:
-            return True
         match self.change:
-            case Change.RESCHEDULED:
-                return _plan(before) != _plan(after)
-            case Change.CONFIRMED | Change.CANCELLED:
-                return before.state is not after.state
+            case Change.RESCHEDULED if before is not None and _plan(before) == _plan(after):
+                return None
+            case Change.CONFIRMED | Change.CANCELLED if before is not None and before.state is after.state:
+                return None
+            case Change.UPDATED if after.state is BookingState.PENDING and _was_not_made(before):
+                return Event.BOOKING_CREATED
             case _:
-                return True
+                return NEWS.get(self.change)
+
+
+def _was_not_made(before: BookingSnapshot | None) -> bool:
+    return before is None or before.state in {BookingState.HELD, BookingState.EXPIRED}
 
 
 def _plan(booking: BookingSnapshot) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from kursi_messaging.domain.booking import NEWS, BookingChange, BookingSnapshot, Change, Facts
+from kursi_messaging.domain.booking import BookingChange, BookingSnapshot, Facts
 from kursi_messaging.domain.guards import Candidate, LatestBooking, is_stale
 from kursi_messaging.domain.payment import PaymentChange
 from kursi_messaging.domain.people import zone_of
@@ -18,6 +18,8 @@ from kursi_messaging.domain.reminders import reminders_of
 from kursi_messaging.domain.salon import DEFAULT_SETTINGS, SalonSettings
 from kursi_messaging.domain.words import Audience, BookingState, Channel, Event, SkipReason, Status
 
+_Told = tuple[BookingChange, Event | None]
+"""A change and what it tells."""
 _HANDED_OVER: Final[Facts] = {"handed_over": True}
 
 
@@ -90,21 +92,20 @@ def plan_booking(
 ) -> BookingPlan:
     """Plan changes of one booking, in whatever order they came, on top of what is `known` of it."""
     ordered = sorted(changes, key=lambda change: change.revision)
-    told: list[BookingChange] = []
-    late: list[BookingChange] = []
+    told: list[_Told] = []
+    late: list[_Told] = []
     gaps, before = 0, known
     for change in ordered:
         if before is not None and change.revision <= before.revision:
-            late.append(change)
+            late.append((change, change.late_news))
             continue
         gaps += change.revision - before.revision - 1 if before else 0
-        if change.tells_something(before):
-            told.append(change)
+        told.append((change, change.news(before)))
         before = change.booking
     latest = before if before is not known else None
     news = [
-        *_news(late, around, lambda _: SkipReason.STALE),
-        *_news(told, around, lambda change: _reason_to_skip(change, latest, around)),
+        *_news(late, around, lambda *_: SkipReason.STALE),
+        *_news(told, around, lambda change, event: _reason_to_skip(change, event, latest, around)),
     ]
     return BookingPlan(latest, gaps, tuple(news), plan_reminders(latest, around) if latest else ())
 
@@ -165,15 +166,14 @@ def plan_payments(payments: Sequence[PaymentChange], around: Surroundings) -> tu
 
 
 def _news(
-    changes: Iterable[BookingChange],
+    changes: Iterable[_Told],
     around: Surroundings,
-    reason_to_skip: Callable[[BookingChange], SkipReason | None],
+    reason_to_skip: Callable[[BookingChange, Event], SkipReason | None],
 ) -> Iterator[Planned]:
-    for change in changes:
-        event = NEWS.get(change.change)
+    for change, event in changes:
         if event is None:
             continue
-        reason = reason_to_skip(change)
+        reason = reason_to_skip(change, event)
         for audience, person, facts in _audience(change):
             for channel in around.channels(person, change.booking.salon_id, audience):
                 yield Planned(
@@ -204,17 +204,15 @@ def _audience(change: BookingChange) -> Iterator[tuple[Audience, UUID, Facts]]:
 
 
 def _reason_to_skip(
-    change: BookingChange, latest: BookingSnapshot | None, around: Surroundings
+    change: BookingChange, event: Event, latest: BookingSnapshot | None, around: Surroundings
 ) -> SkipReason | None:
-    if change.change is Change.CREATED and change.booking.state is BookingState.HELD:
+    if event is Event.BOOKING_CREATED and change.booking.state is BookingState.HELD:
         return SkipReason.HELD
     if _is_replay(change.occurred_at, around):
         return SkipReason.REPLAY
     if latest is None:
         return None
-    candidate = Candidate(
-        NEWS[change.change], Channel.EMAIL, change.revision, change.booking.start, around.now
-    )
+    candidate = Candidate(event, Channel.EMAIL, change.revision, change.booking.start, around.now)
     stale = is_stale(candidate, LatestBooking(latest.state, latest.revision, latest.start))
     return SkipReason.STALE if stale else None
 
