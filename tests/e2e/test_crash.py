@@ -1,0 +1,142 @@
+"""Processes are killed at the worst moments: what was answered stays, and everybody is told once."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from kursi_local import invariants
+from kursi_local.patience import until
+
+pytestmark = pytest.mark.usefixtures("unbroken")
+TOLD_WITHIN_SECONDS = 40
+
+
+def texts_about(world, person):
+    """The text messages to somebody, one-time codes apart."""
+    texts = world.api.outside.texts_to(person.user["phoneNumber"])
+    return [text["body"] for text in texts if "Test Salon" in text["body"]]
+
+
+def told_once(world, person, count=1):
+    """Wait until somebody got so many messages, and see that none came twice."""
+    texts = until(
+        lambda: found if len(found := texts_about(world, person)) >= count else None,
+        TOLD_WITHIN_SECONDS,
+        f"{count} messages",
+    )
+    assert max(Counter(texts).values()) == 1
+    assert len(texts) == count
+
+
+def events_in_stream(platform, booking):
+    """Event ids of a booking by how often messaging took them in; the inbox is its memory."""
+    query = "SELECT event_id FROM outbox WHERE aggregate_id = %s AND published_at IS NOT NULL"
+    return invariants.ask(platform, "booking", query, booking["id"])
+
+
+def persistent(person, verb, path, body, key):
+    """What a careful app does: the same request under the same key until there is an answer."""
+
+    def look():
+        try:
+            answer = person.raw(verb, path, json=body, key=key)
+        except httpx.TransportError:
+            return None
+        return answer if answer.status_code < 500 else None
+
+    return until(look, 60, "an answer").json()
+
+
+@pytest.mark.covers("X2")
+@pytest.mark.covers("B9")
+def test_booking_killed_right_after_its_answer_still_tells_once(world, platform):
+    person = world.newcomer()
+    booking = world.book(person, world.slots()[-10])
+    platform.kill("booking")
+    told_once(world, person)
+    platform.wait_ready()
+    assert len(events_in_stream(platform, booking)) == 1
+    assert person.get(f"/v1/bookings/{booking['id']}")["state"] == "CONFIRMED"
+
+
+def test_a_booking_under_way_when_the_service_dies_is_made_once(world, platform):
+    """The app repeats its request under the same key, and cannot tell whether the first try had arrived."""
+    person, wish = world.newcomer(), world.wish(world.slots()[-12])
+    with ThreadPoolExecutor(1) as hand:
+        asked = hand.submit(persistent, person, "POST", "/v1/bookings", wish, "one-visit")
+        platform.kill("booking")
+        booking = asked.result()
+    platform.wait_ready()
+    assert [one["id"] for one in person.get("/v1/bookings")["bookings"]] == [booking["id"]]
+    told_once(world, person)
+
+
+def test_without_the_broker_times_are_taken_and_the_news_follows(world, platform):
+    person = world.newcomer()
+    slots = world.slots()
+    platform.pause("nats")
+    try:
+        world.book(person, slots[-14])
+        world.book(person, slots[-16])
+        assert texts_about(world, person) == []
+    finally:
+        platform.resume("nats")
+    told_once(world, person, 2)
+
+
+def test_the_broker_killed_loses_no_news(world, platform):
+    person = world.newcomer()
+    slots = world.slots()
+    world.book(person, slots[-18])
+    platform.kill("nats")
+    world.book(person, slots[-20])
+    told_once(world, person, 2)
+
+
+def test_what_was_answered_survives_the_database_being_killed(world, platform):
+    """Twelve people book while it happens; whoever got an answer has the booking."""
+    people = [world.newcomer() for _ in range(4)]
+    slots = world.slots()[-60:-36:2]
+
+    def one(number):
+        person, key = people[number % len(people)], f"visit-{number}"
+        if number == 5:
+            platform.kill("postgres")
+        return person, persistent(person, "POST", "/v1/bookings", world.wish(slots[number]), key)
+
+    with ThreadPoolExecutor(6) as hands:
+        made = list(hands.map(one, range(len(slots))))
+    platform.wait_ready()
+    for person, booking in made:
+        assert person.get(f"/v1/bookings/{booking['id']}")["state"] == "CONFIRMED"
+    for person in people:
+        told_once(world, person, len(slots) // len(people))
+
+
+@pytest.mark.covers("X7")
+def test_messaging_killed_while_the_provider_takes_its_time_sends_nothing_twice(world, platform):
+    """The message is at the provider, its answer never arrives; the delivery report tells that it was sent."""
+    person = world.newcomer()
+    world.api.outside.text_fault("slow", match={"body_contains": "Test+Salon"}, seconds=3)
+    booking = world.book(person, world.slots()[-22])
+    until(lambda: texts_about(world, person) or _sending(platform, booking), 15, "a message on its way")
+    platform.kill("messaging")
+    platform.wait_ready()
+    until(lambda: _status(platform, booking) in ("sent", "delivered"), 90, "an outcome")
+    told_once(world, person)
+
+
+def test_a_restarted_gateway_serves_as_before(world, platform):
+    platform.restart("gateway")
+    assert world["customer"].get("/v1/users/me")["id"] == world["customer"].user_id
+
+
+def _sending(platform, booking):
+    return _status(platform, booking) == "sending"
+
+
+def _status(platform, booking):
+    query = "SELECT status FROM notifications WHERE booking_id = %s AND audience = 'customer' AND channel = 'sms' AND event = 'booking_confirmed'"
+    rows = invariants.ask(platform, "messaging", query, booking["id"])
+    return rows[0][0] if rows else ""

@@ -1,0 +1,30 @@
+"""One trace leads from the call of an app to what followed from it in other services."""
+
+import uuid
+
+from kursi_local import invariants
+from kursi_local.patience import until
+
+
+def test_the_trace_of_a_call_is_carried_by_its_event(world, platform):
+    trace = uuid.uuid4().hex
+    answer = world["customer"].raw(
+        "POST",
+        "/v1/bookings",
+        json=world.wish(world.slots()[-3]),
+        headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
+    )
+    query = (
+        "SELECT headers ->> 'traceparent' FROM outbox WHERE aggregate_id = %s AND published_at IS NOT NULL"
+    )
+    (header,) = until(
+        lambda: invariants.ask(platform, "booking", query, answer.json()["id"]), 10, "a published event"
+    )[0]
+    assert str(header).split("-")[1] == trace
+
+
+def test_without_one_the_edge_begins_a_trace_that_the_request_id_names(world, platform):
+    answer = world["customer"].raw("POST", "/v1/bookings", json=world.wish(world.slots()[-5]))
+    query = "SELECT headers ->> 'traceparent' FROM outbox WHERE aggregate_id = %s"
+    (header,) = invariants.ask(platform, "booking", query, answer.json()["id"])[0]
+    assert str(header).split("-")[1] == answer.headers["x-request-id"].replace("-", "")
