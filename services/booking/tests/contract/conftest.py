@@ -47,6 +47,8 @@ class World:
     staff: tuple[UUID, UUID]
     service_id: UUID
     have: Any
+    channel: Any
+    kept: Any
 
     def customer(self, user_id=None, **headers):
         return bearer(self.mint.user(user_id or self.customer_id), **headers)
@@ -159,6 +161,8 @@ async def world(database, catalog_client, salon, mint, fixed_clock, booking_sett
             staff=staff,
             service_id=service_id,
             have=have,
+            channel=channel,
+            kept=catalog_client,
         )
 
 
