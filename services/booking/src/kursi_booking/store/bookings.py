@@ -48,7 +48,7 @@ class Bookings:
         """
         try:
             async with self._database.autocommit() as connection:
-                await connection.execute(CREATE, create_parameters(new))
+                await CREATE.execute(connection, create_parameters(new))
         except psycopg.errors.IntegrityError as error:
             refused_by = error.diag.constraint_name
             if refused_by == TIME_TAKEN:

@@ -7,6 +7,7 @@ from kursi_chassis.events import outbox
 
 from kursi_booking.ports import NewBooking
 from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
+from kursi_booking.store.numbered import numbered
 from kursi_booking.store.rows import (
     INSERT_HISTORY,
     INSERT_ITEMS,
@@ -23,7 +24,7 @@ _NO_LIMIT: Final = 2**31 - 1
 # the answer's row first, where a repetition waits for the first request; then the locks; then the customer's counter;
 # then the claims. Only with all claims in hand is anything else written. When something is missing, the last line
 # raises, which takes the whole statement back.
-CREATE: Final[LiteralString] = f"""
+_CREATE: Final[LiteralString] = f"""
 WITH answered AS (
     {idempotency.INSERT_REPLY} WHERE %(reply_request_id)s <> '' RETURNING 1
 ), locked AS MATERIALIZED (
@@ -58,6 +59,8 @@ SELECT CASE WHEN EXISTS (SELECT FROM booked) THEN true
             WHEN EXISTS (SELECT FROM counted) THEN refuse('{TIME_TAKEN}')
             ELSE refuse('{LIMIT_REACHED}') END
 """  # noqa: S608 -- put together from constants
+
+CREATE: Final = numbered(_CREATE)
 
 
 def create_parameters(new: NewBooking) -> dict[str, object]:

@@ -110,32 +110,18 @@ def booking_parameters(booking: Booking) -> dict[str, object]:
 
 
 def item_parameters(items: Sequence[Item]) -> dict[str, object]:
-    """What `INSERT_ITEMS` needs besides the booking's id. Add-ons travel as text: arrays of arrays are rectangular."""
-    return {
-        "item_ids": [item.item_id for item in items],
-        "item_services": [item.service_id for item in items],
-        "item_service_names": [Jsonb(item.service_names) for item in items],
-        "item_staff": [item.staff_id for item in items],
-        "item_staff_names": [Jsonb(item.staff_names) for item in items],
-        "item_staff_users": [item.staff_user_id for item in items],
-        "item_add_ons": [f"{{{','.join(map(str, item.add_on_ids))}}}" for item in items],
-        "item_starts": [item.during.start for item in items],
-        "item_ends": [item.during.end for item in items],
-        "item_prices": [item.price.amount_minor for item in items],
-    }
+    """What `INSERT_ITEMS` needs besides the booking's id: all items in one document, cheaper than an array each."""
+    return {"items": Jsonb([_item_document(position, item) for position, item in enumerate(items)])}
 
 
 INSERT_ITEMS: Final[LiteralString] = """
 INSERT INTO booking_items (booking_id, position, id, service_id, service_names, staff_id, staff_names,
                            staff_user_id, add_on_ids, start_at, end_at, price_minor)
-SELECT %(id)s, item.number - 1, item.id, item.service_id, item.service_names, item.staff_id, item.staff_names,
-       item.staff_user_id, item.add_on_ids::uuid[], item.start_at, item.end_at, item.price_minor
-FROM unnest(%(item_ids)s::uuid[], %(item_services)s::uuid[], %(item_service_names)s::jsonb[],
-            %(item_staff)s::uuid[], %(item_staff_names)s::jsonb[], %(item_staff_users)s::uuid[],
-            %(item_add_ons)s::text[], %(item_starts)s::timestamptz[], %(item_ends)s::timestamptz[],
-            %(item_prices)s::bigint[]) WITH ORDINALITY
-    AS item (id, service_id, service_names, staff_id, staff_names, staff_user_id, add_on_ids, start_at, end_at,
-             price_minor, number)
+SELECT %(id)s, item.position, item.id, item.service_id, item.service_names, item.staff_id, item.staff_names,
+       item.staff_user_id, item.add_on_ids, to_timestamp(item.start_at), to_timestamp(item.end_at), item.price_minor
+FROM jsonb_to_recordset(%(items)s) AS item (position smallint, id uuid, service_id uuid, service_names jsonb,
+    staff_id uuid, staff_names jsonb, staff_user_id uuid, add_on_ids uuid[], start_at bigint, end_at bigint,
+    price_minor bigint)
 """
 
 INSERT_HISTORY: Final[LiteralString] = """
@@ -157,6 +143,23 @@ def history_parameters(entry: HistoryEntry) -> dict[str, object]:
         "reason": entry.reason,
         "from_start": entry.from_start,
         "to_start": entry.to_start,
+    }
+
+
+def _item_document(position: int, item: Item) -> dict[str, object]:
+    start, end = item.during.epoch
+    return {
+        "position": position,
+        "id": str(item.item_id),
+        "service_id": str(item.service_id),
+        "service_names": dict(item.service_names),
+        "staff_id": str(item.staff_id),
+        "staff_names": dict(item.staff_names),
+        "staff_user_id": str(item.staff_user_id) if item.staff_user_id else None,
+        "add_on_ids": [str(add_on_id) for add_on_id in item.add_on_ids],
+        "start_at": start,
+        "end_at": end,
+        "price_minor": item.price.amount_minor,
     }
 
 
