@@ -15,7 +15,7 @@ async def listed(world, metadata=None, **wanted):
     return await world.stub.ListBookings(request, metadata=metadata or world.customer())
 
 
-@pytest.mark.covers("B16", "7")
+@pytest.mark.covers("7")
 async def test_customers_list_their_own_and_members_their_salons(world, refusal):
     other_customer = new_id()
     mine = [await world.book(world.salon.at(16, hour), staff=world.staff[0]) for hour in (9, 11)]
@@ -43,7 +43,6 @@ async def test_customers_list_their_own_and_members_their_salons(world, refusal)
     assert spying.code is grpc.StatusCode.PERMISSION_DENIED
 
 
-@pytest.mark.covers("B16")
 async def test_pages_follow_each_other_without_gap_or_repetition(world, refusal):
     made = [await world.book(world.salon.at(16, hour)) for hour in range(9, 14)]
     pages, token = [], ""
