@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+import grpc
 import pytest
 from kursi.payment.v1 import payment_pb2
 from kursi.payment.v1 import payment_service_pb2 as pb2
+from kursi_chassis.testing.rpc import refused
 from kursi_simulators import credentials
 
 Payment = payment_pb2.Payment
@@ -49,6 +51,19 @@ async def test_an_outcome_that_nobody_knows_stays_open_until_somebody_does(desk)
     assert again == retried
     assert len(desk.charges()) == 1
     assert await desk.events(payment.id) == ["captured"]
+
+
+@pytest.mark.covers("Y2")
+async def test_a_key_whose_outcome_is_open_belongs_to_its_request_too(desk):
+    request = await desk.request(desk.booked())
+    desk.moyasar.fault("timeout_before_accept", method="POST", path="/v1/payments")
+    await desk.stub.CreatePayment(request, metadata=desk.as_customer())
+    request.authorize_only = True
+
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await desk.stub.CreatePayment(request, metadata=desk.as_customer())
+
+    assert refused(error.value).reason == "REQUEST_ID_REUSED"
 
 
 @pytest.mark.covers("Y5")
