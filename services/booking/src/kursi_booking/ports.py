@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from kursi_chassis.events.envelope import Event
@@ -12,10 +12,11 @@ from kursi_chassis.intervals import Interval
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.availability import Question
-from kursi_booking.domain.booking import Booking, Change, SalonFacts, State
+from kursi_booking.domain.booking import Booking, Change, SalonFacts
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
 from kursi_booking.domain.salon import SalonContext
+from kursi_booking.domain.state import State
 
 Names = Mapping[str, str]
 """A name by language."""
@@ -106,12 +107,11 @@ class Offers(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FreeTime:
-    """A start that can be booked, and who can perform each service then."""
+class FreeTime(NamedTuple):
+    """A start that can be booked, and who can perform each service then. Epoch seconds: there may be thousands."""
 
-    start: datetime
-    end: datetime
+    start: int
+    end: int
     staff: tuple[tuple[UUID, ...], ...]
 
 

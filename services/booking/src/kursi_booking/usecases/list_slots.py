@@ -1,7 +1,5 @@
 """Free times for a visit."""
 
-from datetime import UTC, datetime
-
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.availability import Opening, find_openings
@@ -19,7 +17,7 @@ class FindFreeTimes:
         """Free times in the order of their start. Raises: as `Offers.to_show`."""
         offer = await self._offers.to_show(ask)
         return FreeTimes(
-            times=[_free_time(opening) for opening in _openings(offer, ask)],
+            times=[FreeTime(start, end, staff) for start, end, staff, _ in _openings(offer, ask)],
             service_ids=tuple(service.service_id for service in offer.services),
             time_zone=offer.salon.time_zone,
             total=_total(offer),
@@ -35,14 +33,6 @@ def _openings(offer: Offer, ask: Ask) -> list[Opening]:
     if len(offer.questions) > 1:
         found.sort(key=lambda opening: (opening.start, opening.end))
     return found
-
-
-def _free_time(opening: Opening) -> FreeTime:
-    return FreeTime(
-        start=datetime.fromtimestamp(opening.start, UTC),
-        end=datetime.fromtimestamp(opening.end, UTC),
-        staff=opening.staff,
-    )
 
 
 def _total(offer: Offer) -> Money:
