@@ -35,6 +35,8 @@ def found_by(read):
         (lambda c: c.text("f", "  ", 5, 1), "REQUIRED"),
         (lambda c: c.text("f", "a", 5, 2), "TOO_SHORT"),
         (lambda c: c.text("f", "abcdef", 5), "TOO_LONG"),
+        (lambda c: c.text("f", "a" + "\u0301" * 60_000 + "\u0316" * 60_000, 80), "TOO_LONG"),
+        (lambda c: c.text("f", "a" + "\u0301" * 16 + "\u0316" * 15, 80), "MALFORMED"),
         (lambda c: c.text("f", "a\nb", 5), "CONTROL_CHARACTERS"),
         (lambda c: c.text("f", "a\x00b", 5, lines=True), "CONTROL_CHARACTERS"),
         (lambda c: c.text("f", "a\u202eb", 5), "BIDI_OVERRIDE"),
@@ -173,3 +175,16 @@ def test_the_language_follows_the_header_then_the_user_then_english(header, othe
 @given(st.text())
 def test_no_header_is_too_odd_to_be_read(header):
     assert negotiate(header, "") in {"en", "ar"}
+
+
+def test_a_text_counts_as_it_is_read_however_it_is_spelled():
+    with Violations() as check:
+        assert check.text("f", "e\u0301" * 5, 5) == "\u00e9" * 5
+
+
+@pytest.mark.timeout(5)
+def test_no_text_keeps_the_event_loop_busy():
+    marks = "a" + "\u0301" * 65_000 + "\u0316" * 65_000  # 256 KiB, the longest body of the gateway
+
+    assert found_by(lambda c: c.text("f", marks, 2_000)) == ["TOO_LONG"]
+    assert found_by(lambda c: c.text("f", marks[61_000:69_000], 2_000)) == ["MALFORMED"]
