@@ -80,6 +80,21 @@ async def test_the_request_id_and_the_clients_address_come_from_the_gateway(stub
     assert (answer.request_id, answer.address) == ("r-9", "203.0.113.7")
 
 
+@pytest.mark.parametrize(
+    ("header", "address"),
+    [
+        ("2001:DB8:0:0::1", "2001:db8::1"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("203.0.113.7, 10.0.0.1", "127.0.0.1"),
+        ("x" * 4_000, "127.0.0.1"),
+    ],
+)
+async def test_an_address_has_one_spelling_and_anything_else_is_not_believed(stub, contract, header, address):
+    answer = await stub.Open(contract.pb2.EchoRequest(), metadata=(("x-envoy-external-address", header),))
+    assert answer.address == address
+
+
 async def test_without_a_request_id_each_call_gets_one(stub, contract):
     first, second = [await stub.Open(contract.pb2.EchoRequest()) for _ in range(2)]
     assert len(first.request_id) == 36

@@ -6,6 +6,7 @@ interceptor to walk through per call, and what a method demands was read from it
 """
 
 import asyncio
+import ipaddress
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -129,7 +130,7 @@ class Call:
         return Caller(
             kind="anonymous",
             language=negotiate(self.header("accept-language") or ""),
-            address=self.header(ADDRESS_HEADER) or _peer_host(self.context.peer()),
+            address=_client_address(self.header(ADDRESS_HEADER), self.context.peer()),
             request_id=given if given and _REQUEST_ID.fullmatch(given) else str(new_id()),
         )
 
@@ -301,6 +302,21 @@ def _as_code(code: object) -> grpc.StatusCode:
     return next(
         (known for known in grpc.StatusCode if code in (known, known.value[0])), grpc.StatusCode.UNKNOWN
     )
+
+
+def _client_address(header: str | None, peer: str) -> str:
+    """The client's network address in its one usual spelling: as the gateway saw it, otherwise the peer's own.
+
+    Limits and audits count by it, so a header that holds anything but an address is not believed.
+    """
+    for text in (header or "", _peer_host(peer)):
+        try:
+            address = ipaddress.ip_address(text.partition("%")[0])
+        except ValueError:
+            continue
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return str(mapped or address)
+    return peer
 
 
 def _peer_host(peer: str) -> str:
