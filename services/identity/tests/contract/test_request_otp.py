@@ -137,6 +137,15 @@ async def test_a_client_address_may_ask_for_twenty_codes_an_hour(identity, refus
 
 
 @pytest.mark.covers("I3")
+async def test_the_addresses_of_one_ipv6_network_share_the_limit(identity, refusal_of):
+    for place, number in enumerate(NUMBERS[:20]):
+        await identity.request_code(number, address=f"2001:db8:7:1:{place:x}::9")
+    refused = await refusal_of(identity.request_code(NUMBERS[20], address="2001:db8:7:1::a"))
+    assert refused.reason == "OTP_ADDRESS_LIMIT"
+    await identity.request_code(NUMBERS[20], address="2001:db8:7:2::a")
+
+
+@pytest.mark.covers("I3")
 async def test_a_country_has_a_ceiling_per_day(start_identity, refusal_of):
     async with start_identity(otp_daily_ceiling=2, otp_daily_ceilings={"966": 1}) as identity:
         await identity.request_code(NUMBERS[0])

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import ipaddress
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class OtpPolicy:
             raise error(until - now)
 
     def check_address(self, asked: Sequence[datetime], now: datetime) -> None:
-        """Refuse another code asked for from one network address; `asked` as above.
+        """Refuse another code asked for from one network (see `network_of`); `asked` as above.
 
         Raises: OtpAddressLimit with the exact time until the next one is allowed.
         """
@@ -101,6 +102,20 @@ class CodeHasher:
     def matches(self, request_id: UUID, code: str, digest: bytes) -> bool:
         """Whether the code is the one, in a time that does not depend on how much of it is right."""
         return hmac.compare_digest(self.digest(request_id, code), digest)
+
+
+def network_of(address: str) -> str:
+    """By what a client address is counted: IPv4 as it is, IPv6 by its first 64 bits.
+
+    Every home and every phone has a whole /64 to itself, so one client could ask from a new address each time.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:  # noqa: PLR2004 -- the number is the name
+        return address
+    return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
 
 
 def new_code() -> str:

@@ -12,13 +12,16 @@ from kursi_identity.domain.otp import Channel, Purpose
 
 @dataclass(frozen=True, slots=True)
 class OtpRequest:
-    """A code that was asked for. `user_id` and `session_id` are those of whom VERIFY and STEP_UP are bound to."""
+    """A code that was asked for. `user_id` and `session_id` are those of whom VERIFY and STEP_UP are bound to.
+
+    `network` is what stands in the column `address`: the network that the client is counted by.
+    """
 
     id: UUID
     purpose: Purpose
     channel: Channel
     destination: str
-    address: str
+    network: str
     user_id: UUID | None
     session_id: UUID | None
     code_hash: bytes
@@ -44,9 +47,9 @@ async def lock_destination(connection: Connection, destination: str) -> None:
     await _lock(connection, "otp.destination", destination)
 
 
-async def lock_address(connection: Connection, address: str) -> None:
-    """Make requests from one network address wait for each other. Taken after `lock_destination`, always."""
-    await _lock(connection, "otp.address", address)
+async def lock_network(connection: Connection, network: str) -> None:
+    """Make requests from one network wait for each other. Taken after `lock_destination`, always."""
+    await _lock(connection, "otp.address", network)
 
 
 async def latest_for_destination(connection: Connection, destination: str, most: int) -> list[datetime]:
@@ -59,11 +62,11 @@ async def latest_for_destination(connection: Connection, destination: str, most:
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def latest_from_address(connection: Connection, address: str, most: int) -> list[datetime]:
+async def latest_from_network(connection: Connection, network: str, most: int) -> list[datetime]:
     """When codes were last asked for from there, newest first."""
     cursor = await connection.execute(
         "SELECT created_at FROM otp_requests WHERE address = %s ORDER BY created_at DESC LIMIT %s",
-        [address, most],
+        [network, most],
     )
     return [row[0] for row in await cursor.fetchall()]
 
@@ -94,7 +97,7 @@ async def insert(connection: Connection, request: OtpRequest) -> None:
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         [
-            request.id, request.purpose.value, request.channel.value, request.destination, request.address,
+            request.id, request.purpose.value, request.channel.value, request.destination, request.network,
             request.user_id, request.session_id, request.code_hash, request.created_at, request.expires_at,
         ],
     )  # fmt: skip

@@ -12,7 +12,7 @@ from kursi_chassis.errors import Invalid, Unauthenticated, Violation
 from kursi_chassis.ids import new_id
 
 from kursi_identity.domain.errors import CHANNEL_UNAVAILABLE, CONTACT_NOT_OWN, OtpNotSent
-from kursi_identity.domain.otp import Channel, CodeHasher, OtpPolicy, Purpose, new_code
+from kursi_identity.domain.otp import Channel, CodeHasher, OtpPolicy, Purpose, network_of, new_code
 from kursi_identity.domain.phone import calling_code
 from kursi_identity.ports import CodeMessage, CodeSender
 from kursi_identity.store import audit, otp, users
@@ -91,7 +91,7 @@ class RequestOtp:
                 purpose=command.purpose,
                 channel=command.channel,
                 destination=destination,
-                address=caller.address,
+                network=network_of(caller.address),
                 user_id=None if is_login else caller.user_id,
                 session_id=None if is_login else caller.session_id,
                 code_hash=self._hasher.digest(request_id, code),
@@ -118,17 +118,18 @@ class RequestOtp:
     ) -> datetime:
         """The time of the request. Locks close the race of two requests that both see the last free place.
 
-        Always taken in this order: the number, the network address, the country.
+        Always taken in this order: the number, the network, the country.
         """
         policy = self._policy
         await otp.lock_destination(connection, destination)
-        await otp.lock_address(connection, caller.address)
+        network = network_of(caller.address)
+        await otp.lock_network(connection, network)
         now = self._clock.now()
         policy.check_destination(
             await otp.latest_for_destination(connection, destination, policy.per_destination), now
         )
         policy.check_address(
-            await otp.latest_from_address(connection, caller.address, policy.per_address), now
+            await otp.latest_from_network(connection, network, policy.per_address), now
         )
         if channel is not Channel.EMAIL:
             country = calling_code(destination)
