@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kursi_booking.domain import booking as verbs
 from kursi_booking.domain import payment
-from kursi_booking.domain.booking import Act, EventType, Item, PaymentState, SalonFacts, State
+from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.errors import (
     IllegalTransition,
     NotStartedYet,
@@ -17,6 +17,7 @@ from kursi_booking.domain.errors import (
 )
 from kursi_booking.domain.policy import Party, PolicySnapshot, Prepayment, strictest_terms
 from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.state import EventType, PaymentState, State
 from kursi_chassis.errors import DomainError
 from kursi_chassis.money import Money
 

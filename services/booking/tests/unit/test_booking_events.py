@@ -11,9 +11,10 @@ from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.domain import booking as verbs
 from kursi_booking.domain import payment
-from kursi_booking.domain.booking import Act, EventType, Item, SalonFacts
+from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.policy import Party, PolicySnapshot, Prepayment
 from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.state import EventType
 from kursi_chassis.money import Money
 
 GOLDEN = Path(__file__).parents[4] / "protos" / "testdata" / "events" / "booking"

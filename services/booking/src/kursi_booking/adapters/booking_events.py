@@ -10,7 +10,8 @@ from kursi_chassis.events.envelope import Event
 from kursi_chassis.grpc.times import timestamp
 from kursi_chassis.money import Money
 
-from kursi_booking.domain.booking import Booking, BookingEvent, Change, EventType, Item, State
+from kursi_booking.domain.booking import Booking, BookingEvent, Change, Item
+from kursi_booking.domain.state import EventType, State
 
 _SCHEMA = "kursi.booking.events.v1.BookingEvent"
 _TYPES = {kind: events_pb2.BookingEvent.Type.Value(kind.name) for kind in EventType}

@@ -10,8 +10,9 @@ from kursi_chassis.grpc.etag import etag_of
 from kursi_chassis.grpc.times import timestamp
 from kursi_chassis.money import Money
 
-from kursi_booking.domain.booking import Booking, Channel, HistoryEntry, Item, PaymentState, State
+from kursi_booking.domain.booking import Booking, HistoryEntry, Item
 from kursi_booking.domain.policy import CancellationOutcome
+from kursi_booking.domain.state import Channel, PaymentState, State
 
 STATES = {state: pb.Booking.State.Value(state.name) for state in State}
 _PAYMENT_STATES = {

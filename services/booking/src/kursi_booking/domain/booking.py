@@ -8,7 +8,6 @@ returns the booking as it is, with neither; asking for what the state forbids ra
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum
 from uuid import UUID
 
 from kursi_chassis.money import Money
@@ -16,59 +15,10 @@ from kursi_chassis.money import Money
 from kursi_booking.domain.errors import IllegalTransition, NotStartedYet
 from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
 from kursi_booking.domain.slot import TimeRange
-
-
-class State(Enum):
-    """Where a booking stands."""
-
-    HELD = "held"
-    PENDING = "pending"
-    CONFIRMED = "confirmed"
-    CHECKED_IN = "checked_in"
-    COMPLETED = "completed"
-    NO_SHOW = "no_show"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-
-OCCUPYING = frozenset({State.HELD, State.PENDING, State.CONFIRMED, State.CHECKED_IN})
-"""States whose claims keep others out. A completed visit is over and needs no guard."""
+from kursi_booking.domain.state import OCCUPYING, Channel, EventType, PaymentState, State
 
 _MOVABLE = frozenset({State.HELD, State.PENDING, State.CONFIRMED})
 _WAITING = frozenset({State.HELD, State.PENDING})
-
-
-class PaymentState(Enum):
-    """Where the money of a booking stands; a late or surplus payment is visible as REFUND_DUE until it is back."""
-
-    NOT_REQUIRED = "not_required"
-    AWAITING = "awaiting"
-    FAILED = "failed"
-    PAID = "paid"
-    REFUND_DUE = "refund_due"
-    REFUNDED = "refunded"
-
-
-class EventType(Enum):
-    """What is told to the world; the last part of the event's subject."""
-
-    CREATED = "created"
-    CONFIRMED = "confirmed"
-    RESCHEDULED = "rescheduled"
-    CANCELLED = "cancelled"
-    CHECKED_IN = "checked_in"
-    COMPLETED = "completed"
-    NO_SHOW = "no_show"
-    EXPIRED = "expired"
-    REFUND_DUE = "refund_due"
-    UPDATED = "updated"
-
-
-class Channel(Enum):
-    """Who made the booking and through what."""
-
-    CUSTOMER = "customer"
-    SALON = "salon"
 
 
 @dataclass(frozen=True, slots=True)

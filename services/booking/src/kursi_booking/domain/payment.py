@@ -8,19 +8,9 @@ from uuid import UUID
 
 from kursi_chassis.money import Money
 
-from kursi_booking.domain.booking import (
-    Act,
-    Booking,
-    Change,
-    EventType,
-    PaymentState,
-    State,
-    accepted,
-    changed,
-    expect,
-    with_surplus,
-)
+from kursi_booking.domain.booking import Act, Booking, Change, accepted, changed, expect, with_surplus
 from kursi_booking.domain.errors import IllegalTransition, RefundExceedsPayment
+from kursi_booking.domain.state import EventType, PaymentState, State
 
 _TELLS_REFUND = frozenset({EventType.CANCELLED, EventType.REFUND_DUE})
 _WITHOUT_TIME = frozenset({State.EXPIRED, State.CANCELLED, State.NO_SHOW})

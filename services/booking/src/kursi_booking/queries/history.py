@@ -4,7 +4,8 @@ from uuid import UUID
 
 from kursi_chassis.db.database import Database
 
-from kursi_booking.domain.booking import HistoryEntry, State
+from kursi_booking.domain.booking import HistoryEntry
+from kursi_booking.domain.state import State
 
 
 class History:

@@ -10,8 +10,9 @@ from datetime import UTC, timedelta
 from hashlib import blake2b
 from typing import Final, LiteralString
 
-from kursi_booking.domain.booking import OCCUPYING, Booking
+from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.claims import Claim
+from kursi_booking.domain.state import OCCUPYING
 
 TAKE_LOCKS: Final[LiteralString] = """
 SELECT pg_advisory_xact_lock(key) FROM unnest(%(lock_keys)s::bigint[]) AS key

@@ -10,17 +10,10 @@ from kursi_chassis.money import Money
 from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
-from kursi_booking.domain.booking import (
-    Booking,
-    Channel,
-    HistoryEntry,
-    Item,
-    PaymentState,
-    SalonFacts,
-    State,
-)
+from kursi_booking.domain.booking import Booking, HistoryEntry, Item, SalonFacts
 from kursi_booking.domain.policy import PolicySnapshot, Prepayment
 from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.state import Channel, PaymentState, State
 
 SELECT_BOOKINGS: Final[LiteralString] = """
 SELECT b.id, b.salon_id, b.customer_id, b.state, b.payment_state, b.revision, b.hold_expire_at, b.salon_names,

@@ -10,10 +10,11 @@ from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.money import Money
 
 from kursi_booking.domain import payment as money
-from kursi_booking.domain.booking import Act, Booking, State
+from kursi_booking.domain.booking import Act, Booking
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.errors import BookingNotFound
 from kursi_booking.domain.policy import Party
+from kursi_booking.domain.state import State
 from kursi_booking.ports import BookingStore, CountedPayment, DescribeEvent, HoldExpiry, TimeTaken, Work
 from kursi_booking.usecases.saving import save, save_moved
 

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from kursi_chassis.money import Money
 
-from kursi_booking.domain.booking import Booking, State
+from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.errors import BookingNotFound
 from kursi_booking.domain.payment import no_show_fee_due
 from kursi_booking.domain.policy import Prepayment
+from kursi_booking.domain.state import State
 from kursi_booking.ports import BookingStore
 
 _ON = frozenset({State.PENDING, State.CONFIRMED, State.CHECKED_IN, State.COMPLETED})
