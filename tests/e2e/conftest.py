@@ -12,7 +12,7 @@ from kursi_local.testing import running_platform
 # Under importlib's import mode a folder of tests is no package: helpers are imported by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from e2e_world import build_world
+from e2e_world import build_world, recovered
 
 # Stories cannot wait for what a day's work can: how soon payment asks the provider about what it was not told.
 IMPATIENT = {
@@ -42,6 +42,6 @@ def world(api):
 def unbroken(platform):
     """Whatever the test did, the platform comes back and every invariant holds."""
     yield
-    platform.wait_ready()
+    recovered(platform)
     until(lambda: invariants.unpublished(platform) == 0, 20, "the end of publishing")
     assert invariants.broken(platform) == []

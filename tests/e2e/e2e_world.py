@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 from kursi_local.client import Api, Session
 from kursi_local.outside import GOOD_CARD, invented_number
 from kursi_local.patience import until
+from kursi_local.platform import Platform
 from kursi_local.salon import OpenSalon, open_salon
 from kursi_local.seed import free_times
 
@@ -121,6 +123,19 @@ def becomes(reader: Session, path: str, seconds: float = 15, **wanted: str) -> d
         return found if wanted.items() <= found.items() else {}
 
     return until(look, seconds, f"{path} with {wanted}")
+
+
+def recovered(platform: Platform) -> None:
+    """Wait until every process is back, and the gateway has noticed."""
+    platform.wait_ready()
+    until(lambda: _answers(f"{platform.base_url}/readyz"), 20, "a gateway that reaches everybody")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
 
 
 def build_world(api: Api) -> World:

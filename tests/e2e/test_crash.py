@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from e2e_world import recovered
 from kursi_local import invariants
 from kursi_local.patience import until
 
@@ -55,7 +56,7 @@ def test_booking_killed_right_after_its_answer_still_tells_once(world, platform)
     booking = world.book(person, world.slots()[-10])
     platform.kill("booking")
     told_once(world, person)
-    platform.wait_ready()
+    recovered(platform)
     assert len(events_in_stream(platform, booking)) == 1
     assert person.get(f"/v1/bookings/{booking['id']}")["state"] == "CONFIRMED"
 
@@ -67,7 +68,7 @@ def test_a_booking_under_way_when_the_service_dies_is_made_once(world, platform)
         asked = hand.submit(persistent, person, "POST", "/v1/bookings", wish, "one-visit")
         platform.kill("booking")
         booking = asked.result()
-    platform.wait_ready()
+    recovered(platform)
     assert [one["id"] for one in person.get("/v1/bookings")["bookings"]] == [booking["id"]]
     told_once(world, person)
 
@@ -107,7 +108,7 @@ def test_what_was_answered_survives_the_database_being_killed(world, platform):
 
     with ThreadPoolExecutor(6) as hands:
         made = list(hands.map(one, range(len(slots))))
-    platform.wait_ready()
+    recovered(platform)
     for person, booking in made:
         assert person.get(f"/v1/bookings/{booking['id']}")["state"] == "CONFIRMED"
     for person in people:
@@ -118,25 +119,26 @@ def test_what_was_answered_survives_the_database_being_killed(world, platform):
 def test_messaging_killed_while_the_provider_takes_its_time_sends_nothing_twice(world, platform):
     """The message is at the provider, its answer never arrives; the delivery report tells that it was sent."""
     person = world.newcomer()
-    world.api.outside.text_fault("slow", match={"body_contains": "Test+Salon"}, seconds=3)
+    outside = world.api.outside
+    outside.text_callbacks("pause")
+    outside.text_fault("timeout_after_accept", match={"body_contains": "Test+Salon"}, times=2, seconds=9)
     booking = world.book(person, world.slots()[-22])
-    until(lambda: texts_about(world, person) or _sending(platform, booking), 15, "a message on its way")
+    until(lambda: texts_about(world, person), 15, "a message at the provider")
+    assert _status(platform, booking) == "sending"
     platform.kill("messaging")
-    platform.wait_ready()
-    until(lambda: _status(platform, booking) in ("sent", "delivered"), 90, "an outcome")
+    recovered(platform)
+    outside.text_callbacks("release")
+    until(lambda: _status(platform, booking) == "delivered", 15, "an outcome")
     told_once(world, person)
 
 
 def test_a_restarted_gateway_serves_as_before(world, platform):
     platform.restart("gateway")
+    recovered(platform)
     assert world["customer"].get("/v1/users/me")["id"] == world["customer"].user_id
 
 
-def _sending(platform, booking):
-    return _status(platform, booking) == "sending"
-
-
 def _status(platform, booking):
-    query = "SELECT status FROM notifications WHERE booking_id = %s AND audience = 'customer' AND channel = 'sms' AND event = 'booking_confirmed'"
+    query = "SELECT status FROM notifications WHERE booking_id = %s AND audience = 'customer' AND channel = 'sms' AND event = 'booking_created'"
     rows = invariants.ask(platform, "messaging", query, booking["id"])
     return rows[0][0] if rows else ""

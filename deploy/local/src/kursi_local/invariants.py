@@ -94,17 +94,20 @@ def ask(platform: Platform, service: str, query: str, *parameters: object) -> li
 
 def row_counts(platform: Platform) -> dict[str, int]:
     """How many rows every table of every service has, `alembic_version` apart."""
-    counts = {}
-    for service in SERVICES:
-        with psycopg.connect(platform.database_url(service, "owner")) as connection:
-            tables = connection.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
-            ).fetchall()
-            for (table,) in tables:
-                counting = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
-                row = connection.execute(counting).fetchone()
-                counts[f"{service}.{table}"] = row[0] if row else 0
-    return counts
+    return {name: count for service in SERVICES for name, count in _row_counts(platform, service).items()}
+
+
+def _row_counts(platform: Platform, service: str) -> dict[str, int]:
+    with psycopg.connect(platform.database_url(service, "owner")) as connection:
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        ).fetchall()
+        counting = [
+            sql.SQL("SELECT {}, count(*) FROM {}").format(f"{service}.{table}", sql.Identifier(table))
+            for (table,) in tables
+        ]
+        rows = connection.execute(sql.SQL(" UNION ALL ").join(counting)).fetchall()
+    return {str(name): int(count) for name, count in rows}
 
 
 def unpublished(platform: Platform) -> int:

@@ -87,6 +87,10 @@ class Outside:
         """What becomes of the payment provider's notices: pause, release, duplicate, drop, …"""
         self._order(self._moyasar, "callbacks", {"action": action, **order})
 
+    def text_callbacks(self, action: str, **order: Any) -> None:  # noqa: ANN401  JSON
+        """What becomes of the messaging provider's delivery reports."""
+        self._order(self._twilio, "callbacks", {"action": action, **order})
+
     def text_fault(self, fault: str, **order: Any) -> None:  # noqa: ANN401  JSON
         """Let the messaging provider misbehave at the next matching request."""
         self._order(self._twilio, "faults", {"match": {}, "fault": fault, **order})

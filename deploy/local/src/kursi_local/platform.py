@@ -77,6 +77,10 @@ class Platform:
         """A service's database as its ``app`` or ``owner`` role."""
         return database_url(Vault(self._folder.secrets), self.port("postgres"), service, role)
 
+    def secret(self, name: str) -> str:
+        """A secret of this platform by its name in the process table: for tests that act as one of its parts."""
+        return Vault(self._folder.secrets).secret(name)
+
     def log(self, name: str) -> Path:
         return self._folder.logs / f"{name}.log"
 
