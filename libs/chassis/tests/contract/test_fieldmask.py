@@ -42,3 +42,9 @@ def test_a_path_that_cannot_be_written_is_named(contract, path, reason):
 def test_a_star_beside_others_is_refused(contract):
     with pytest.raises(Invalid):
         paths_to_write(contract.pb2.Chair(), FieldMask(paths=["*", "note"]))
+
+
+def test_a_mask_of_more_paths_than_anything_has_fields_is_refused(contract):
+    with pytest.raises(Invalid) as error:
+        paths_to_write(contract.pb2.Chair(), FieldMask(paths=["note"] * 101))
+    assert [(v.field, v.reason) for v in error.value.violations] == [("update_mask", "TOO_MANY")]

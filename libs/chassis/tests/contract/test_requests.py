@@ -2,6 +2,8 @@
 
 import grpc
 import pytest
+from kursi_chassis.errors import Invalid
+from kursi_chassis.grpc.required import RequiredFields
 from kursi_chassis.testing.rpc import refused
 
 
@@ -26,6 +28,13 @@ async def test_every_missing_field_is_named_with_its_path(stub, contract):
         "size.unit": "REQUIRED",
         "items[1].serviceId": "REQUIRED",
     }
+
+
+async def test_a_request_with_nothing_right_is_told_some_of_it(contract):
+    request = contract.pb2.BookRequest(items=[contract.pb2.Item()] * 100_000)
+    with pytest.raises(Invalid) as error:
+        RequiredFields(contract.pb2.BookRequest.DESCRIPTOR).check(request, b"")
+    assert len(error.value.violations) == 100
 
 
 async def test_a_whole_request_passes(stub, contract):

@@ -9,6 +9,8 @@ from kursi_chassis.errors import Invalid, Violation
 
 _SET_BY_US = frozenset({field_behavior_pb2.OUTPUT_ONLY, field_behavior_pb2.IDENTIFIER})
 _SET_ONCE = field_behavior_pb2.IMMUTABLE
+MOST_PATHS = 100
+"""More than any resource has fields; a body of 4 MiB holds a million, a second of work each time."""
 
 
 def paths_to_write(resource: Message, mask: FieldMask) -> frozenset[str]:
@@ -17,26 +19,17 @@ def paths_to_write(resource: Message, mask: FieldMask) -> frozenset[str]:
     No mask: the fields that the resource has set. `*`: every field, so that what is not set is cleared.
     Fields that only the service sets (OUTPUT_ONLY, IDENTIFIER) and `etag` are left out silently, so a client
     may send back what it read; immutable ones only when they are not named. Raises: Invalid for a path that
-    does not exist (UNKNOWN_FIELD) or that cannot change (IMMUTABLE), naming `update_mask`.
+    does not exist (UNKNOWN_FIELD) or that cannot change (IMMUTABLE), naming `update_mask`; or for more than
+    100 paths (TOO_MANY).
     """
     descriptor: Descriptor = resource.DESCRIPTOR  # type: ignore[assignment]  # the C implementation is the same
     if not mask.paths:
         return frozenset(field.name for field, _ in resource.ListFields() if _is_writable(field))
+    if len(mask.paths) > MOST_PATHS:
+        raise Invalid(Violation("update_mask", "TOO_MANY", {"max": MOST_PATHS}))
     if list(mask.paths) == ["*"]:
         return frozenset(field.name for field in descriptor.fields if _is_writable(field))
-    violations = []
-    named = set()
-    for path in mask.paths:
-        chain = _resolve(descriptor, path)
-        if chain is None:
-            violations.append(Violation("update_mask", "UNKNOWN_FIELD", {"path": path}))
-        elif any(_SET_ONCE in field_behaviors(field) for field in chain):
-            violations.append(Violation("update_mask", "IMMUTABLE", {"path": path}))
-        elif all(_is_writable(field) for field in chain):
-            named.add(path)
-    if violations:
-        raise Invalid(*violations)
-    return frozenset(named)
+    return _named(descriptor, mask)
 
 
 def field_behaviors(field: FieldDescriptor) -> list[int]:
@@ -62,3 +55,19 @@ def _resolve(descriptor: Descriptor, path: str) -> list[FieldDescriptor] | None:
         chain.append(field)
         current = field.message_type
     return chain
+
+
+def _named(descriptor: Descriptor, mask: FieldMask) -> frozenset[str]:
+    violations = []
+    named = set()
+    for path in mask.paths:
+        chain = _resolve(descriptor, path)
+        if chain is None:
+            violations.append(Violation("update_mask", "UNKNOWN_FIELD", {"path": path}))
+        elif any(_SET_ONCE in field_behaviors(field) for field in chain):
+            violations.append(Violation("update_mask", "IMMUTABLE", {"path": path}))
+        elif all(_is_writable(field) for field in chain):
+            named.add(path)
+    if violations:
+        raise Invalid(*violations)
+    return frozenset(named)

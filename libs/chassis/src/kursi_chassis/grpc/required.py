@@ -6,6 +6,7 @@ pays for a few attribute reads only.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -14,6 +15,7 @@ from google.protobuf.message import Message
 from kursi_chassis.errors import Invalid, Violation
 from kursi_chassis.grpc.fieldmask import field_behaviors
 
+_MOST_NAMED = 100
 _MASK = "google.protobuf.FieldMask"
 
 
@@ -36,14 +38,17 @@ class RequiredFields:
         self._plan = _compile(descriptor, {})
 
     def check(self, request: Message, raw: bytes) -> None:
-        """Raises: Invalid naming every required field that is missing (REQUIRED) and every text with a NUL.
+        """Raises: Invalid naming the required fields that are missing (REQUIRED) and the texts with a NUL.
+
+        No more than 100 of either: a list of a million empty entries would name as many, for seconds.
 
         `raw` is the request as it came in: a NUL in a text is a zero byte in there, so almost every request
         is cleared without looking at its texts one by one.
         """
-        violations = list(_missing(self._plan, request, ""))
+        violations = list(islice(_missing(self._plan, request, ""), _MOST_NAMED))
         if b"\x00" in raw:
-            violations += [Violation(path, "CONTROL_CHARACTERS") for path in _texts_with_nul(request, "")]
+            texts = islice(_texts_with_nul(request, ""), _MOST_NAMED)
+            violations += [Violation(path, "CONTROL_CHARACTERS") for path in texts]
         if violations:
             raise Invalid(*violations)
 
