@@ -92,6 +92,24 @@ async def test_a_token_says_who_what_and_for_how_long(identity):
     assert claims["sid"]
 
 
+@pytest.mark.covers("I7")
+async def test_nobody_is_locked_out_by_being_made_a_member_of_hundreds_of_salons(identity):
+    mine = new_id()
+    pair = await identity.log_in()
+    await identity.member_of(mine, pair.access_token, Role.STAFF)
+    async with identity.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO members (id, salon_id, user_id, role, state, created_at, updated_at) "
+            "SELECT uuidv7(), uuidv7(), %s, 'manager', 'active', %s, %s FROM generate_series(1, 300)",
+            [pair.user.id, *[identity.clock.now() + timedelta(minutes=1)] * 2],
+        )
+    pair = await identity.refresh(pair.refresh_token)
+    assert (await identity.me(pair.access_token)).id == pair.user.id
+    salons = jwt.decode(pair.access_token, options={"verify_signature": False})["salons"]
+    assert len(salons) == 100
+    assert salons[str(mine)] == "staff"
+
+
 async def test_the_platforms_admins_are_named_by_the_settings(identity):
     pair = await identity.log_in("+966500000001")
     assert claims_of(pair.access_token)["roles"] == ["admin"]

@@ -113,7 +113,7 @@ def network_of(address: str) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if parsed.version == 4:  # noqa: PLR2004 -- the number is the name
+    if parsed.version == 4:
         return address
     return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
 

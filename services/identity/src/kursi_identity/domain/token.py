@@ -14,6 +14,9 @@ from kursi_identity.domain.session import Session
 from kursi_identity.domain.user import User
 
 SERVICE_TOKEN_LIFETIME = timedelta(minutes=10)
+MOST_SALONS = 100
+"""How many salons a token names: 65 bytes each, and no server reads a token of more than 8 KiB. Whoever knows a number
+can invite it into salons of their own; the newest ones are left out, so nobody is locked out by invitations."""
 
 
 @dataclass(frozen=True, slots=True)

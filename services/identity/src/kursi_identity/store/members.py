@@ -36,16 +36,16 @@ async def lock_phone_number(connection: Connection, phone_number: str) -> None:
     )
 
 
-async def roles_of(connection: Connection, user_id: UUID) -> dict[UUID, Role]:
-    """The user's roles by salon, locked until the transaction ends.
+async def roles_of(connection: Connection, user_id: UUID, most: int) -> dict[UUID, Role]:
+    """The user's roles in the salons of which they are longest a member, locked until the transaction ends.
 
     Whoever weakens a role takes the time of it under the stronger lock, so a token that this transaction
     writes the roles into is either made with the new role, or older than the change.
     """
     cursor = await connection.execute(
         "SELECT salon_id, role FROM members WHERE user_id = %s AND state = 'active' "
-        "ORDER BY salon_id FOR SHARE",
-        [user_id],
+        "ORDER BY created_at, id LIMIT %s FOR SHARE",
+        [user_id, most],
     )
     return {row[0]: Role[row[1].upper()] for row in await cursor.fetchall()}
 

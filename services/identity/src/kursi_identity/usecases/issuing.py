@@ -8,7 +8,7 @@ from kursi_chassis.db.database import Connection
 
 from kursi_identity.domain.keys import KeyRing
 from kursi_identity.domain.session import Session
-from kursi_identity.domain.token import Subject, TokenPolicy, access_claims
+from kursi_identity.domain.token import MOST_SALONS, Subject, TokenPolicy, access_claims
 from kursi_identity.domain.user import User
 from kursi_identity.store import members
 
@@ -53,7 +53,7 @@ class Issuer:
         return Subject(
             user=user,
             session=session,
-            salons=await members.roles_of(connection, user.id),
+            salons=await members.roles_of(connection, user.id, MOST_SALONS),
             is_admin=user.phone_number in self._admins,
             issued_at=now,
         )

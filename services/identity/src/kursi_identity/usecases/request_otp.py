@@ -128,9 +128,7 @@ class RequestOtp:
         policy.check_destination(
             await otp.latest_for_destination(connection, destination, policy.per_destination), now
         )
-        policy.check_address(
-            await otp.latest_from_network(connection, network, policy.per_address), now
-        )
+        policy.check_address(await otp.latest_from_network(connection, network, policy.per_address), now)
         if channel is not Channel.EMAIL:
             country = calling_code(destination)
             if not await otp.count_for_country(connection, country, now, policy.ceiling_of(country)):
