@@ -11,7 +11,7 @@ from typing import Any  # what a coroutine is sent and yields says nothing here
 
 from kursi_local.platform import Platform
 
-from bench import r1_gateway, r2_create, r3_slots, r4_ingest, r7_start
+from bench import b6_rush, c11_context, r1_gateway, r2_create, r3_slots, r4_ingest, r7_start
 from bench.report import Figure, save, table
 from bench.stage import bench_platform
 
@@ -20,6 +20,8 @@ ON_PLATFORM: dict[str, Callable[[Platform], Coroutine[Any, Any, Figure]]] = {
     "R1": r1_gateway.measure,
     "R2": r2_create.measure,
     "R3": r3_slots.measure,
+    "B6": b6_rush.measure,
+    "C11": c11_context.measure,
 }
 # These start what they need.
 ALONE: dict[str, Callable[[], Coroutine[Any, Any, Figure]]] = {

@@ -4,7 +4,7 @@ import re
 
 from kursi_booking.store.create import CREATE
 
-PARAMETER = re.compile(r"%\((\w+)\)s")
+PARAMETER = re.compile(r"\$(\d+)")
 NAMES = """'{"en": "Bench", "ar": "بنش"}'::jsonb"""
 POLICY = """'{"cancellation_window_seconds": 86400, "reschedule_window_seconds": 86400, "hold_seconds": 900,
 "auto_confirm": true, "prepayment": "none", "deposit_basis_points": 0, "late_cancellation_basis_points": 0,
@@ -20,6 +20,11 @@ def uuid_of(kind: str, number: str = ":booking") -> str:
     return f"md5('{kind}' || {number}::bigint)::uuid"
 
 
+ITEMS = (
+    f"jsonb_build_array(jsonb_build_object('position', 0, 'id', {uuid_of('i')}, 'service_id', {uuid_of('v', '1')}, "
+    f"'service_names', {NAMES}, 'staff_id', {uuid_of('r', ':staff')}, 'staff_names', {NAMES}, 'add_on_ids', '[]'::jsonb, "
+    f"'start_at', extract(epoch FROM {START})::bigint, 'end_at', extract(epoch FROM {END})::bigint, 'price_minor', 10000))"
+)
 VALUES = {
     "id": uuid_of("b"), "salon_id": uuid_of("s", "1"), "customer_id": uuid_of("c"), "state": "'confirmed'",
     "payment_state": "'not_required'", "revision": "1::bigint", "start_at": START, "end_at": END, "hold_expire_at": "NULL",
@@ -28,9 +33,7 @@ VALUES = {
     "payments": "'{}'", "policy": POLICY, "channel": "'customer'", "note": "''", "cancellation_reason": "''",
     "created_at": "now()", "updated_at": "now()", "active_limit": "100", "claim_state": "'confirmed'", "lock_keys": "'{}'",
     "claim_resources": f"ARRAY[{uuid_of('r', ':staff')}]", "claim_starts": f"ARRAY[{START}]", "claim_ends": f"ARRAY[{END}]",
-    "item_ids": f"ARRAY[{uuid_of('i')}]", "item_services": f"ARRAY[{uuid_of('v', '1')}]", "item_service_names": f"ARRAY[{NAMES}]",
-    "item_staff": f"ARRAY[{uuid_of('r', ':staff')}]", "item_staff_names": f"ARRAY[{NAMES}]", "item_staff_users": "ARRAY[NULL]",
-    "item_add_ons": "ARRAY['{}']", "item_starts": f"ARRAY[{START}]", "item_ends": f"ARRAY[{END}]", "item_prices": "ARRAY[10000]",
+    "items": ITEMS,
     "action": "'created'", "actor": "'user-bench'", "at": "now()", "from_state": "NULL", "to_state": "'confirmed'",
     "reason": "''", "from_start": "NULL", "to_start": "NULL",
     "outbox_event_ids": f"ARRAY[{uuid_of('e')}]", "outbox_subjects": "ARRAY['kursi.booking.v1.bench.bench.created']",
@@ -44,7 +47,7 @@ VALUES = {
 
 def script() -> str:
     """One booking of a time that nobody else asks for, as one statement in a transaction of its own."""
-    statement = PARAMETER.sub(lambda match: VALUES[match[1]], CREATE).replace("%%", "%")
+    statement = PARAMETER.sub(lambda match: VALUES[CREATE.names[int(match[1]) - 1]], CREATE.text.decode())
     variables = {"booking": 9_000_000_000_000, "staff": 1_000_000_000, "slot": 100_000}
     settings = [f"\\set {name} random(1, {most})" for name, most in variables.items()]
     return "\n".join([*settings, f"{_one_line(statement)};\n"])

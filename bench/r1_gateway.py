@@ -17,7 +17,7 @@ CLIENTS = 16
 
 async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     """Rounds of REST and gRPC in turn; the median of each, and the gateway's processor time per request."""
-    with Api(platform.base_url, platform.url("simulators.twilio")) as api:
+    with Api.of(platform) as api:
         salon_id = open_salon(api).salon_id
         gateway = platform.entry("gateway").kin
         envoy = gateway.pid if gateway else 0

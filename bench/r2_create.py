@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.v1 import booking_service_pb2, booking_service_pb2_grpc
 from kursi_local.client import Api
+from kursi_local.outside import invented_number
 from kursi_local.platform import Platform
 
 from bench.create_sql import script
@@ -27,9 +28,9 @@ Slots = Iterator[tuple[str, Timestamp]]
 
 async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     """Rounds of calls and of pgbench in turn; the median of each."""
-    with Api(platform.base_url, platform.url("simulators.twilio")) as api:
+    with Api.of(platform) as api:
         salon = open_salon(api, staff=STAFF)
-        tokens = [api.login(f"+9665000020{number:02}").access_token for number in range(CLIENTS)]
+        tokens = [api.login(invented_number()).access_token for _ in range(CLIENTS)]
         slots = _slots(salon)
         calls, limits = [], []
         for _ in range(effort.rounds):

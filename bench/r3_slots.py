@@ -31,7 +31,7 @@ ROUNDS = 30
 
 async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     """One caller at a time, so that it is the time of a call that is measured and not a queue."""
-    with Api(platform.base_url, platform.url("simulators.twilio")) as api:
+    with Api.of(platform) as api:
         salon = open_salon(api, staff=STAFF)
         first = midnight_ahead(2)
         taken = _taken(salon, first)

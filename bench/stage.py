@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 
-from kursi_local.client import Api, Session
+from kursi_local import salon as local_salon
+from kursi_local.client import Api
+from kursi_local.outside import invented_number
 from kursi_local.patience import until
 from kursi_local.platform import Platform
 from kursi_local.testing import running_platform
 
-OWNER_PHONE = "+966500001001"
-CUSTOMER_PHONE = "+966500001002"
-
-
+DAYS = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
 # All the people of a measurement log in from this one machine.
 MANY_LOGINS = {"KURSI_IDENTITY_OTP_PER_ADDRESS": "100000"}
 
@@ -54,7 +52,7 @@ def lift_limits(platform: Platform) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    with Api(platform.base_url, platform.url("simulators.twilio")) as api:
+    with Api.of(platform) as api:
         anonymous = api.anonymous()
         until(
             lambda: int(anonymous.raw("GET", "/v1/salons:search").headers["ratelimit-limit"]) > 10_000,
@@ -65,67 +63,48 @@ def lift_limits(platform: Platform) -> None:
 
 @dataclass(frozen=True)
 class Salon:
-    """A salon that is open around the clock."""
+    """A salon that is open around the clock, with one service of half an hour that everybody performs."""
 
     salon_id: str
     staff_ids: list[str]
     service_id: str
-    owner: Session
-
-
-@cache
-def open_week() -> list[dict[str, str]]:
-    """Every day from midnight to midnight."""
-    days = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
-    return [{"day": day, "start": "00:00", "end": "24:00"} for day in days]
 
 
 def open_salon(api: Api, staff: int = 1) -> Salon:
-    """Make a live salon with staff who all perform one 30-minute service, confirmed at once, nothing paid before."""
-    owner = api.login(OWNER_PHONE, name="Bench owner")
-    salon = owner.post(
-        "/v1/salons",
-        {
+    """Make one: live, bookings confirmed at once, nothing paid before, hardly any limits."""
+    names = [f"staff{number}" for number in range(staff)]
+    plan = {
+        "salon": {
             "names": {"en": "Bench"},
             "city": "Riyadh",
             "territoryCode": "SA",
             "timeZone": "Asia/Riyadh",
             "currencyCode": "SAR",
         },
-    )
-    salon_id = salon["id"]
-    owner.renew()
-    base = f"/v1/salons/{salon_id}"
-    owner.put(f"{base}/hours", {"ranges": open_week()})
-    staff_ids = []
-    for number in range(staff):
-        member = owner.post(
-            f"{base}/staff", {"displayNames": {"en": f"Staff {number}"}, "bookableOnline": True}
-        )
-        owner.put(f"{base}/staff/{member['id']}/availability", {"schedules": [{"shifts": open_week()}]})
-        staff_ids.append(member["id"])
-    service = owner.post(
-        f"{base}/services",
-        {
-            "names": {"en": "Haircut"},
-            "category": "hair",
-            "duration": "1800s",
-            "price": {"currencyCode": "SAR", "amountMinor": "10000"},
-            "performers": [{"staffId": staff_id} for staff_id in staff_ids],
-            "active": True,
+        "opens": {"days": DAYS, "start": "00:00", "end": "24:00"},
+        "policy": {
+            "slotStep": "1800s",
+            "minimumNotice": "0s",
+            "maximumAhead": "34560000s",
+            "automaticConfirmation": True,
+            "prepayment": "NONE",
+            "maximumActiveBookings": 100,
         },
-    )
-    policy = {
-        "slotStep": "1800s",
-        "minimumNotice": "0s",
-        "maximumAhead": "34560000s",
-        "automaticConfirmation": True,
-        "prepayment": "NONE",
-        "maximumActiveBookings": 100,
+        "staff": [{"key": name, "names": {"en": name}, "color": "#607D8B"} for name in names],
+        "services": [
+            {
+                "key": "cut",
+                "by": names,
+                "names": {"en": "Haircut"},
+                "category": "hair",
+                "minutes": 30,
+                "price": 10000,
+            }
+        ],
     }
-    owner.patch(f"{base}/policy", policy)
-    owner.patch(base, {"status": "LIVE"})
-    return Salon(salon_id, staff_ids, service["id"], owner)
+    owner = api.login(invented_number(), name="Bench owner")
+    salon = local_salon.open_salon(owner, plan, {})
+    return Salon(salon.id, list(salon.staff.values()), salon.services["cut"])
 
 
 def midnight_ahead(days: int) -> datetime:
