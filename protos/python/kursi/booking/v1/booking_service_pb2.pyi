@@ -656,7 +656,7 @@ class PaymentTerms(_message.Message):
 
     @_builtins.property
     def balance_due(self) -> _money_pb2.Money:
-        """What remains of the whole price."""
+        """What remains of the whole price; zero before the prepayment is made, and once the visit is called off, missed or expired."""
 
     @_builtins.property
     def no_show_fee_due(self) -> _money_pb2.Money:
