@@ -104,6 +104,16 @@ def hold(world):
     return held
 
 
+async def open_connections(world):
+    """Has the pool open all it may: with the two that it begins with, little would be at the same instant."""
+
+    async def hold_one():
+        async with world.database.reading() as connection:
+            await connection.execute("SELECT pg_sleep(0.2)")
+
+    await asyncio.gather(*(hold_one() for _ in range(8)))
+
+
 async def expire(world, booking):
     world.clock.advance(HOLD + timedelta(seconds=1))
     assert await world.have.expire_hold(UUID(booking.id))
@@ -317,6 +327,7 @@ async def test_a_payment_and_the_end_of_its_hold_at_the_same_instant_leave_a_con
     world, till, hold
 ):
     booked = [await hold(9 + hour) for hour in range(8)]
+    await open_connections(world)
     world.clock.advance(HOLD)
     expire_hold = world.have.expire_hold
     await asyncio.gather(
@@ -331,6 +342,7 @@ async def test_a_payment_and_the_end_of_its_hold_at_the_same_instant_leave_a_con
 
 async def test_of_a_late_payer_and_somebody_new_one_has_the_time_and_the_other_the_money(world, till, hold):
     booked = [await hold(9 + hour) for hour in range(6)]
+    await open_connections(world)
     world.clock.advance(HOLD)
 
     late, new = await asyncio.gather(
@@ -347,6 +359,7 @@ async def test_of_a_late_payer_and_somebody_new_one_has_the_time_and_the_other_t
 @pytest.mark.covers("B9")
 async def test_a_cancellation_and_the_end_of_the_hold_at_the_same_instant_are_one_of_the_two(world, hold):
     booked = [await hold(9 + hour) for hour in range(8)]
+    await open_connections(world)
     world.clock.advance(HOLD)
     await asyncio.gather(
         *(world.have.expire_hold(UUID(booking.id)) for booking in booked),
