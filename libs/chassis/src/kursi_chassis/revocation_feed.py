@@ -52,6 +52,7 @@ class RevocationFeed:
     """
 
     def __init__(self, nats_client: Client, revocations: Revocations, clock: Clock) -> None:
+        self._nats = nats_client
         self._jetstream = nats_client.jetstream()
         self._revocations = revocations
         self._clock = clock
@@ -85,7 +86,9 @@ class RevocationFeed:
         return await self._jetstream.pull_subscribe("", stream=_STREAM.name, config=config)
 
     async def _follow(self, subscription: JetStreamContext.PullSubscription, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
+        """Until `stopping` is set or the connection was lost: what was on its way then is not sent again."""
+        reconnects = self._reconnects()
+        while not stopping.is_set() and self._reconnects() == reconnects:
             FOLLOWING.set(1)
             try:
                 for message in await subscription.fetch(_BATCH, timeout=_IDLE_SECONDS):
@@ -93,6 +96,9 @@ class RevocationFeed:
             except nats.errors.TimeoutError:
                 # Nothing came, or nobody is there any more: a restarted server has forgotten our consumer.
                 await subscription.consumer_info()
+
+    def _reconnects(self) -> int:
+        return self._nats.stats["reconnects"]
 
     def _apply(self, message: Msg) -> None:
         try:
