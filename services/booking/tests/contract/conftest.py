@@ -12,13 +12,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.events.v1 import booking_events_pb2
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.booking.v1 import booking_service_pb2_grpc
+from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
+from kursi.type.v1 import money_pb2
 from kursi_booking.adapters.booking_events import describe_event
+from kursi_booking.consumers.payments import HandlePayments
 from kursi_booking.domain.booking import Act
 from kursi_booking.domain.payment import payment_captured
 from kursi_booking.domain.policy import Party
 from kursi_booking.main import parts, servicers
 from kursi_booking.settings import BookingSettings
+from kursi_booking.usecases.apply_payment import ApplyPayment
 from kursi_chassis.caller import Role
+from kursi_chassis.events.envelope import ReceivedEvent
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import ISSUER, bearer, refused, serving
 
@@ -176,3 +181,82 @@ def refusal():
         return refused(error.value)
 
     return of
+
+
+PRICE = 10_000
+
+
+def sar(minor):
+    return money_pb2.Money(currency_code="SAR", amount_minor=minor)
+
+
+@dataclass
+class Till:
+    """Payments of one booking, and a way to tell the booking service of them."""
+
+    world: object
+    handle: object
+
+    def step(self, booking, kind, payment_id, *, captured=0, refunded=0, purpose=PaymentEvent.FULL):
+        """One event of payment's. Made once, it can be told many times."""
+        message = PaymentEvent(
+            type=kind,
+            payment_id=str(payment_id),
+            booking_id=booking.id,
+            salon_id=booking.salon_id,
+            customer_id=booking.customer_id,
+            purpose=purpose,
+            amount=sar(PRICE),
+            captured=sar(captured),
+            refunded=sar(refunded),
+        )
+        what = PaymentEvent.Type.Name(kind).lower()
+        return ReceivedEvent(
+            event_id=new_id(),
+            type=f"kursi.payment.v1.payment.{what}",
+            subject=f"kursi.payment.v1.payment.{what}",
+            aggregate_id=payment_id,
+            revision=1,
+            payload=message.SerializeToString(),
+            occurred_at=self.world.clock.now(),
+            headers={},
+            stream_seq=1,
+            deliveries=1,
+        )
+
+    async def tell(self, *steps):
+        await self.handle(steps)
+
+    def captured(self, booking, payment_id=None, minor=PRICE, **more):
+        return self.step(booking, PaymentEvent.CAPTURED, payment_id or new_id(), captured=minor, **more)
+
+    def failed(self, booking, payment_id=None):
+        return self.step(booking, PaymentEvent.FAILED, payment_id or new_id())
+
+    async def told_refunds(self, booking):
+        """What payment was told to give back, all in all."""
+        return sum(
+            event.refund.amount_minor
+            for _, event in await self.world.events()
+            if event.booking_id == booking.id
+        )
+
+
+@pytest_asyncio.fixture
+async def till(world):
+    have = world.have
+    return Till(world, HandlePayments(ApplyPayment(have.store, have.expire_hold, have.clock, describe_event)))
+
+
+@pytest.fixture
+def hold(world):
+    """`await hold()`: a booking that waits for its whole price, by the first staff member at nine."""
+    service = world.prepaid_service()
+
+    async def held(hour=9, customer=None):
+        start = world.salon.at(16, hour)
+        metadata = world.customer(customer or new_id())
+        return await world.book(start, service, staff=world.staff[0], metadata=metadata)
+
+    held.service = service
+    return held

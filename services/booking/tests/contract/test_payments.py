@@ -2,22 +2,16 @@
 
 import asyncio
 import random
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 import grpc
 import pytest
-import pytest_asyncio
 from kursi.booking.v1 import booking_pb2, booking_service_pb2_grpc
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
-from kursi.type.v1 import money_pb2
-from kursi_booking.adapters.booking_events import describe_event
-from kursi_booking.consumers.payments import HandlePayments
 from kursi_booking.main import payments_consumer
-from kursi_booking.usecases.apply_payment import ApplyPayment
-from kursi_chassis.events.envelope import Event, ReceivedEvent
+from kursi_chassis.events.envelope import Event
 from kursi_chassis.events.streams import STREAMS, ensure_stream
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
@@ -26,82 +20,6 @@ from kursi_chassis.testing.rpc import bearer, refused
 PRICE = 10_000
 HOLD = timedelta(minutes=10)
 State, Paid = booking_pb2.Booking.State, booking_pb2.Booking.PaymentState
-
-
-def sar(minor):
-    return money_pb2.Money(currency_code="SAR", amount_minor=minor)
-
-
-@dataclass
-class Till:
-    """Payments of one booking, and a way to tell the booking service of them."""
-
-    world: object
-    handle: object
-
-    def step(self, booking, kind, payment_id, *, captured=0, refunded=0, purpose=PaymentEvent.FULL):
-        """One event of payment's. Made once, it can be told many times."""
-        message = PaymentEvent(
-            type=kind,
-            payment_id=str(payment_id),
-            booking_id=booking.id,
-            salon_id=booking.salon_id,
-            customer_id=booking.customer_id,
-            purpose=purpose,
-            amount=sar(PRICE),
-            captured=sar(captured),
-            refunded=sar(refunded),
-        )
-        what = PaymentEvent.Type.Name(kind).lower()
-        return ReceivedEvent(
-            event_id=new_id(),
-            type=f"kursi.payment.v1.payment.{what}",
-            subject=f"kursi.payment.v1.payment.{what}",
-            aggregate_id=payment_id,
-            revision=1,
-            payload=message.SerializeToString(),
-            occurred_at=self.world.clock.now(),
-            headers={},
-            stream_seq=1,
-            deliveries=1,
-        )
-
-    async def tell(self, *steps):
-        await self.handle(steps)
-
-    def captured(self, booking, payment_id=None, minor=PRICE, **more):
-        return self.step(booking, PaymentEvent.CAPTURED, payment_id or new_id(), captured=minor, **more)
-
-    def failed(self, booking, payment_id=None):
-        return self.step(booking, PaymentEvent.FAILED, payment_id or new_id())
-
-    async def told_refunds(self, booking):
-        """What payment was told to give back, all in all."""
-        return sum(
-            event.refund.amount_minor
-            for _, event in await self.world.events()
-            if event.booking_id == booking.id
-        )
-
-
-@pytest_asyncio.fixture
-async def till(world):
-    have = world.have
-    return Till(world, HandlePayments(ApplyPayment(have.store, have.expire_hold, have.clock, describe_event)))
-
-
-@pytest.fixture
-def hold(world):
-    """`await hold()`: a booking that waits for its whole price, by the first staff member at nine."""
-    service = world.prepaid_service()
-
-    async def held(hour=9, customer=None):
-        start = world.salon.at(16, hour)
-        metadata = world.customer(customer or new_id())
-        return await world.book(start, service, staff=world.staff[0], metadata=metadata)
-
-    held.service = service
-    return held
 
 
 async def open_connections(world):
