@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PACKAGES := libs/chassis protos $(wildcard services/*) gateway simulators deploy/local
+PACKAGES := libs/chassis libs/peers protos $(wildcard services/*) gateway simulators deploy/local
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help

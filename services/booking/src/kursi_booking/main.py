@@ -4,27 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC
 
-import grpc
 from kursi.catalog.v1 import catalog_service_pb2_grpc as catalog_grpc
-from kursi.identity.v1 import identity_service_pb2 as identity_pb
-from kursi.identity.v1 import identity_service_pb2_grpc as identity_grpc
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
-from kursi_chassis.db.migrate import migrate
-from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.events.consumer import EventConsumer
-from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import STREAMS
-from kursi_chassis.grpc.client import connect
-from kursi_chassis.grpc.server import GrpcServer
-from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
-from kursi_chassis.grpc.tls import TlsFiles
-from kursi_chassis.grpc.tokens import Revocations, TokenVerifier
 from kursi_chassis.jobs import JobRunner, retention_jobs
 from kursi_chassis.process import Role
-from kursi_chassis.revocation_feed import RevocationFeed, serve_following
+from kursi_chassis.revocation_feed import serve_following
+from kursi_chassis.wiring import Wiring
+from kursi_peers import Peers
 from nats.aio.client import Client
 
 from kursi_booking.adapters.booking_events import describe_event
@@ -62,14 +52,6 @@ from kursi_booking.usecases.reschedule_booking import RescheduleBooking
 ROLES = ("serve", "relay", "consume", "jobs")
 
 _CATALOG_READS = ["kursi.catalog.v1.CatalogInternalService/GetBookingContext"]
-
-
-def migrate_database(settings: BookingSettings) -> None:
-    """Bring the schema up to date. Raises: ValueError without the owner's URL."""
-    if settings.database_owner_url is None:
-        message = "KURSI_BOOKING_DATABASE_OWNER_URL is not set"
-        raise ValueError(message)
-    migrate(settings.database_owner_url.get_secret_value(), "kursi_booking.migrations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,70 +116,28 @@ def use_cases(have: Parts) -> UseCases:
 async def build(settings: BookingSettings, roles: frozenset[str]) -> AsyncIterator[Mapping[str, Role]]:
     """The roles that were asked for, and what they share, open while the block runs."""
     async with AsyncExitStack() as stack:
-        database = await Database.open(
-            settings.database_url.get_secret_value(),
-            pool_size=settings.database_pool_size,
-            application_name="kursi-booking",
-        )
-        stack.push_async_callback(database.close)
+        wiring = Wiring(settings, stack, SystemClock())
+        database = await wiring.database()
         built: dict[str, Role] = {}
         if "serve" in roles:
-            built["serve"] = await _serve(stack, settings, database)
+            built["serve"] = await _serve(wiring, settings, database)
         if "relay" in roles:
-            built["relay"] = await _relay(stack, settings, database)
+            built["relay"] = await wiring.relay(database)
         if "consume" in roles:
-            built["consume"] = await _consume(stack, settings, database)
+            client = await wiring.nats("consumer")
+            built["consume"] = payments_consumer(client, database, wiring.clock, settings).run
         if "jobs" in roles:
-            built["jobs"] = jobs(database, SystemClock())
+            built["jobs"] = jobs(database, wiring.clock)
         yield built
 
 
-async def _serve(stack: AsyncExitStack, settings: BookingSettings, database: Database) -> Role:
-    clock, tls = SystemClock(), TlsFiles.from_settings(settings)
-    revocations = Revocations(clock)
-    client = await connect_nats(settings.nats_url, name="kursi-booking feeds")
-    stack.push_async_callback(close_nats, client)
-    identity = await stack.enter_async_context(
-        connect(_address(settings, "identity"), dependency="identity", tls=tls)
-    )
-    tokens = ServiceTokens(lambda: _own_token(identity, settings), clock)
-    catalog = await stack.enter_async_context(
-        connect(
-            _address(settings, "catalog"), dependency="catalog", tokens=tokens, retry=_CATALOG_READS, tls=tls
-        )
-    )
-    verifier = TokenVerifier(
-        lambda: _signing_keys(identity),
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        internal_audience=settings.internal_audience,
-        clock=clock,
-        revocations=revocations,
-    )
-
-    async def is_ready() -> bool:
-        await database.ping()
-        return True
-
-    kept = CatalogClient(catalog_grpc.CatalogInternalServiceStub(catalog), clock)
-    offered = servicers(parts(database, kept, clock, settings), settings)
-    server = GrpcServer(settings, offered, verifier, is_ready=is_ready)
-    following = serve_following(server.run, RevocationFeed(client, revocations, clock).run)
-    return serve_following(following, CatalogChanges(client, kept).run)
-
-
-async def _relay(stack: AsyncExitStack, settings: BookingSettings, database: Database) -> Role:
-    client = await connect_nats(settings.nats_url, name="kursi-booking relay")
-    stack.push_async_callback(close_nats, client)
-    relay = Relay(database, client, STREAMS["booking"], replicas=settings.event_stream_replicas)
-    database.on_commit(relay.nudge)
-    return relay.run
-
-
-async def _consume(stack: AsyncExitStack, settings: BookingSettings, database: Database) -> Role:
-    client = await connect_nats(settings.nats_url, name="kursi-booking consumer")
-    stack.push_async_callback(close_nats, client)
-    return payments_consumer(client, database, SystemClock(), settings).run
+async def _serve(wiring: Wiring, settings: BookingSettings, database: Database) -> Role:
+    peers = await Peers.open(wiring)
+    catalog = catalog_grpc.CatalogInternalServiceStub(await peers.channel("catalog", _CATALOG_READS))
+    kept = CatalogClient(catalog, wiring.clock)
+    offered = servicers(parts(database, kept, wiring.clock, settings), settings)
+    serve = await wiring.serve(offered, peers.signing_keys, database)
+    return serve_following(serve, CatalogChanges(await wiring.nats("catalog"), kept).run)
 
 
 def payments_consumer(
@@ -229,25 +169,3 @@ def jobs(database: Database, clock: Clock) -> Role:
             tasks.create_task(runner.run(stopping))
 
     return run
-
-
-def _address(settings: BookingSettings, service: str) -> str:
-    """Where another service is. Raises: ValueError when nobody said."""
-    address: str | None = getattr(settings, f"{service}_address")
-    if address is None:
-        message = f"KURSI_BOOKING_{service.upper()}_ADDRESS is not set"
-        raise ValueError(message)
-    return address
-
-
-async def _own_token(identity: grpc.aio.Channel, settings: BookingSettings) -> IssuedToken:
-    request = identity_pb.IssueServiceTokenRequest(
-        client_id=settings.service, client_secret=settings.client_secret.get_secret_value()
-    )
-    token = await identity_grpc.IdentityInternalServiceStub(identity).IssueServiceToken(request)
-    return IssuedToken(token.access_token, token.expires_at.ToDatetime(UTC))
-
-
-async def _signing_keys(identity: grpc.aio.Channel) -> bytes:
-    keys = await identity_grpc.IdentityServiceStub(identity).GetJwks(identity_pb.GetJwksRequest())
-    return bytes(keys.data)

@@ -1,8 +1,9 @@
 """`python -m kursi_catalog ROLE…`: serve, relay, jobs; `run` is all of them; `migrate` comes first."""
 
 from kursi_chassis.process import main
+from kursi_chassis.wiring import migrate_database
 
-from kursi_catalog.main import ROLES, build, migrate_database
+from kursi_catalog.main import ROLES, build
 from kursi_catalog.settings import CatalogSettings
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """`python -m kursi_identity ROLE…`."""
 
 from kursi_chassis.process import main
+from kursi_chassis.wiring import migrate_database
 
-from kursi_identity.main import ROLES, build, migrate_database
+from kursi_identity.main import ROLES, build
 from kursi_identity.settings import IdentitySettings
 
 main(IdentitySettings, build, roles=ROLES, commands={"migrate": migrate_database})

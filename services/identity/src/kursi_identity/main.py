@@ -7,15 +7,11 @@ from datetime import timedelta
 
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
-from kursi_chassis.db.migrate import migrate
-from kursi_chassis.events.connection import close_nats, connect_nats
-from kursi_chassis.events.relay import Relay
-from kursi_chassis.events.streams import STREAMS
 from kursi_chassis.grpc.server import GrpcServer
-from kursi_chassis.grpc.tokens import Revocations, TokenVerifier
+from kursi_chassis.grpc.tokens import Revocations
 from kursi_chassis.jobs import JobRunner
 from kursi_chassis.process import Role
-from kursi_chassis.revocation_feed import RevocationFeed, serve_following
+from kursi_chassis.wiring import Wiring, verifier_of
 
 from kursi_identity.api import internal, servicer
 from kursi_identity.api.paging import RosterPages
@@ -41,14 +37,6 @@ from kursi_identity.usecases.verify_otp import VerifyOtp
 ROLES = ("serve", "relay", "jobs")
 
 
-def migrate_database(settings: IdentitySettings) -> None:
-    """The `migrate` command. Raises: ValueError without the owner's URL."""
-    if settings.database_owner_url is None:
-        message = "KURSI_IDENTITY_DATABASE_OWNER_URL is needed to migrate"
-        raise ValueError(message)
-    migrate(settings.database_owner_url.get_secret_value(), "kursi_identity.migrations")
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a server is put together from."""
@@ -66,28 +54,17 @@ async def build(settings: IdentitySettings, roles: frozenset[str]) -> AsyncItera
     """The roles that were asked for; everything they need is open inside the block."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        database = await Database.open(
-            settings.database_url.get_secret_value(),
-            pool_size=settings.database_pool_size,
-            application_name="kursi-identity",
-        )
-        stack.push_async_callback(database.close)
+        wiring = Wiring(settings, stack, clock)
+        database = await wiring.database()
         built: dict[str, Role] = {}
         keys = signing_keys(settings, database, clock)
         if "serve" in roles:
             revocations = Revocations(clock)
             sender = await stack.enter_async_context(code_sender(settings, clock))
-            parts = Parts(settings, database, clock, sender, keys, revocations)
-            feed_nats = await connect_nats(settings.nats_url, name="kursi-identity feed")
-            stack.push_async_callback(close_nats, feed_nats)
-            feed = RevocationFeed(feed_nats, revocations, clock)
-            built["serve"] = serve_following(build_server(parts).run, feed.run)
+            server = build_server(Parts(settings, database, clock, sender, keys, revocations))
+            built["serve"] = await wiring.following(server.run, revocations)
         if "relay" in roles:
-            relay_nats = await connect_nats(settings.nats_url, name="kursi-identity relay")
-            stack.push_async_callback(close_nats, relay_nats)
-            relay = Relay(database, relay_nats, STREAMS["identity"], replicas=settings.event_stream_replicas)
-            database.on_commit(relay.nudge)
-            built["relay"] = relay.run
+            built["relay"] = await wiring.relay(database)
         if "jobs" in roles:
             built["jobs"] = JobRunner(database, housekeeping(database, clock, keys)).run
         yield built
@@ -108,14 +85,7 @@ def build_server(parts: Parts) -> GrpcServer:
         await keys.ring()
         return True
 
-    verifier = TokenVerifier(
-        keys.jwks,
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        internal_audience=settings.internal_audience,
-        clock=parts.clock,
-        revocations=parts.revocations,
-    )
+    verifier = verifier_of(settings, keys.jwks, parts.clock, parts.revocations)
     members = Members(parts.database, parts.clock, parts.revocations)
     services = [
         (_public_servicer(parts, members), servicer.NAME),

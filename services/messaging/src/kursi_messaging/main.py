@@ -6,26 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 
-import grpc
-from kursi.identity.v1.identity_service_pb2 import GetJwksRequest, IssueServiceTokenRequest
-from kursi.identity.v1.identity_service_pb2_grpc import IdentityInternalServiceStub, IdentityServiceStub
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
-from kursi_chassis.db.migrate import migrate
-from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.events.consumer import EventConsumer, Handle
-from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import STREAMS
-from kursi_chassis.grpc.client import connect
-from kursi_chassis.grpc.server import GrpcServer
-from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
-from kursi_chassis.grpc.tls import TlsFiles
-from kursi_chassis.grpc.tokens import Revocations, TokenVerifier
 from kursi_chassis.jobs import JobRunner, retention_jobs
 from kursi_chassis.process import Role
-from kursi_chassis.revocation_feed import RevocationFeed, serve_following
+from kursi_chassis.wiring import Wiring
+from kursi_peers import Peers
 from nats.aio.client import Client
 
 from kursi_messaging.adapters.contacts import IdentityContacts
@@ -41,13 +31,7 @@ from kursi_messaging.usecases.planning import Planner, PlanningRules
 
 ROLES = ("serve", "relay", "consume", "dispatch", "jobs")
 
-
-def migrate_database(settings: MessagingSettings) -> None:
-    """The `migrate` command. Raises: ValueError without the owner's URL."""
-    if settings.database_owner_url is None:
-        message = "KURSI_MESSAGING_DATABASE_OWNER_URL is needed to migrate"
-        raise ValueError(message)
-    migrate(settings.database_owner_url.get_secret_value(), "kursi_messaging.migrations")
+_IDENTITY_READS = ["kursi.identity.v1.IdentityInternalService/BatchGetContacts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +48,13 @@ class Parts:
 async def build(settings: MessagingSettings, roles: frozenset[str]) -> AsyncIterator[Mapping[str, Role]]:
     """The roles that were asked for; everything they need is open inside the block."""
     async with AsyncExitStack() as stack:
-        database = await Database.open(
-            settings.database_url.get_secret_value(),
-            pool_size=settings.database_pool_size,
-            application_name="kursi-messaging",
-        )
-        stack.push_async_callback(database.close)
-        clock = SystemClock()
+        wiring = Wiring(settings, stack, SystemClock())
+        database, clock = await wiring.database(), wiring.clock
         parts = Parts(settings, database, clock, build_planner(settings, database, clock))
         makers = {
             "serve": _serve, "relay": _relay, "consume": _consume, "dispatch": _dispatch, "jobs": _jobs,
         }  # fmt: skip
-        yield {name: await make(parts, stack) for name, make in makers.items() if name in roles}
+        yield {name: await make(parts, wiring) for name, make in makers.items() if name in roles}
 
 
 def build_planner(settings: MessagingSettings, database: Database, clock: Clock) -> Planner:
@@ -102,89 +81,28 @@ def build_servicer(parts: Parts, reports: Reports) -> MessagingServicer:
     )
 
 
-async def _serve(parts: Parts, stack: AsyncExitStack) -> Role:
-    settings, clock = parts.settings, parts.clock
-    identity = await stack.enter_async_context(
-        connect(
-            settings.identity_address or "",
-            dependency="identity",
-            tokens=None,
-            retry=["kursi.identity.v1.IdentityService/GetJwks"],
-            tls=TlsFiles.from_settings(settings),
-        )
-    )
-    keys = IdentityServiceStub(identity)
-
-    async def fetch_keys() -> bytes:
-        answer = await keys.GetJwks(GetJwksRequest())
-        return bytes(answer.data)
-
-    revocations = Revocations(clock)
-    verifier = TokenVerifier(
-        fetch_keys,
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        internal_audience=settings.internal_audience,
-        clock=clock,
-        revocations=revocations,
-    )
-    feed = RevocationFeed(await _nats(parts, stack, "feed"), revocations, clock)
-
-    async def is_ready() -> bool:
-        await parts.database.ping()
-        return True
-
-    servicer = build_servicer(parts, delivery_reports(settings, parts.database, clock))
-    server = GrpcServer(settings, [(servicer, NAME)], verifier, is_ready=is_ready)
-    return serve_following(server.run, feed.run)
+async def _serve(parts: Parts, wiring: Wiring) -> Role:
+    peers = await Peers.open(wiring)
+    reports = delivery_reports(parts.settings, parts.database, parts.clock)
+    return await wiring.serve([(build_servicer(parts, reports), NAME)], peers.signing_keys, parts.database)
 
 
-async def _dispatch(parts: Parts, stack: AsyncExitStack) -> Role:
+async def _dispatch(parts: Parts, wiring: Wiring) -> Role:
     """The dispatcher, with a pool of its own: it is nudged by what the rest of the process commits."""
-    settings, clock = parts.settings, parts.clock
-    database = await Database.open(
-        settings.database_url.get_secret_value(),
-        pool_size=settings.database_pool_size,
-        application_name="kursi-messaging-dispatch",
-    )
-    stack.push_async_callback(database.close)
-    address, tls = settings.identity_address or "", TlsFiles.from_settings(settings)
-    unsigned = await stack.enter_async_context(connect(address, dependency="identity", tokens=None, tls=tls))
-    identity = await stack.enter_async_context(
-        connect(
-            address,
-            dependency="identity",
-            tokens=ServiceTokens(lambda: _own_token(unsigned, settings), clock),
-            retry=["kursi.identity.v1.IdentityInternalService/BatchGetContacts"],
-            tls=tls,
-        )
-    )
-    role = await stack.enter_async_context(dispatcher(settings, database, IdentityContacts(identity), clock))
+    database = await wiring.database("dispatch")
+    peers = await Peers.open(wiring)
+    contacts = IdentityContacts(await peers.channel("identity", _IDENTITY_READS))
+    role = await wiring.stack.enter_async_context(dispatcher(parts.settings, database, contacts, parts.clock))
     parts.database.on_commit(role.nudge)
     return role.run
 
 
-async def _own_token(channel: grpc.aio.Channel, settings: MessagingSettings) -> IssuedToken:
-    request = IssueServiceTokenRequest(
-        client_id=settings.service, client_secret=settings.client_secret.get_secret_value()
-    )
-    token = await IdentityInternalServiceStub(channel).IssueServiceToken(request)
-    return IssuedToken(token.access_token, token.expires_at.ToDatetime(UTC))
+async def _relay(parts: Parts, wiring: Wiring) -> Role:
+    return await wiring.relay(parts.database)
 
 
-async def _relay(parts: Parts, stack: AsyncExitStack) -> Role:
-    relay = Relay(
-        parts.database,
-        await _nats(parts, stack, "relay"),
-        STREAMS["messaging"],
-        replicas=parts.settings.event_stream_replicas,
-    )
-    parts.database.on_commit(relay.nudge)
-    return relay.run
-
-
-async def _consume(parts: Parts, stack: AsyncExitStack) -> Role:
-    nats_client = await _nats(parts, stack, "consumers")
+async def _consume(parts: Parts, wiring: Wiring) -> Role:
+    nats_client = await wiring.nats("consumers")
     handlers = Handlers(parts.planner)
     consumers = [
         _consumer(parts, nats_client, stream, durable=durable, subject=subject, handle=handle)
@@ -217,7 +135,7 @@ def _consumer(
     )
 
 
-async def _jobs(parts: Parts, _stack: AsyncExitStack) -> Role:
+async def _jobs(parts: Parts, _wiring: Wiring) -> Role:
     retention = Retention(
         parts.database,
         parts.clock,
@@ -226,9 +144,3 @@ async def _jobs(parts: Parts, _stack: AsyncExitStack) -> Role:
     )
     jobs = [retention.job(), *retention_jobs(parts.database, "outbox", "inbox", "replies")]
     return JobRunner(parts.database, jobs).run
-
-
-async def _nats(parts: Parts, stack: AsyncExitStack, duty: str) -> Client:
-    nats_client = await connect_nats(parts.settings.nats_url, name=f"kursi-messaging {duty}")
-    stack.push_async_callback(close_nats, nats_client)
-    return nats_client

@@ -1,8 +1,9 @@
 """`python -m kursi_payment ROLE…`."""
 
 from kursi_chassis.process import main
+from kursi_chassis.wiring import migrate_database
 
-from kursi_payment.main import ROLES, build, migrate_database
+from kursi_payment.main import ROLES, build
 from kursi_payment.settings import PaymentSettings
 
 if __name__ == "__main__":

@@ -3,28 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, timedelta
+from datetime import timedelta
 
-import grpc
-from kursi.identity.v1 import identity_service_pb2 as identity_pb
-from kursi.identity.v1 import identity_service_pb2_grpc as identity_grpc
-from kursi_chassis.clock import Clock, SystemClock
+from kursi_chassis.clock import SystemClock
 from kursi_chassis.db.database import Database
-from kursi_chassis.db.migrate import migrate
-from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.events.consumer import EventConsumer
-from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import STREAMS
-from kursi_chassis.grpc.client import connect
 from kursi_chassis.grpc.paging import PageTokens
-from kursi_chassis.grpc.server import GrpcServer
-from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
-from kursi_chassis.grpc.tls import TlsFiles
-from kursi_chassis.grpc.tokens import Revocations, TokenVerifier
 from kursi_chassis.http_client import HttpClient, http_client
 from kursi_chassis.jobs import Job, JobRunner, retention_jobs
 from kursi_chassis.process import Role
-from kursi_chassis.revocation_feed import RevocationFeed, serve_following
+from kursi_chassis.wiring import Wiring
+from kursi_peers import Peers
 
 from kursi_payment.adapters.bookings import REPEATABLE, GrpcBookings
 from kursi_payment.adapters.moyasar import Moyasar
@@ -41,37 +31,24 @@ from kursi_payment.usecases.follow_booking import CONSUMER, FollowBooking
 ROLES = ("serve", "relay", "consume", "jobs")
 
 
-def migrate_database(settings: PaymentSettings) -> None:
-    """Bring the schema up to date. Raises: ValueError without the owner's URL."""
-    if settings.database_owner_url is None:
-        message = "KURSI_PAYMENT_DATABASE_OWNER_URL is not set"
-        raise ValueError(message)
-    migrate(settings.database_owner_url.get_secret_value(), "kursi_payment.migrations")
-
-
 @asynccontextmanager
 async def build(settings: PaymentSettings, roles: frozenset[str]) -> AsyncIterator[Mapping[str, Role]]:
     """The roles that were asked for, and what they share, open while the block runs."""
     async with AsyncExitStack() as stack:
-        database = await Database.open(
-            settings.database_url.get_secret_value(),
-            pool_size=settings.database_pool_size,
-            application_name="kursi-payment",
-        )
-        stack.push_async_callback(database.close)
+        wiring = Wiring(settings, stack, SystemClock())
+        database = await wiring.database()
         http = await stack.enter_async_context(
             http_client(settings.moyasar_base_url, timeout_seconds=settings.provider_timeout_seconds)
         )
-        clock = SystemClock()
         provider = Moyasar(http, settings.moyasar_secret_key.get_secret_value())
-        assembly = Assembly(settings, database, provider, clock)
+        assembly = Assembly(settings, database, provider, wiring.clock)
         built: dict[str, Role] = {}
         if "serve" in roles:
-            built["serve"] = await _serve(stack, assembly, database)
+            built["serve"] = await _serve(wiring, assembly, database)
         if "relay" in roles:
-            built["relay"] = await _relay(stack, settings, database)
+            built["relay"] = await wiring.relay(database)
         if "consume" in roles:
-            built["consume"] = await _consume(stack, assembly, database)
+            built["consume"] = await _consume(wiring, assembly, database)
         if "jobs" in roles:
             built["jobs"] = _jobs(assembly, database, http)
         yield built
@@ -116,84 +93,20 @@ def _jobs(assembly: Assembly, database: Database, http: HttpClient) -> Role:
     return run
 
 
-async def _serve(stack: AsyncExitStack, assembly: Assembly, database: Database) -> Role:
-    settings, clock = assembly.settings, assembly.clock
-    if settings.identity_address is None or settings.booking_address is None:
-        message = "KURSI_PAYMENT_IDENTITY_ADDRESS and KURSI_PAYMENT_BOOKING_ADDRESS must be set"
-        raise ValueError(message)
-    tls = TlsFiles.from_settings(settings)
-    identity = await stack.enter_async_context(
-        connect(settings.identity_address, dependency="identity", tls=tls)
-    )
-    tokens = ServiceTokens(lambda: _own_token(identity, settings), clock)
-    booking = await stack.enter_async_context(
-        connect(settings.booking_address, dependency="booking", tokens=tokens, retry=REPEATABLE, tls=tls)
-    )
-    revocations = Revocations(clock)
-    client = await connect_nats(settings.nats_url, name="kursi-payment revocations")
-    stack.push_async_callback(close_nats, client)
-    feed = RevocationFeed(client, revocations, clock)
-
-    async def is_ready() -> bool:
-        await database.ping()
-        return True
-
-    server = GrpcServer(
-        settings,
-        [(servicer(assembly, GrpcBookings(booking)), SERVICE)],
-        _verifier(settings, identity, clock, revocations),
-        is_ready=is_ready,
-    )
-    return serve_following(server.run, feed.run)
+async def _serve(wiring: Wiring, assembly: Assembly, database: Database) -> Role:
+    peers = await Peers.open(wiring)
+    bookings = GrpcBookings(await peers.channel("booking", REPEATABLE))
+    return await wiring.serve([(servicer(assembly, bookings), SERVICE)], peers.signing_keys, database)
 
 
-async def _relay(stack: AsyncExitStack, settings: PaymentSettings, database: Database) -> Role:
-    client = await connect_nats(settings.nats_url, name="kursi-payment relay")
-    stack.push_async_callback(close_nats, client)
-    relay = Relay(database, client, STREAMS["payment"], replicas=settings.event_stream_replicas)
-    database.on_commit(relay.nudge)
-    return relay.run
-
-
-async def _consume(stack: AsyncExitStack, assembly: Assembly, database: Database) -> Role:
-    settings = assembly.settings
-    client = await connect_nats(settings.nats_url, name="kursi-payment consumer")
-    stack.push_async_callback(close_nats, client)
+async def _consume(wiring: Wiring, assembly: Assembly, database: Database) -> Role:
     consumer = EventConsumer(
-        client,
+        await wiring.nats("consumer"),
         database,
         stream=STREAMS["booking"],
         durable=CONSUMER,
         filter_subjects=FILTERS,
         handle=HandleBookings(FollowBooking(assembly.begin, assembly.clock)),
-        replicas=settings.event_stream_replicas,
+        replicas=assembly.settings.event_stream_replicas,
     )
     return consumer.run
-
-
-def _verifier(
-    settings: PaymentSettings, identity: grpc.aio.Channel, clock: Clock, revocations: Revocations
-) -> TokenVerifier:
-    return TokenVerifier(
-        lambda: _signing_keys(identity),
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        internal_audience=settings.internal_audience,
-        clock=clock,
-        revocations=revocations,
-    )
-
-
-async def _signing_keys(identity: grpc.aio.Channel) -> bytes:
-    stub = identity_grpc.IdentityServiceStub(identity)
-    return bytes((await stub.GetJwks(identity_pb.GetJwksRequest())).data)
-
-
-async def _own_token(identity: grpc.aio.Channel, settings: PaymentSettings) -> IssuedToken:
-    stub = identity_grpc.IdentityInternalServiceStub(identity)
-    issued = await stub.IssueServiceToken(
-        identity_pb.IssueServiceTokenRequest(
-            client_id="payment", client_secret=settings.client_secret.get_secret_value()
-        )
-    )
-    return IssuedToken(issued.access_token, issued.expires_at.ToDatetime(UTC))
