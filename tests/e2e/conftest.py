@@ -21,6 +21,11 @@ IMPATIENT = {
 }
 
 
+def pytest_collection_modifyitems(items):
+    """Measurements write straight into databases and streams what no service would, so they come after all stories."""
+    items.sort(key=lambda item: item.path.name == "test_bench.py")
+
+
 @pytest.fixture(scope="session")
 def platform():
     with running_platform(environment=IMPATIENT) as started:
