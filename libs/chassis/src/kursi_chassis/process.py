@@ -18,6 +18,7 @@ second signal cancels at once. The exit code is 1 when a role failed or had to b
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -91,6 +92,7 @@ async def _run(settings: S, build: Build[S], chosen: frozenset[str]) -> int:
     stopping = asyncio.Event()
     with _stopped_by_signals(stopping):
         async with build(settings, chosen) as built:
+            _spare_the_collector()
             log.info("process_started", roles=sorted(chosen))
             ended_well = await run_roles(
                 {name: built[name] for name in sorted(chosen)},
@@ -99,6 +101,15 @@ async def _run(settings: S, build: Build[S], chosen: frozenset[str]) -> int:
             )
     log.info("process_stopped", ended_well=ended_well)
     return 0 if ended_well else 1
+
+
+def _spare_the_collector() -> None:
+    """Leave what is there now, modules and descriptors mostly, out of every later garbage collection.
+
+    It lives until the end anyway. Walking it took pauses of 50 ms and more, which a caller sees.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager
