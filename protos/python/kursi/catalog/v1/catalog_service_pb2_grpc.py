@@ -287,7 +287,8 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateService(self, request, context):
-        """Adds a service. Errors: INVALID_ARGUMENT per field.
+        """Adds a service. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+        ones included).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -329,7 +330,8 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateStaffMember(self, request, context):
-        """Adds a staff member. Errors: INVALID_ARGUMENT per field.
+        """Adds a staff member. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+        ones included).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -371,7 +373,8 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateResource(self, request, context):
-        """Adds a resource. Errors: INVALID_ARGUMENT per field.
+        """Adds a resource. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+        ones included).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,9 @@ class CatalogServiceStub:
     RestoreSalon: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.RestoreSalonRequest, _catalog_pb2.Salon]
     """Brings an archived salon back. Repeating it changes nothing."""
     CreateService: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateServiceRequest, _catalog_pb2.Service]
-    """Adds a service. Errors: INVALID_ARGUMENT per field."""
+    """Adds a service. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+    ones included).
+    """
     GetService: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetServiceRequest, _catalog_pb2.Service]
     """One of the salon's services. Errors: NOT_FOUND: SERVICE_NOT_FOUND."""
     ListServices: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListServicesRequest, _catalog_service_pb2.ListServicesResponse]
@@ -70,7 +72,9 @@ class CatalogServiceStub:
     RestoreService: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.RestoreServiceRequest, _catalog_pb2.Service]
     """Brings a service back into use. Repeating it changes nothing."""
     CreateStaffMember: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateStaffMemberRequest, _catalog_pb2.StaffMember]
-    """Adds a staff member. Errors: INVALID_ARGUMENT per field."""
+    """Adds a staff member. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+    ones included).
+    """
     GetStaffMember: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetStaffMemberRequest, _catalog_pb2.StaffMember]
     """One of the salon's staff members. Errors: NOT_FOUND: STAFF_NOT_FOUND."""
     ListStaffMembers: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListStaffMembersRequest, _catalog_service_pb2.ListStaffMembersResponse]
@@ -82,7 +86,9 @@ class CatalogServiceStub:
     RestoreStaffMember: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.RestoreStaffMemberRequest, _catalog_pb2.StaffMember]
     """Brings a staff member back into use. Repeating it changes nothing."""
     CreateResource: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateResourceRequest, _catalog_pb2.Resource]
-    """Adds a resource. Errors: INVALID_ARGUMENT per field."""
+    """Adds a resource. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+    ones included).
+    """
     GetResource: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetResourceRequest, _catalog_pb2.Resource]
     """One of the salon's resources. Errors: NOT_FOUND: RESOURCE_NOT_FOUND."""
     ListResources: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListResourcesRequest, _catalog_service_pb2.ListResourcesResponse]
@@ -150,7 +156,9 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     RestoreSalon: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.RestoreSalonRequest, _catalog_pb2.Salon]  # type: ignore[assignment]
     """Brings an archived salon back. Repeating it changes nothing."""
     CreateService: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateServiceRequest, _catalog_pb2.Service]  # type: ignore[assignment]
-    """Adds a service. Errors: INVALID_ARGUMENT per field."""
+    """Adds a service. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+    ones included).
+    """
     GetService: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetServiceRequest, _catalog_pb2.Service]  # type: ignore[assignment]
     """One of the salon's services. Errors: NOT_FOUND: SERVICE_NOT_FOUND."""
     ListServices: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListServicesRequest, _catalog_service_pb2.ListServicesResponse]  # type: ignore[assignment]
@@ -162,7 +170,9 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     RestoreService: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.RestoreServiceRequest, _catalog_pb2.Service]  # type: ignore[assignment]
     """Brings a service back into use. Repeating it changes nothing."""
     CreateStaffMember: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateStaffMemberRequest, _catalog_pb2.StaffMember]  # type: ignore[assignment]
-    """Adds a staff member. Errors: INVALID_ARGUMENT per field."""
+    """Adds a staff member. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+    ones included).
+    """
     GetStaffMember: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetStaffMemberRequest, _catalog_pb2.StaffMember]  # type: ignore[assignment]
     """One of the salon's staff members. Errors: NOT_FOUND: STAFF_NOT_FOUND."""
     ListStaffMembers: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListStaffMembersRequest, _catalog_service_pb2.ListStaffMembersResponse]  # type: ignore[assignment]
@@ -174,7 +184,9 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     RestoreStaffMember: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.RestoreStaffMemberRequest, _catalog_pb2.StaffMember]  # type: ignore[assignment]
     """Brings a staff member back into use. Repeating it changes nothing."""
     CreateResource: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateResourceRequest, _catalog_pb2.Resource]  # type: ignore[assignment]
-    """Adds a resource. Errors: INVALID_ARGUMENT per field."""
+    """Adds a resource. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+    ones included).
+    """
     GetResource: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetResourceRequest, _catalog_pb2.Resource]  # type: ignore[assignment]
     """One of the salon's resources. Errors: NOT_FOUND: RESOURCE_NOT_FOUND."""
     ListResources: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListResourcesRequest, _catalog_service_pb2.ListResourcesResponse]  # type: ignore[assignment]
@@ -287,7 +299,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.CreateServiceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.Service, _abc.Awaitable[_catalog_pb2.Service]]:
-        """Adds a service. Errors: INVALID_ARGUMENT per field."""
+        """Adds a service. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+        ones included).
+        """
 
     @_abc_1.abstractmethod
     def GetService(
@@ -335,7 +349,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.CreateStaffMemberRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.StaffMember, _abc.Awaitable[_catalog_pb2.StaffMember]]:
-        """Adds a staff member. Errors: INVALID_ARGUMENT per field."""
+        """Adds a staff member. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+        ones included).
+        """
 
     @_abc_1.abstractmethod
     def GetStaffMember(
@@ -383,7 +399,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.CreateResourceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.Resource, _abc.Awaitable[_catalog_pb2.Resource]]:
-        """Adds a resource. Errors: INVALID_ARGUMENT per field."""
+        """Adds a resource. Errors: INVALID_ARGUMENT per field; FAILED_PRECONDITION: SALON_ARCHIVED, SALON_FULL (500, archived
+        ones included).
+        """
 
     @_abc_1.abstractmethod
     def GetResource(

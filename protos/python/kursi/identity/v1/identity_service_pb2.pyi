@@ -196,7 +196,9 @@ class TokenPair(_message.Message):
     USER_FIELD_NUMBER: _builtins.int
     REGISTERED_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
-    """JWT (ES256) for the `Authorization: Bearer` header; 15 minutes."""
+    """JWT (ES256) for the `Authorization: Bearer` header; 15 minutes. Names the salons that the person is a member of, with
+    the role in each; of more than 100 those of the longest membership.
+    """
     refresh_token: _builtins.str
     """Opaque; single use. Empty after VERIFY and STEP_UP, which keep the session."""
     registered: _builtins.bool

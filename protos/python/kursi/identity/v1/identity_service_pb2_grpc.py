@@ -125,7 +125,8 @@ class IdentityServiceServicer:
         reason EMAIL_MALFORMED, CONTACT_AMBIGUOUS; either field, reason CONTACT_NOT_OWN; field `channel`, reason CHANNEL_MISMATCH,
         CHANNEL_UNAVAILABLE); UNAUTHENTICATED when VERIFY or STEP_UP comes without a person's token;
         RESOURCE_EXHAUSTED with RetryInfo: OTP_COOLDOWN (60 s per number), OTP_LIMIT (5 per 15 minutes per number),
-        OTP_ADDRESS_LIMIT (20 per hour per client address), OTP_DESTINATION_LIMIT (daily ceiling of a country);
+        OTP_ADDRESS_LIMIT (20 per hour per client address, with IPv6 per network of 64 bits), OTP_DESTINATION_LIMIT
+        (daily ceiling of a country);
         UNAVAILABLE: OTP_NOT_SENT when every provider refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -136,9 +137,9 @@ class IdentityServiceServicer:
         """Checks a code. AUTH logs in, and registers the person at the first time; VERIFY adds the number or address to the
         account of the caller; STEP_UP renews the caller's proof of presence.
         Errors: INVALID_ARGUMENT: OTP_WRONG (metadata `attemptsLeft`), OTP_EXPIRED (also for an unknown, used or burnt request);
-        ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would replace a number or an address and
-        the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP comes without
-        the token that asked, or SESSION_ENDED.
+        ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would add or replace a number or an
+        address and the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP
+        comes without the token that asked, or SESSION_ENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

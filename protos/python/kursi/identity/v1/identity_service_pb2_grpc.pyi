@@ -42,16 +42,17 @@ class IdentityServiceStub:
     reason EMAIL_MALFORMED, CONTACT_AMBIGUOUS; either field, reason CONTACT_NOT_OWN; field `channel`, reason CHANNEL_MISMATCH,
     CHANNEL_UNAVAILABLE); UNAUTHENTICATED when VERIFY or STEP_UP comes without a person's token;
     RESOURCE_EXHAUSTED with RetryInfo: OTP_COOLDOWN (60 s per number), OTP_LIMIT (5 per 15 minutes per number),
-    OTP_ADDRESS_LIMIT (20 per hour per client address), OTP_DESTINATION_LIMIT (daily ceiling of a country);
+    OTP_ADDRESS_LIMIT (20 per hour per client address, with IPv6 per network of 64 bits), OTP_DESTINATION_LIMIT
+    (daily ceiling of a country);
     UNAVAILABLE: OTP_NOT_SENT when every provider refused.
     """
     VerifyOtp: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.VerifyOtpRequest, _identity_service_pb2.TokenPair]
     """Checks a code. AUTH logs in, and registers the person at the first time; VERIFY adds the number or address to the
     account of the caller; STEP_UP renews the caller's proof of presence.
     Errors: INVALID_ARGUMENT: OTP_WRONG (metadata `attemptsLeft`), OTP_EXPIRED (also for an unknown, used or burnt request);
-    ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would replace a number or an address and
-    the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP comes without
-    the token that asked, or SESSION_ENDED.
+    ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would add or replace a number or an
+    address and the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP
+    comes without the token that asked, or SESSION_ENDED.
     """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RefreshTokenRequest, _identity_service_pb2.TokenPair]
     """Exchanges a refresh token for a new pair. The old one is spent; within 10 seconds a second use gets a pair too (two tabs
@@ -103,16 +104,17 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     reason EMAIL_MALFORMED, CONTACT_AMBIGUOUS; either field, reason CONTACT_NOT_OWN; field `channel`, reason CHANNEL_MISMATCH,
     CHANNEL_UNAVAILABLE); UNAUTHENTICATED when VERIFY or STEP_UP comes without a person's token;
     RESOURCE_EXHAUSTED with RetryInfo: OTP_COOLDOWN (60 s per number), OTP_LIMIT (5 per 15 minutes per number),
-    OTP_ADDRESS_LIMIT (20 per hour per client address), OTP_DESTINATION_LIMIT (daily ceiling of a country);
+    OTP_ADDRESS_LIMIT (20 per hour per client address, with IPv6 per network of 64 bits), OTP_DESTINATION_LIMIT
+    (daily ceiling of a country);
     UNAVAILABLE: OTP_NOT_SENT when every provider refused.
     """
     VerifyOtp: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.VerifyOtpRequest, _identity_service_pb2.TokenPair]  # type: ignore[assignment]
     """Checks a code. AUTH logs in, and registers the person at the first time; VERIFY adds the number or address to the
     account of the caller; STEP_UP renews the caller's proof of presence.
     Errors: INVALID_ARGUMENT: OTP_WRONG (metadata `attemptsLeft`), OTP_EXPIRED (also for an unknown, used or burnt request);
-    ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would replace a number or an address and
-    the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP comes without
-    the token that asked, or SESSION_ENDED.
+    ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would add or replace a number or an
+    address and the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP
+    comes without the token that asked, or SESSION_ENDED.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RefreshTokenRequest, _identity_service_pb2.TokenPair]  # type: ignore[assignment]
     """Exchanges a refresh token for a new pair. The old one is spent; within 10 seconds a second use gets a pair too (two tabs
@@ -167,7 +169,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         reason EMAIL_MALFORMED, CONTACT_AMBIGUOUS; either field, reason CONTACT_NOT_OWN; field `channel`, reason CHANNEL_MISMATCH,
         CHANNEL_UNAVAILABLE); UNAUTHENTICATED when VERIFY or STEP_UP comes without a person's token;
         RESOURCE_EXHAUSTED with RetryInfo: OTP_COOLDOWN (60 s per number), OTP_LIMIT (5 per 15 minutes per number),
-        OTP_ADDRESS_LIMIT (20 per hour per client address), OTP_DESTINATION_LIMIT (daily ceiling of a country);
+        OTP_ADDRESS_LIMIT (20 per hour per client address, with IPv6 per network of 64 bits), OTP_DESTINATION_LIMIT
+        (daily ceiling of a country);
         UNAVAILABLE: OTP_NOT_SENT when every provider refused.
         """
 
@@ -180,9 +183,9 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         """Checks a code. AUTH logs in, and registers the person at the first time; VERIFY adds the number or address to the
         account of the caller; STEP_UP renews the caller's proof of presence.
         Errors: INVALID_ARGUMENT: OTP_WRONG (metadata `attemptsLeft`), OTP_EXPIRED (also for an unknown, used or burnt request);
-        ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would replace a number or an address and
-        the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP comes without
-        the token that asked, or SESSION_ENDED.
+        ALREADY_EXISTS: CONTACT_TAKEN; FAILED_PRECONDITION: STEP_UP_REQUIRED when VERIFY would add or replace a number or an
+        address and the last login or STEP_UP of the session is older than 10 minutes; UNAUTHENTICATED when VERIFY or STEP_UP
+        comes without the token that asked, or SESSION_ENDED.
         """
 
     @_abc_1.abstractmethod
