@@ -232,6 +232,17 @@ async def test_what_belongs_to_another_account_cannot_be_added(identity, refusal
     assert (await identity.me(pair.access_token)).phone_number == "+966512345678"
 
 
+async def test_a_stolen_token_is_not_enough_to_add_a_way_to_log_in(identity, refusal_of):
+    pair = await identity.log_in()
+    identity.clock.advance(timedelta(minutes=11))
+    ticket = await ask(identity, pair.access_token, "VERIFY", email="thief@example.com")
+    refused = await refusal_of(
+        identity.verify(ticket.request_id, identity.last_code(), token=pair.access_token)
+    )
+    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "STEP_UP_REQUIRED")
+    assert (await identity.me(pair.access_token)).email == ""
+
+
 async def test_replacing_a_number_needs_a_recent_proof_of_presence(identity, refusal_of):
     pair = await identity.log_in()
     identity.clock.advance(timedelta(minutes=11))

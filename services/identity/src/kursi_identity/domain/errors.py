@@ -106,7 +106,7 @@ class ContactTaken(AlreadyExists):
 
 
 class StepUpRequired(FailedPrecondition):
-    """Replacing a number or an address needs a recent proof that the account's owner is present."""
+    """Adding or replacing a number or an address needs a recent proof that the account's owner is present."""
 
     reason = "STEP_UP_REQUIRED"
     en = "Confirm that it is you with a new code first."

@@ -64,7 +64,7 @@ class VerifyOtp:
             OtpExpired: unknown, expired, used, or out of attempts; nothing was counted.
             Unauthenticated: the code is bound to a session, and the caller's token is of another.
             ContactTaken: VERIFY of what another account has.
-            StepUpRequired: VERIFY would replace a contact, and the person has not proved to be present lately.
+            StepUpRequired: VERIFY would change a contact, and the person has not proved to be present lately.
         """
         ring = await self._keys.ring()
         outcome = await run_with_retries(lambda: self._verify(caller, command))
@@ -133,7 +133,8 @@ class VerifyOtp:
         is_mail = attempt.channel is Channel.EMAIL
         present = await users.get_for_update(connection, session.user_id)
         old = present.email if is_mail else present.phone_number
-        if old not in (None, attempt.destination) and now - session.auth_at > self._policy.presence:
+        # Also a first one: whoever owns it can log in with it, so a stolen token must not be enough to add it.
+        if attempt.destination != old and now - session.auth_at > self._policy.presence:
             raise StepUpRequired(max_age=self._policy.presence)
         store = users.set_email if is_mail else users.set_phone_number
         user = await store(connection, session.user_id, attempt.destination, now)
