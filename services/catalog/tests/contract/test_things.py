@@ -9,6 +9,7 @@ from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
+from kursi_chassis.testing.rpc import refused
 
 
 @pytest.fixture
@@ -366,3 +367,15 @@ async def test_pages_neither_repeat_nor_skip_while_things_are_added(world, kind)
     )
     refusal = await world.refusal(f"List{kind.name}s", other, world.token(other.salon_id))
     assert refusal.violations == {"pageToken": "MALFORMED"}
+
+
+@THINGS
+async def test_a_salon_has_500_of_a_kind_at_most(world, kind, monkeypatch):
+    monkeypatch.setattr("kursi_catalog.usecases.collection.MOST_OF_A_KIND", 2)
+    salon = await world.salon()
+    add = getattr(world, kind.make_one)
+    first, _ = await add(salon), await add(salon)
+    await world.call(f"Archive{kind.name}", kind.by_id("Archive", salon, first.id), world.token(salon.id))
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await add(salon)
+    assert refused(error.value).reason == "SALON_FULL"

@@ -68,6 +68,14 @@ class SalonArchived(FailedPrecondition):
     ar = "الصالون مؤرشف. استعده أولًا."
 
 
+class SalonFull(FailedPrecondition):
+    """The salon has as many services, staff members or resources as one salon may have, archived ones included."""
+
+    reason = "SALON_FULL"
+    en = "A salon can have {most} of these. Change one that is not needed any more instead."
+    ar = "الحد الأقصى للصالون الواحد هو {most}. عدّل عنصرًا لم تعد بحاجة إليه بدلًا من إضافة جديد."
+
+
 class CurrencyInUse(FailedPrecondition):
     """Prices are written in the salon's currency, so it stays once there are any."""
 

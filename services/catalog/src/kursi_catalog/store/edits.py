@@ -21,12 +21,13 @@ from kursi_catalog.store.rows import Row, fetch_all
 Topic = Literal["salon", "service", "staff", "schedule", "policy"]
 
 # The words by which a salon is found are brought up to date with every change of it, whatever changed: one rule
-# instead of a list of what might matter, for the price of a sub-select.
+# instead of a list of what might matter, for the price of a sub-select. Every search compares its words with all of
+# the text, so there is a bound to how much one salon can put into it: some 500 names.
 _TOUCH = sql.SQL("""
 UPDATE salons s
 SET version = s.version + 1,
     name_text = search_key(words.names),
-    search_text = search_key(concat_ws(' ', words.names, s.city, words.services))
+    search_text = search_key(left(concat_ws(' ', words.names, s.city, words.services), 20000))
 FROM (
     SELECT it.id,
         (SELECT string_agg(value, ' ' ORDER BY key) FROM jsonb_each_text(it.names)) AS names,

@@ -49,6 +49,14 @@ class Table(Generic[T]):
         parameters = {"salon_id": salon_id, "after": after, "limit": limit, "show_archived": show_archived}
         return [self.read(row) for row in await fetch_all(connection, self.select(where), parameters)]
 
+    async def count(self, connection: Connection, salon_id: UUID) -> int:
+        """How many the salon has, archived ones included."""
+        query = sql.SQL("SELECT count(*) AS number FROM {} WHERE salon_id = %(salon_id)s").format(
+            sql.Identifier(self.name)
+        )
+        rows = await fetch_all(connection, query, {"salon_id": salon_id})
+        return int(rows[0]["number"])
+
     async def insert(self, connection: Connection, thing: T) -> None:
         row = {"id": thing.id, "salon_id": thing.salon_id, **_history(thing), **self.write(thing)}
         await insert_row(connection, self.name, row)

@@ -12,12 +12,17 @@ from kursi_chassis.grpc.etag import check_etag
 from kursi_chassis.ids import new_id
 
 from kursi_catalog.domain import trail
+from kursi_catalog.domain.errors import SalonFull
 from kursi_catalog.queries.visibility import is_insider, visible_salon
 from kursi_catalog.store.edits import Change, Edit
 from kursi_catalog.store.table import T
 from kursi_catalog.usecases import editing
 from kursi_catalog.usecases.kinds import Fields, Kind
 from kursi_catalog.usecases.once import Render, RequestKey, once
+
+MOST_OF_A_KIND = 500
+"""Services, staff members or resources of one salon. Booking reads all of them for every day that it shows, and search
+compares its words with the names of all services: anybody can open a salon, so one must not slow down the others."""
 
 
 class Collection(Generic[T]):
@@ -31,11 +36,13 @@ class Collection(Generic[T]):
     async def create(
         self, caller: Caller, salon_id: UUID, fields: Fields, *, key: RequestKey, render: Render[T]
     ) -> bytes:
-        """Add one. Raises: SalonNotFound, SalonArchived, Invalid, RequestIdReused."""
+        """Add one. Raises: SalonNotFound, SalonArchived, SalonFull, Invalid, RequestIdReused."""
 
         async def work(connection: Connection) -> bytes:
             now = self._clock.now()
             edit = await editing.begin(connection, caller, salon_id, now)
+            if await self._kind.table.count(connection, salon_id) >= MOST_OF_A_KIND:
+                raise SalonFull(most=MOST_OF_A_KIND)
             asked = self._kind.make(
                 id=new_id(), salon_id=salon_id, revision=1, create_time=now, update_time=now, archive_time=None,
                 **fields,
