@@ -50,7 +50,6 @@ def persistent(person, verb, path, body, key):
 
 
 @pytest.mark.covers("X2")
-@pytest.mark.covers("B9")
 def test_booking_killed_right_after_its_answer_still_tells_once(world, platform):
     person = world.newcomer()
     booking = world.book(person, world.slots()[-10])
@@ -115,7 +114,6 @@ def test_what_was_answered_survives_the_database_being_killed(world, platform):
         told_once(world, person, len(slots) // len(people))
 
 
-@pytest.mark.covers("X7")
 def test_messaging_killed_while_the_provider_takes_its_time_sends_nothing_twice(world, platform):
     """The message is at the provider, its answer never arrives; the delivery report tells that it was sent."""
     person = world.newcomer()
@@ -132,6 +130,7 @@ def test_messaging_killed_while_the_provider_takes_its_time_sends_nothing_twice(
     told_once(world, person)
 
 
+@pytest.mark.covers("K3")
 def test_a_restarted_gateway_serves_as_before(world, platform):
     platform.restart("gateway")
     recovered(platform)
