@@ -114,6 +114,7 @@ def test_what_was_answered_survives_the_database_being_killed(world, platform):
         told_once(world, person, len(slots) // len(people))
 
 
+@pytest.mark.covers("X15")
 def test_messaging_killed_while_the_provider_takes_its_time_sends_nothing_twice(world, platform):
     """The message is at the provider, its answer never arrives; the delivery report tells that it was sent."""
     person = world.newcomer()
