@@ -118,18 +118,9 @@ async def test_older_news_of_a_membership_does_not_overrule_newer_ones(verifier,
     await verifier.verify(token)
 
 
-async def test_a_revoked_user_is_refused_until_a_new_token(verifier, mint, fixed_clock):
-    token = mint.user(USER)
-    fixed_clock.advance(timedelta(seconds=1))
-    verifier.revocations.revoke_user(USER, fixed_clock.now())
-    with pytest.raises(TokenRevoked):
-        await verifier.verify(token)
-    await verifier.verify(mint.user(USER))
-
-
 async def test_revocations_are_forgotten_once_their_tokens_are_dead(verifier, fixed_clock):
     verifier.revocations.revoke_session(SESSION, fixed_clock.now())
-    verifier.revocations.revoke_user(USER, fixed_clock.now())
+    verifier.revocations.revoke_membership(USER, SALON, fixed_clock.now())
     fixed_clock.advance(timedelta(minutes=16))
     verifier.revocations.revoke_session(new_id(), fixed_clock.now())
     assert (len(verifier.revocations._sessions), len(verifier.revocations._since)) == (1, 0)

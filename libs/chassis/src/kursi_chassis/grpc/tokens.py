@@ -26,6 +26,7 @@ LEEWAY = timedelta(seconds=5)
 TOKEN_LIFETIME = timedelta(minutes=15)
 SERVICE_PREFIX = "service:"
 _REFRESH_SECONDS = 60.0
+_FORGET_EVERY = timedelta(minutes=1)
 _REFETCH_AFTER = timedelta(seconds=5)
 _LONGEST_TOKEN = 8_192
 _KEPT_TOKENS = 20_000
@@ -84,23 +85,24 @@ class Revocations:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._since: dict[UUID | tuple[UUID, UUID], tuple[float, Role]] = {}
+        self._since: dict[tuple[UUID, UUID], tuple[float, Role]] = {}
         self._sessions: dict[UUID, float] = {}
+        self._forget_at = clock.now()
 
     def revoke_session(self, session_id: UUID, at: datetime) -> None:
         """Refuse every token of a session that ended."""
         self._sessions[session_id] = at.timestamp()
         self._forget_expired()
 
-    def revoke_user(self, user_id: UUID, at: datetime) -> None:
-        """Refuse a user's tokens that were issued up to `at`."""
-        self._revoke(user_id, at, Role.CUSTOMER)
-
     def revoke_membership(
         self, user_id: UUID, salon_id: UUID, at: datetime, left: Role = Role.CUSTOMER
     ) -> None:
         """Refuse tokens issued up to `at` that give the user more in the salon than the role that is left."""
-        self._revoke((user_id, salon_id), at, left)
+        key = (user_id, salon_id)
+        # Only the latest news: after a reconnection older ones may come again.
+        if at.timestamp() >= self._since.get(key, _NEVER)[0]:
+            self._since[key] = (at.timestamp(), left)
+        self._forget_expired()
 
     def covers(self, identity: Identity) -> bool:
         """Whether the token was taken back."""
@@ -111,22 +113,19 @@ class Revocations:
         user, issued = identity.user_id, identity.issued_at
         # `iat` is cut to whole seconds: a token of the same second as the revocation is refused, whichever
         # was first.
-        if issued < self._since.get(user, _NEVER)[0]:
-            return True
         for salon, role in (identity.salons or {}).items():
             at, left = self._since.get((user, salon), _NEVER)
             if issued < at and role > left:
                 return True
         return False
 
-    def _revoke(self, key: UUID | tuple[UUID, UUID], at: datetime, left: Role) -> None:
-        """Keep the latest news: after a reconnection older ones may come again."""
-        if at.timestamp() >= self._since.get(key, _NEVER)[0]:
-            self._since[key] = (at.timestamp(), left)
-        self._forget_expired()
-
     def _forget_expired(self) -> None:
-        oldest = (self._clock.now() - TOKEN_LIFETIME - 2 * LEEWAY).timestamp()
+        """Now and then only: it looks at everything, and after a start thousands of revocations come at once."""
+        now = self._clock.now()
+        if now < self._forget_at:
+            return
+        self._forget_at = now + _FORGET_EVERY
+        oldest = (now - TOKEN_LIFETIME - 2 * LEEWAY).timestamp()
         self._since = {key: news for key, news in self._since.items() if news[0] >= oldest}
         self._sessions = {key: at for key, at in self._sessions.items() if at >= oldest}
 
