@@ -1,5 +1,6 @@
 """Keys, their rotation, and what is taken back."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -145,3 +146,23 @@ async def test_a_services_token_is_renewed_in_time_and_outlives_a_failure(fixed_
     fixed_clock.advance(timedelta(minutes=2))
     with pytest.raises(NoServiceToken):
         await tokens.get()
+
+
+async def test_while_a_token_is_renewed_others_go_on_with_the_old_one(fixed_clock):
+    answer, issued = asyncio.Event(), []
+
+    async def issue():
+        issued.append(IssuedToken(f"token-{len(issued)}", fixed_clock.now() + timedelta(minutes=10)))
+        if len(issued) > 1:
+            await answer.wait()
+        return issued[-1]
+
+    tokens = ServiceTokens(issue, fixed_clock)
+    await tokens.get()
+    fixed_clock.advance(timedelta(minutes=7))
+    renewing = asyncio.create_task(tokens.get())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        assert await tokens.get() == "token-0"
+    answer.set()
+    assert [await renewing, await tokens.get()] == ["token-1"] * 2

@@ -129,12 +129,17 @@ class ServiceChannel(grpc.aio.Channel):
 
         async def call(request: Any, *, timeout: float | None = None) -> Any:
             started = time.perf_counter()
-            code = grpc.StatusCode.OK
+            code = (
+                grpc.StatusCode.CANCELLED
+            )  # whatever else ends it: nobody waits any more, or it was never sent
             try:
-                return await send(request, timeout=self._timeout(timeout), metadata=await self._metadata())
+                answer = await send(request, timeout=self._timeout(timeout), metadata=await self._metadata())
+                code = grpc.StatusCode.OK
             except grpc.aio.AioRpcError as error:
                 code = error.code()
                 raise_remote(error, self._dependency)
+            else:
+                return answer
             finally:
                 REMOTE_SECONDS.labels(self._dependency, method, code.name).observe(
                     time.perf_counter() - started

@@ -31,7 +31,8 @@ class NoServiceToken(Unavailable):
 class ServiceTokens:
     """Hands out the service's token.
 
-    `fetch` asks identity for a new one; callers that wait share one question.
+    `fetch` asks identity for a new one; callers that wait share one question. As long as the old token counts,
+    one caller asks and the others do not wait: identity being slow must not slow down every call of this service.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[IssuedToken]], clock: Clock) -> None:
@@ -43,19 +44,19 @@ class ServiceTokens:
 
     async def get(self) -> str:
         """A token that still counts for a while. Raises: NoServiceToken when there is none to be had."""
-        if self._token is None or self._is_due():
+        if self._is_due() and not (self._fetching.locked() and self._counts()):
             async with self._fetching:
-                if self._token is None or self._is_due():
+                if self._is_due():
                     await self._renew()
-        return self._current()
-
-    def _is_due(self) -> bool:
-        return self._renew_at is None or self._clock.now() >= self._renew_at
-
-    def _current(self) -> str:
-        if self._token is None or self._clock.now() >= self._token.expires_at:
+        if self._token is None or not self._counts():
             raise NoServiceToken
         return self._token.value
+
+    def _is_due(self) -> bool:
+        return self._token is None or self._renew_at is None or self._clock.now() >= self._renew_at
+
+    def _counts(self) -> bool:
+        return self._token is not None and self._clock.now() < self._token.expires_at
 
     async def _renew(self) -> None:
         now = self._clock.now()
