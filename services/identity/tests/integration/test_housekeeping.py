@@ -28,3 +28,14 @@ async def test_sessions_are_forgotten_a_week_after_their_end(identity):
     await run(identity, "prune_sessions")
     assert await identity.count("sessions") == 1
     assert await identity.count("refresh_tokens") == 1
+
+
+async def test_refresh_tokens_are_forgotten_once_they_have_expired_though_their_session_lives(identity):
+    pair = await identity.log_in()
+    for _ in range(3):
+        identity.clock.advance(timedelta(days=20))
+        pair = await identity.refresh(pair.refresh_token)
+    await run(identity, "prune_refresh_tokens")
+    assert await identity.count("refresh_tokens") == 2
+    assert await identity.count("sessions", "revoked_at IS NULL") == 1
+    await identity.refresh(pair.refresh_token)

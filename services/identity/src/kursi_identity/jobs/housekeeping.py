@@ -12,6 +12,7 @@ from kursi_identity.usecases.signing_keys import SigningKeys
 
 OTP_REQUESTS_KEPT = timedelta(days=2)
 ENDED_SESSIONS_KEPT = timedelta(days=7)
+EXPIRED_TOKENS_KEPT = timedelta(days=1)
 
 Prune = Callable[[Connection, datetime], Awaitable[int]]
 
@@ -23,6 +24,11 @@ def housekeeping(database: Database, clock: Clock, keys: SigningKeys) -> list[Jo
         Job("rotate_signing_keys", timedelta(minutes=1), keys.rotate_if_due),
         Job("prune_otp_requests", hourly, _pruning(database, clock, otp.prune, OTP_REQUESTS_KEPT)),
         Job("prune_sessions", hourly, _pruning(database, clock, sessions.prune, ENDED_SESSIONS_KEPT)),
+        Job(
+            "prune_refresh_tokens",
+            hourly,
+            _pruning(database, clock, sessions.prune_refresh_tokens, EXPIRED_TOKENS_KEPT),
+        ),
         *retention_jobs(database, "outbox", "replies"),
     ]
 

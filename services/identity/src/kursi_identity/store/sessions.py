@@ -139,6 +139,19 @@ async def prune(connection: Connection, before: datetime) -> int:
     return cursor.rowcount
 
 
+async def prune_refresh_tokens(connection: Connection, before: datetime) -> int:
+    """Delete at most 5000 refresh tokens that expired before, and say how many; afterwards they are unknown."""
+    cursor = await connection.execute(
+        """
+        DELETE FROM refresh_tokens WHERE token_hash IN (
+            SELECT token_hash FROM refresh_tokens WHERE expires_at < %(before)s ORDER BY expires_at LIMIT 5000
+        )
+        """,
+        {"before": before},
+    )
+    return cursor.rowcount
+
+
 async def _update_live(
     connection: Connection, assignments: LiteralString, session_id: UUID, now: datetime
 ) -> Session | None:
