@@ -8,7 +8,8 @@ from kursi_gateway.contract import public_methods
 
 ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
 PROTECTED = [method for method in public_methods() if method.needs_token]
-OPEN = [method for method in public_methods() if not method.needs_token]
+OPEN = [method for method in public_methods() if not method.needs_token and not method.ignores_token]
+IGNORING = [method for method in public_methods() if method.ignores_token]
 
 
 async def call(gateway, method, headers):
@@ -52,6 +53,13 @@ async def test_a_protected_method_refuses_every_bad_token(method, kind, gateway,
 async def test_an_open_method_needs_no_token_but_refuses_a_bad_one(method, gateway, keys):
     assert (await call(gateway, method, {})).status_code == 200
     assert (await call(gateway, method, bearer(tampered(keys.token())))).status_code == 401
+
+
+@pytest.mark.covers("G3")
+@pytest.mark.parametrize("method", IGNORING, ids=lambda method: method.name)
+async def test_who_renews_a_token_or_reports_as_a_provider_is_not_stopped_by_a_bad_one(method, gateway, keys):
+    assert (await call(gateway, method, bearer(keys.token(lives=-60)))).status_code == 200
+    assert (await call(gateway, method, {"authorization": "Basic cHJvdmlkZXI6"})).status_code == 200
 
 
 @pytest.mark.covers("G3")

@@ -48,6 +48,11 @@ class Method:
         return self.access.who != options_pb2.Access.PUBLIC
 
     @property
+    def ignores_token(self) -> bool:
+        """Whether a token that comes along is not looked at, good or bad."""
+        return bool(self.access.ignores_token)
+
+    @property
     def is_read(self) -> bool:
         """Whether the method changes nothing, so that a failed call may be tried again."""
         return self.verb == "get"

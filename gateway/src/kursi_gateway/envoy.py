@@ -257,9 +257,12 @@ def _tokens(settings: GatewaySettings) -> dict[str, Any]:
         for method in contract.public_methods()
         if method.needs_token
     ]
+    ignoring = [
+        {"match": {"path": method.grpc_path}} for method in contract.public_methods() if method.ignores_token
+    ]
     return {
         "providers": {"identity": provider},
-        "rules": [*protected, {"match": {"prefix": "/"}, "requires": either}],
+        "rules": [*protected, *ignoring, {"match": {"prefix": "/"}, "requires": either}],
     }
 
 

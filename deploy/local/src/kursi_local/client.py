@@ -116,8 +116,7 @@ class Session:
 
     def renew(self) -> None:
         """A new access token: it carries roles that were given meanwhile."""
-        without_token = Session(self.client, self.language)  # the old one may be refused by now
-        self.accept(without_token.post("/v1/auth/token:refresh", {"refreshToken": self.refresh_token}))
+        self.accept(self.post("/v1/auth/token:refresh", {"refreshToken": self.refresh_token}))
 
 
 class Api:

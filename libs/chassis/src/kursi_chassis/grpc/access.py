@@ -54,6 +54,7 @@ class AccessRule:
     services: frozenset[str]
     role: Role = Role.CUSTOMER
     salon_of: Callable[[Message], str] | None = None
+    ignores_token: bool = False
 
     @property
     def is_public(self) -> bool:
@@ -89,8 +90,10 @@ def access_rule(method: MethodDescriptor) -> AccessRule:
     services = frozenset(access.services)
     if who == _SERVICE and not services:
         raise ContractError(f"{method.full_name} is for services but names none")
+    if access.ignores_token and who != _PUBLIC:
+        raise ContractError(f"{method.full_name} ignores tokens but is not public")
     if who != _SALON:
-        return AccessRule(who, services)
+        return AccessRule(who, services, ignores_token=access.ignores_token)
     if access.role == options_pb2.Access.Role.ROLE_UNSPECIFIED:
         raise ContractError(f"{method.full_name} does not declare the role it needs in the salon")
     _expect_text_field(method, access.salon_field)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekursi/options/v1/options.proto\x12\x10kursi.options.v1\x1a google/protobuf/descriptor.proto\"\xea\x02\n\x06\x41\x63\x63\x65ss\x12)\n\x03who\x18\x01 \x01(\x0e\x32\x1c.kursi.options.v1.Access.Who\x12+\n\x04role\x18\x02 \x01(\x0e\x32\x1d.kursi.options.v1.Access.Role\x12\x13\n\x0bsalon_field\x18\x03 \x01(\t\x12\x10\n\x08services\x18\x04 \x03(\t\x12\x17\n\x0fobject_customer\x18\x05 \x01(\x08\x12\x32\n\x0bobject_role\x18\x06 \x01(\x0e\x32\x1d.kursi.options.v1.Access.Role\"S\n\x03Who\x12\x13\n\x0fWHO_UNSPECIFIED\x10\x00\x12\n\n\x06PUBLIC\x10\x01\x12\x08\n\x04USER\x10\x02\x12\t\n\x05SALON\x10\x03\x12\t\n\x05\x41\x44MIN\x10\x04\x12\x0b\n\x07SERVICE\x10\x05\"?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\t\n\x05STAFF\x10\x01\x12\x0b\n\x07MANAGER\x10\x02\x12\t\n\x05OWNER\x10\x03:J\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0b\x32\x18.kursi.options.v1.Access:4\n\nidempotent\x12\x1e.google.protobuf.MethodOptions\x18\xb6\x87\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekursi/options/v1/options.proto\x12\x10kursi.options.v1\x1a google/protobuf/descriptor.proto\"\x81\x03\n\x06\x41\x63\x63\x65ss\x12)\n\x03who\x18\x01 \x01(\x0e\x32\x1c.kursi.options.v1.Access.Who\x12+\n\x04role\x18\x02 \x01(\x0e\x32\x1d.kursi.options.v1.Access.Role\x12\x13\n\x0bsalon_field\x18\x03 \x01(\t\x12\x10\n\x08services\x18\x04 \x03(\t\x12\x17\n\x0fobject_customer\x18\x05 \x01(\x08\x12\x32\n\x0bobject_role\x18\x06 \x01(\x0e\x32\x1d.kursi.options.v1.Access.Role\x12\x15\n\rignores_token\x18\x07 \x01(\x08\"S\n\x03Who\x12\x13\n\x0fWHO_UNSPECIFIED\x10\x00\x12\n\n\x06PUBLIC\x10\x01\x12\x08\n\x04USER\x10\x02\x12\t\n\x05SALON\x10\x03\x12\t\n\x05\x41\x44MIN\x10\x04\x12\x0b\n\x07SERVICE\x10\x05\"?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\t\n\x05STAFF\x10\x01\x12\x0b\n\x07MANAGER\x10\x02\x12\t\n\x05OWNER\x10\x03:J\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0b\x32\x18.kursi.options.v1.Access:4\n\nidempotent\x12\x1e.google.protobuf.MethodOptions\x18\xb6\x87\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kursi.options.v1.options_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ACCESS']._serialized_start=87
-  _globals['_ACCESS']._serialized_end=449
-  _globals['_ACCESS_WHO']._serialized_start=301
-  _globals['_ACCESS_WHO']._serialized_end=384
-  _globals['_ACCESS_ROLE']._serialized_start=386
-  _globals['_ACCESS_ROLE']._serialized_end=449
+  _globals['_ACCESS']._serialized_end=472
+  _globals['_ACCESS_WHO']._serialized_start=324
+  _globals['_ACCESS_WHO']._serialized_end=407
+  _globals['_ACCESS_ROLE']._serialized_start=409
+  _globals['_ACCESS_ROLE']._serialized_end=472
 # @@protoc_insertion_point(module_scope)

@@ -97,6 +97,7 @@ class Access(_message.Message):
     SERVICES_FIELD_NUMBER: _builtins.int
     OBJECT_CUSTOMER_FIELD_NUMBER: _builtins.int
     OBJECT_ROLE_FIELD_NUMBER: _builtins.int
+    IGNORES_TOKEN_FIELD_NUMBER: _builtins.int
     who: Global___Access.Who.ValueType
     """The least that a caller must be."""
     role: Global___Access.Role.ValueType
@@ -107,6 +108,10 @@ class Access(_message.Message):
     """With USER, where the method works on one object: its customer may call it on their own object."""
     object_role: Global___Access.Role.ValueType
     """With USER, where the method works on one object: members of the object's salon with at least this role may call it."""
+    ignores_token: _builtins.bool
+    """With PUBLIC: the call is anonymous whatever access token comes along, so that a client with a token that no longer counts can
+    still renew it or log out.
+    """
     @_builtins.property
     def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Services that may call the method as themselves, by name: `identity`, `catalog`, `booking`, `payment`, `messaging`."""
@@ -120,10 +125,11 @@ class Access(_message.Message):
         services: _abc.Iterable[_builtins.str] | None = ...,
         object_customer: _builtins.bool = ...,
         object_role: Global___Access.Role.ValueType = ...,
+        ignores_token: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_customer", b"object_customer", "object_role", b"object_role", "role", b"role", "salon_field", b"salon_field", "services", b"services", "who", b"who"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ignores_token", b"ignores_token", "object_customer", b"object_customer", "object_role", b"object_role", "role", b"role", "salon_field", b"salon_field", "services", b"services", "who", b"who"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
