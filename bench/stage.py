@@ -2,29 +2,43 @@
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from kursi_local import salon as local_salon
 from kursi_local.client import Api
 from kursi_local.outside import invented_number
 from kursi_local.patience import until
 from kursi_local.platform import Platform
+from kursi_local.table import DEFAULT_TABLE
 from kursi_local.testing import running_platform
 
 DAYS = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
+BOOKING_RUNS = '"kursi_booking", "run"'
+BOOKING_SERVES = '"kursi_booking", "serve"'
 # All the people of a measurement log in from this one machine.
 MANY_LOGINS = {"KURSI_IDENTITY_OTP_PER_ADDRESS": "100000"}
 
 
 @contextmanager
 def bench_platform() -> Iterator[Platform]:
-    """A platform with fsync on, as in production, and limits per client address out of the way."""
-    with running_platform(options=("--any-ports",), environment=MANY_LOGINS) as platform:
-        lift_limits(platform)
-        yield platform
+    """A platform with fsync on, as in production, and limits per client address out of the way.
+
+    Booking only serves: its relay and its consumers, and with them the messages, run elsewhere in production and would
+    take the two cores of a laptop away from what is measured.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "processes.toml"
+        table.write_text(
+            DEFAULT_TABLE.read_text(encoding="utf-8").replace(BOOKING_RUNS, BOOKING_SERVES), encoding="utf-8"
+        )
+        with running_platform(table, options=("--any-ports",), environment=MANY_LOGINS) as platform:
+            lift_limits(platform)
+            yield platform
 
 
 def lift_limits(platform: Platform) -> None:
