@@ -6,7 +6,7 @@ PACKAGES := libs/chassis libs/peers protos $(wildcard services/*) gateway simula
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help run up stop status test test-fast check format lint types imports protos proto-check requirements-check promises gateway-check bench lock setup clean
+.PHONY: help run up codes stop status test test-fast check format lint types imports protos proto-check requirements-check promises gateway-check bench lock setup clean
 
 help: ## Show this page
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,8 @@ up: $(VENV)/.run ## Start everything and stay up, without the story
 	@$(BIN)/python -m kursi_local up
 status: $(VENV)/.run ## Say what runs and where
 	@$(BIN)/python -m kursi_local status
+codes: $(VENV)/.run ## Show the newest one-time codes of the demo accounts
+	@$(BIN)/python -m kursi_local codes
 stop: $(VENV)/.run ## Stop what `make run` or `make up` started
 	@$(BIN)/python -m kursi_local stop
 
