@@ -94,6 +94,10 @@ def bad_services(make):
         "no price": ({"price": None}, {"service.price": "REQUIRED"}),
         "other currency": ({"price": make.sar(1, "AED")}, {"service.price.currencyCode": "OTHER_CURRENCY"}),
         "negative price": ({"price": make.sar(-1)}, {"service.price.amountMinor": "NEGATIVE"}),
+        "price beyond all sense": (
+            {"price": make.sar(2**63 - 1)},
+            {"service.price.amountMinor": "OUT_OF_RANGE"},
+        ),
         "no duration": ({"duration": None}, {"service.duration": "REQUIRED"}),
         "no time at all": ({"duration": make.minutes(0)}, {"service.duration": "OUT_OF_RANGE"}),
         "a day and more": ({"duration": make.minutes(1441)}, {"service.duration": "OUT_OF_RANGE"}),

@@ -14,6 +14,9 @@ class MoneyMessage(Protocol):
 
 
 M = TypeVar("M", bound=MoneyMessage)
+MOST_MINOR = 10**12
+"""Ten thousand millions in most currencies. Far from what 64 bits hold, so that no sum of prices or share of one leaves
+them."""
 _STAND_IN = Money.zero("USD")  # never reaches a rule: the violation is raised first
 
 
@@ -26,10 +29,15 @@ def to_proto(amount: Money, message_type: type[M]) -> M:
 
 
 def from_proto(check: Violations, field: str, message: MoneyMessage) -> Money:
-    """Read an amount of zero or more; an unknown currency or a negative amount is a violation of `field`."""
+    """Read an amount of zero up to `MOST_MINOR`.
+
+    An unknown currency, a negative or a larger amount is a violation of `field`.
+    """
     if not is_currency(message.currency_code):
         check.add(f"{field}.currency_code", "NOT_A_CURRENCY" if message.currency_code else "REQUIRED")
         return _STAND_IN
     if message.amount_minor < 0:
         check.add(f"{field}.amount_minor", "NEGATIVE")
+    elif message.amount_minor > MOST_MINOR:
+        check.add(f"{field}.amount_minor", "OUT_OF_RANGE", min=0, max=MOST_MINOR)
     return Money(message.currency_code, message.amount_minor)
