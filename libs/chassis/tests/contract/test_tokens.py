@@ -89,6 +89,12 @@ async def test_a_revoked_session_is_refused_although_its_token_was_seen_before(v
     await verifier.verify(mint.user(sid=str(new_id())))
 
 
+async def test_long_tokens_are_verified_but_not_remembered(verifier, mint):
+    token = mint.user(USER, salons={new_id(): Role.STAFF for _ in range(60)})
+    assert (await verifier.verify(token)).user_id == USER
+    assert token not in verifier._kept
+
+
 async def test_a_revoked_membership_counts_for_older_tokens_only(verifier, mint, fixed_clock):
     token = mint.user(USER, salons={SALON: Role.STAFF})
     elsewhere = mint.user(USER, salons={new_id(): Role.STAFF})

@@ -30,6 +30,8 @@ _FORGET_EVERY = timedelta(minutes=1)
 _REFETCH_AFTER = timedelta(seconds=5)
 _LONGEST_TOKEN = 8_192
 _KEPT_TOKENS = 20_000
+# Members of dozens of salons have longer ones; keeping 20,000 of those would take half a gigabyte.
+_LONGEST_KEPT_TOKEN = 2_048
 _NEVER = (0.0, Role.CUSTOMER)
 
 log = get_logger()
@@ -243,6 +245,8 @@ class TokenVerifier:
         return identity
 
     def _keep(self, token: str, identity: Identity) -> None:
+        if len(token) > _LONGEST_KEPT_TOKEN:
+            return
         self._kept[token] = identity
         if len(self._kept) > _KEPT_TOKENS:
             self._kept.popitem(last=False)
