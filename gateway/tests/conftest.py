@@ -167,7 +167,9 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
     """Starts gateways: `await run_gateway([port, …], limit_scale=100)`."""
     running: list[tuple[asyncio.subprocess.Process, httpx.AsyncClient]] = []
 
-    async def run(ports: list[int], limit_scale: int = 1000, key_cache_seconds: int = 60) -> Gateway:
+    async def run(
+        ports: list[int], limit_scale: int = 1000, key_cache_seconds: int = 60, trusted_hops: int = 0
+    ) -> Gateway:
         folder = tmp_path_factory.mktemp("gateway")
         settings = GatewaySettings(
             output=folder,

@@ -35,6 +35,19 @@ async def test_an_address_that_asks_too_often_is_told_when_to_come_back(run_gate
     assert (await gateway.client.get(SALON)).status_code == 200, "reads have a bucket of their own"
 
 
+@pytest.mark.covers("G4")
+async def test_the_addresses_of_one_ipv6_network_share_their_limit(run_gateway, upstream):
+    gateway = await run_gateway([upstream.port], limit_scale=1, trusted_hops=1)
+
+    async def ask(address: str) -> int:
+        headers = {"x-forwarded-for": address}
+        return (await gateway.client.post("/v1/auth/otp:request", json={}, headers=headers)).status_code
+
+    answers = [await ask(f"2001:db8:7:1::{place:x}") for place in range(1, 61)]
+    assert 429 in answers
+    assert await ask("2001:db8:7:2::1") != 429
+
+
 @pytest.mark.covers("G5")
 async def test_the_service_learns_the_deadline_and_a_client_cannot_stretch_it(gateway, upstream):
     await gateway.client.get(SALON)

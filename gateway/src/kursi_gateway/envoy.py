@@ -288,7 +288,7 @@ def _limits(settings: GatewaySettings) -> dict[str, Any]:
         "token_bucket": {"max_tokens": 10_000_000, "tokens_per_fill": 10_000_000, "fill_interval": "1s"},
         "descriptors": [
             {
-                "entries": [{"key": "class", "value": name}, {"key": "remote_address"}],
+                "entries": [{"key": "class", "value": name}, {"key": "masked_remote_address"}],
                 "token_bucket": bucket(limit.burst, limit.per_second),
             }
             for name, limit in settings.limits.items()

@@ -121,7 +121,8 @@ def _method(method: Method) -> dict[str, Any]:
             {
                 "actions": [
                     {"generic_key": {"descriptor_key": "class", "descriptor_value": limit_class(method)}},
-                    {"remote_address": {}},
+                    # A client with IPv6 has 64 bits of addresses to itself.
+                    {"masked_remote_address": {"v4_prefix_mask_len": 32, "v6_prefix_mask_len": 64}},
                 ]
             }
         ]
