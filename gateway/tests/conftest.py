@@ -180,6 +180,7 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
             cors_origins=("https://app.kursi.test",),
             limit_scale=limit_scale,
             key_cache_seconds=key_cache_seconds,
+            trusted_hops=trusted_hops,
             access_log=str(folder / "access.jsonl"),
         )
         bootstrap = write(settings)
