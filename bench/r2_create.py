@@ -30,10 +30,13 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     """Rounds of calls and of pgbench in turn; the median of each."""
     with Api.of(platform) as api:
         salon = open_salon(api, staff=STAFF)
-        tokens = [api.login(invented_number()).access_token for _ in range(CLIENTS)]
+        # A customer may have a hundred open bookings: every round has customers of its own.
+        crowds = [
+            [api.login(invented_number()).access_token for _ in range(CLIENTS)] for _ in range(effort.rounds)
+        ]
         slots = _slots(salon)
         calls, limits = [], []
-        for _ in range(effort.rounds):
+        for tokens in crowds:
             calls.append(await _create(platform.address("booking"), salon, tokens, slots, effort.seconds))
             limits.append(
                 await asyncio.to_thread(_limit, platform.database_url("booking"), int(effort.seconds))

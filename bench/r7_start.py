@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 from kursi_chassis.testing.servers import NatsServer, PostgresServer, free_port
+from kursi_gateway.binary import envoy_binary
 from kursi_gateway.contract import upstreams
 from kursi_gateway.envoy import write
 from kursi_gateway.settings import Address, GatewaySettings
@@ -103,7 +104,7 @@ def _envoy(base: Path) -> float:
     began = time.perf_counter()
     process = subprocess.Popen(
         [
-            "envoy",
+            envoy_binary(),
             "-c",
             str(bootstrap),
             "--disable-hot-restart",

@@ -17,6 +17,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.servers import free_port
+from kursi_gateway.binary import envoy_binary
 from kursi_gateway.contract import upstreams
 from kursi_gateway.envoy import write
 from kursi_gateway.settings import Address, GatewaySettings
@@ -185,7 +186,7 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         )
         bootstrap = write(settings)
         command = [
-            "envoy",
+            envoy_binary(),
             "-c",
             str(bootstrap),
             "--disable-hot-restart",

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kursi_gateway.binary import envoy_binary
 from kursi_gateway.contract import upstreams
 from kursi_gateway.envoy import write
 from kursi_gateway.settings import Address, GatewaySettings
@@ -64,7 +65,7 @@ def _check() -> int:
         )
         write(settings)
         return subprocess.run(
-            ["envoy", "--mode", "validate", "--log-level", "error", "-c", str(static_copy(output))],
+            [envoy_binary(), "--mode", "validate", "--log-level", "error", "-c", str(static_copy(output))],
             check=False,
         ).returncode
 
