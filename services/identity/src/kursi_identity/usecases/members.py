@@ -179,10 +179,10 @@ class Members:
 
 
 async def _require(connection: Connection, caller: Caller, salon_id: UUID, role: Role) -> None:
-    """Let admins, other services and members with at least the role pass. Raises: RoleRequired."""
-    if caller.is_admin or caller.user_id is None:
+    """Let admins and members with at least the role pass. Raises: RoleRequired."""
+    if caller.is_admin:
         return
-    if await members.active_role(connection, salon_id, caller.user_id) < role:
+    if caller.user_id is None or await members.active_role(connection, salon_id, caller.user_id) < role:
         raise RoleRequired(role=role.name.lower())
 
 
