@@ -28,6 +28,7 @@ import httpx
 
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.metrics import HTTP_OUTCOMES
+from kursi_chassis.telemetry import current_traceparent
 
 USER_AGENT = "Kursi/1"
 _MEBIBYTE = 1024 * 1024
@@ -148,7 +149,8 @@ async def http_client(
 
     `timeout_seconds` bounds a whole exchange, connecting three seconds of it at most. `public_only` refuses
     hosts that resolve to private, loopback or link-local addresses: for addresses that a user typed in.
-    Proxies and credentials that the environment may name are not used.
+    Proxies and credentials that the environment may name are not used. The current trace goes along as
+    `traceparent`.
     """
     transport: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(verify=ssl.create_default_context())
     client = httpx.AsyncClient(
@@ -158,10 +160,16 @@ async def http_client(
         follow_redirects=False,
         trust_env=False,
         transport=PublicOnly(transport) if public_only else transport,
+        event_hooks={"request": [_carry_trace]},
     )
     async with client:
         host = client.base_url.host
         yield HttpClient(client, host, timeout_seconds, max_bytes, clock or SystemClock())
+
+
+async def _carry_trace(request: httpx.Request) -> None:
+    if header := current_traceparent():
+        request.headers["traceparent"] = header
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:

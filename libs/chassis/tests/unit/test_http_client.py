@@ -13,6 +13,7 @@ from kursi_chassis.http_client import (
     is_public,
     parse_retry_after,
 )
+from kursi_chassis.telemetry import span
 from kursi_chassis.testing.servers import free_port
 
 NOW = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -52,6 +53,17 @@ async def test_an_answer_is_accepted_whole_and_we_say_who_we_are(server):
     assert isinstance(outcome, Accepted)
     assert outcome.json() == {"id": 1}
     assert b"User-Agent: Kursi/" in seen[0]
+
+
+async def test_the_trace_of_the_caller_goes_along_and_outside_of_any_nothing_does(server):
+    url, answers, seen = server
+    answers += [reply(200), reply(200)]
+    async with http_client(url) as http:
+        with span("call", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
+            await http.send("POST", "/")
+        await http.send("POST", "/")
+    assert b"\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-" in seen[0]
+    assert b"traceparent" not in seen[1]
 
 
 async def test_nobody_listening_means_nothing_was_sent():
