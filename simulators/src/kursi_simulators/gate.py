@@ -18,7 +18,10 @@ SECRET_FIELDS = frozenset({"number", "cvc", "month", "year", "shared_secret"})
 
 @dataclass(slots=True)
 class Attempt:
-    """One request as it arrived. `handle` is the caller's idempotency handle, `status` what it was told."""
+    """One request as it arrived. `handle` is the caller's idempotency handle, `status` what it was told.
+
+    `traceparent` is the header that the caller sent, if any.
+    """
 
     at: str | None
     method: str
@@ -26,6 +29,7 @@ class Attempt:
     query: str
     body: object
     handle: str | None
+    traceparent: str | None = None
     fault: FaultKind | None = None
     accepted_status: int | None = None
     status: int | None = None
@@ -177,6 +181,7 @@ def _attempt(request: Request, body: bytes) -> Attempt:
         query=request.url.query,
         body=parsed,
         handle=None if handle is None else str(handle),
+        traceparent=request.headers.get("traceparent"),
     )
 
 
