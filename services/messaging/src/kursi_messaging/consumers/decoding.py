@@ -49,7 +49,7 @@ _PAYMENT_NEWS: Final[Mapping[int, Event]] = {
 }
 
 
-def booking_change(payload: bytes) -> BookingChange | None:
+def booking_change(payload: bytes, traceparent: str = "") -> BookingChange | None:
     """Read an event of booking; None for a change or a state that this version does not know.
 
     Raises:
@@ -66,12 +66,13 @@ def booking_change(payload: bytes) -> BookingChange | None:
             own_facts=_facts_of_change(event),
             former_staff_user_ids=tuple(UUID(user_id) for user_id in event.previous_staff_user_ids),
             occurred_at=_moment(event, "occur_time"),
+            traceparent=traceparent,
         )
     except (DecodeError, ValueError) as error:
         raise Poison(str(error)) from error
 
 
-def payment_change(payload: bytes) -> PaymentChange | None:
+def payment_change(payload: bytes, traceparent: str = "") -> PaymentChange | None:
     """Read an event of payment; None for one that nobody is told about.
 
     Raises:
@@ -94,12 +95,13 @@ def payment_change(payload: bytes) -> PaymentChange | None:
                 "amount": _money(event.captured if taken else event.amount),
                 "reference": _reference(event.booking_id),
             },
+            traceparent=traceparent,
         )
     except (DecodeError, ValueError) as error:
         raise Poison(str(error)) from error
 
 
-def person(payload: bytes) -> Person:
+def person(payload: bytes, traceparent: str = "") -> Person:
     """Read an event about an account.
 
     Raises:
@@ -107,7 +109,7 @@ def person(payload: bytes) -> Person:
     """
     try:
         event = UserEvent.FromString(payload)
-        return Person(UUID(event.user_id), event.language_code, event.time_zone, event.revision)
+        return Person(UUID(event.user_id), event.language_code, event.time_zone, event.revision, traceparent)
     except (DecodeError, ValueError) as error:
         raise Poison(str(error)) from error
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from kursi_chassis.events.consumer import ignored
 from kursi_chassis.events.envelope import ReceivedEvent
+from kursi_chassis.telemetry import parse_traceparent
 
 from kursi_messaging.consumers import decoding
 from kursi_messaging.usecases.planning import Planner
@@ -39,14 +40,20 @@ class Handlers:
 
 
 def _read(
-    consumer: str, events: Sequence[ReceivedEvent], decode: Callable[[bytes], Read | None]
+    consumer: str, events: Sequence[ReceivedEvent], decode: Callable[[bytes, str], Read | None]
 ) -> dict[UUID, Read]:
     """The events that say something to us, by id; the others are counted."""
     known: dict[UUID, Read] = {}
     for event in events:
-        meaning = decode(event.payload)
+        meaning = decode(event.payload, _trace_of(event))
         if meaning is None:
             ignored(consumer, event)
         else:
             known[event.event_id] = meaning
     return known
+
+
+def _trace_of(event: ReceivedEvent) -> str:
+    """What its messages keep. No span is opened: a batch is one transaction for events of many traces."""
+    header = event.headers.get("traceparent", "")
+    return header if parse_traceparent(header) else ""

@@ -59,6 +59,7 @@ class BookingChange:
     """A change, with the booking as it was after it.
 
     `own_facts` are true of the change alone (the time before a move, the reason), not of the booking.
+    `traceparent` names the trace that the change is part of; empty for none.
     """
 
     change: Change
@@ -66,6 +67,7 @@ class BookingChange:
     own_facts: Facts
     former_staff_user_ids: tuple[UUID, ...]
     occurred_at: datetime
+    traceparent: str
 
     @property
     def revision(self) -> int:

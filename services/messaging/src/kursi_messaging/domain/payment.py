@@ -12,7 +12,7 @@ from kursi_messaging.domain.words import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentChange:
-    """A payment that was captured or failed."""
+    """A payment that was captured or failed. `traceparent` names the trace that it is part of; empty for none."""
 
     event: Event
     payment_id: UUID
@@ -21,3 +21,4 @@ class PaymentChange:
     customer_id: UUID
     occurred_at: datetime
     facts: Facts
+    traceparent: str

@@ -25,7 +25,10 @@ _HANDED_OVER: Final[Facts] = {"handed_over": True}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A notification to record. Messages about one event share the very same `facts`."""
+    """A notification to record. Messages about one event share the very same `facts`.
+
+    `traceparent` names the trace of what called for it; empty for none.
+    """
 
     salon_id: UUID
     booking_id: UUID
@@ -39,6 +42,7 @@ class Planned:
     due_at: datetime
     booking_revision: int | None
     facts: Facts
+    traceparent: str
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -107,11 +111,15 @@ def plan_booking(
         *_news(late, around, lambda *_: SkipReason.STALE),
         *_news(told, around, lambda change, event: _reason_to_skip(change, event, latest, around)),
     ]
-    return BookingPlan(latest, gaps, tuple(news), plan_reminders(latest, around) if latest else ())
+    reminders = plan_reminders(latest, around, told[-1][0].traceparent) if latest else ()
+    return BookingPlan(latest, gaps, tuple(news), reminders)
 
 
-def plan_reminders(booking: BookingSnapshot, around: Surroundings) -> tuple[Planned, ...]:
-    """The reminders that a booking calls for now; those whose time has passed are recorded as too late."""
+def plan_reminders(booking: BookingSnapshot, around: Surroundings, traceparent: str) -> tuple[Planned, ...]:
+    """The reminders that a booking calls for now; those whose time has passed are recorded as too late.
+
+    `traceparent` is of what made somebody plan them: an event, or a change of choices.
+    """
     customer = booking.customer_id
     reminders = reminders_of(
         booking.state,
@@ -138,6 +146,7 @@ def plan_reminders(booking: BookingSnapshot, around: Surroundings) -> tuple[Plan
                 "start": booking.start.isoformat(),
                 "offset_minutes": reminder.offset // timedelta(minutes=1),
             },
+            traceparent=traceparent,
         )
         for reminder in reminders
     )
@@ -159,6 +168,7 @@ def plan_payments(payments: Sequence[PaymentChange], around: Surroundings) -> tu
             due_at=around.now,
             booking_revision=None,
             facts=payment.facts,
+            traceparent=payment.traceparent,
         )
         for payment in payments
         for channel in around.channels(payment.customer_id, payment.salon_id, Audience.CUSTOMER)
@@ -189,6 +199,7 @@ def _news(
                     due_at=around.now,
                     booking_revision=change.revision,
                     facts=facts,
+                    traceparent=change.traceparent,
                 )
 
 

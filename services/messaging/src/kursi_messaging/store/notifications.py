@@ -93,6 +93,7 @@ class Letter:
     channel: Channel
     facts: dict[str, object]
     due_at: datetime
+    traceparent: str
 
 
 async def add_letter(
@@ -105,10 +106,10 @@ async def add_letter(
                 """
                 INSERT INTO notifications (
                     id, salon_id, booking_id, recipient_id, audience, event, occurrence, channel, status,
-                    priority, due_at, facts, max_retries, created_at, updated_at)
+                    priority, due_at, facts, traceparent, max_retries, created_at, updated_at)
                 VALUES (%(id)s, %(salon)s, %(booking)s, %(recipient)s, %(audience)s, %(event)s,
                         %(occurrence)s, %(channel)s, %(status)s, %(priority)s, %(due)s, %(facts)s,
-                        %(max_retries)s, %(now)s, %(now)s)
+                        %(traceparent)s, %(max_retries)s, %(now)s, %(now)s)
                 RETURNING {}
                 """
             ).format(_COLUMNS),
@@ -125,6 +126,7 @@ async def add_letter(
                 "priority": PRIORITY[Event.MANUAL],
                 "due": letter.due_at,
                 "facts": Jsonb(letter.facts),
+                "traceparent": letter.traceparent,
                 "max_retries": max_retries,
                 "now": now,
             },

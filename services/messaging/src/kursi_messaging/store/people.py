@@ -11,12 +11,13 @@ from kursi_chassis.db.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What messaging remembers of an account at a revision."""
+    """What messaging remembers of an account at a revision, and the trace of what changed it; empty for none."""
 
     user_id: UUID
     language: str
     time_zone: str
     revision: int
+    traceparent: str
 
 
 async def zones(connection: Connection, user_ids: Collection[UUID]) -> dict[UUID, str]:

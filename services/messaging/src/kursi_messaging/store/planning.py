@@ -188,17 +188,18 @@ async def record(connection: Connection, rows: Sequence[Planned], *, max_retries
         """
         INSERT INTO notifications AS present (
             id, salon_id, booking_id, recipient_id, audience, event, occurrence, channel, status, skip_reason,
-            priority, due_at, booking_revision, facts, max_retries, created_at, updated_at)
+            priority, due_at, booking_revision, facts, traceparent, max_retries, created_at, updated_at)
         SELECT uuidv7(), salon_id, booking_id, recipient_id, audience, event, occurrence, channel, status,
-               skip_reason, priority, due_at, booking_revision, told.facts -> facts_at, %(max_retries)s,
-               %(now)s, %(now)s
+               skip_reason, priority, due_at, booking_revision, told.facts -> facts_at, traceparent,
+               %(max_retries)s, %(now)s, %(now)s
         FROM json_to_recordset(%(rows)s) AS planned (
                 salon_id uuid, booking_id uuid, recipient_id uuid, audience text, event text,
                 occurrence text, channel text, status text, skip_reason text, priority smallint,
-                due_at timestamptz, booking_revision bigint, facts_at integer),
+                due_at timestamptz, booking_revision bigint, facts_at integer, traceparent text),
             (SELECT %(facts)s AS facts) AS told
         ON CONFLICT ON CONSTRAINT notifications_once DO UPDATE SET
-            status = 'scheduled', skip_reason = '', due_at = excluded.due_at, updated_at = excluded.updated_at
+            status = 'scheduled', skip_reason = '', due_at = excluded.due_at,
+            traceparent = excluded.traceparent, updated_at = excluded.updated_at
         WHERE excluded.event = 'reminder' AND excluded.status = 'scheduled'
           AND (present.status = 'cancelled' AND present.skip_reason = %(superseded)s
                OR present.status IN ('pending', 'scheduled', 'deferred') AND NOT present.pinned
@@ -230,6 +231,7 @@ def _row_as_json(row: Planned, facts_at: int) -> dict[str, object]:
         "due_at": row.due_at,
         "booking_revision": row.booking_revision,
         "facts_at": facts_at,
+        "traceparent": row.traceparent,
     }
 
 

@@ -10,6 +10,7 @@ from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.db.retries import run_with_retries
+from kursi_chassis.telemetry import current_traceparent
 
 from kursi_messaging.domain.preferences import Preferences
 from kursi_messaging.domain.salon import SalonSettings
@@ -70,7 +71,7 @@ class Choices:
         after = replace(change(before), revision=before.revision + 1)
         await preferences.write(connection, user_id, after, now)
         coming = await planning.read_coming_of_customers(connection, [user_id], now)
-        await self._planner.replan(connection, coming.values())
+        await self._planner.replan(connection, coming.values(), {user_id: current_traceparent() or ""})
         await audit.write(
             connection,
             caller,
@@ -100,7 +101,8 @@ class Choices:
         customers = {booking.customer_id for booking in coming.values()}
         # Nobody plans with this salon now; what a customer chooses at this moment has to be waited for.
         await planning.lock(connection, salons=(), people=customers, bookings=())
-        await self._planner.replan(connection, coming.values())
+        traces = dict.fromkeys(customers, current_traceparent() or "")
+        await self._planner.replan(connection, coming.values(), traces)
         await audit.write(
             connection,
             caller,

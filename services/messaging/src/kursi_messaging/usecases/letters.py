@@ -11,6 +11,7 @@ from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.errors import Invalid, Violation
 from kursi_chassis.ids import new_id
+from kursi_chassis.telemetry import current_traceparent
 
 from kursi_messaging.domain.notification import NotACustomer, Notification
 from kursi_messaging.domain.words import OPEN, Channel, Status
@@ -65,6 +66,7 @@ class Letters:
                 channel=command.channel,
                 facts={**facts, "subject": command.subject, "body": command.body},
                 due_at=command.schedule_at or now,
+                traceparent=current_traceparent() or "",
             )
             written = await notifications.add_letter(
                 connection, letter, max_retries=self._max_retries, now=now

@@ -60,14 +60,20 @@ class Planner:
         """Remember people's language and zone, by event id, and move the reminders of those who moved."""
         await run_with_retries(lambda: self._take_people(consumer, changes))
 
-    async def replan(self, connection: Connection, bookings: Collection[BookingSnapshot]) -> None:
+    async def replan(
+        self, connection: Connection, bookings: Collection[BookingSnapshot], traces: Mapping[UUID, str]
+    ) -> None:
         """Plan the reminders of bookings again, in the transaction that changed what they depend on.
 
-        The caller holds the lock of what changed.
+        The caller holds the lock of what changed. `traces` holds the `traceparent` of that, by customer.
         """
         now = self._clock.now()
         around = await self._look_around(connection, bookings, (), now)
-        wanted = [row for booking in bookings for row in plan_reminders(booking, around)]
+        wanted = [
+            row
+            for booking in bookings
+            for row in plan_reminders(booking, around, traces[booking.customer_id])
+        ]
         await self._replace_reminders(
             connection, [booking.booking_id for booking in bookings], wanted, [], now
         )
@@ -147,7 +153,8 @@ class Planner:
             after = await people.zones(connection, newest)
             movers = [user_id for user_id in newest if before.get(user_id) != after.get(user_id)]
             coming = await planning.read_coming_of_customers(connection, movers, self._clock.now())
-            await self.replan(connection, coming.values())
+            traces = {user_id: newest[user_id].traceparent for user_id in movers}
+            await self.replan(connection, coming.values(), traces)
 
     async def _look_around(
         self,
