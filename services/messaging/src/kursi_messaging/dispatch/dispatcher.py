@@ -14,6 +14,7 @@ from kursi_chassis.db.database import Database
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.logging import get_logger
+from kursi_chassis.telemetry import span
 
 from kursi_messaging.dispatch import judging, metrics
 from kursi_messaging.dispatch.claiming import Batch, Claimer, Due
@@ -22,7 +23,7 @@ from kursi_messaging.dispatch.finisher import Finisher
 from kursi_messaging.dispatch.judging import Held
 from kursi_messaging.dispatch.rules import DispatchRules
 from kursi_messaging.dispatch.sweeper import Sweeper
-from kursi_messaging.domain.outcome import WORDS
+from kursi_messaging.domain.outcome import WORDS, Accepted, Outcome
 from kursi_messaging.ports import Contacts
 from kursi_messaging.store import claims
 from kursi_messaging.store.verdicts import Verdict
@@ -169,7 +170,7 @@ class Dispatcher:
 
     async def _send(self, ready: Ready, token: UUID, number: int) -> None:
         started = time.perf_counter()
-        outcome = await ready.sender.send(ready.outgoing)
+        outcome = await _give(ready, number)
         provider, channel = ready.sender.name, ready.due.row.channel
         metrics.HANDED_OVER_SECONDS.labels(provider).observe(time.perf_counter() - started)
         metrics.ATTEMPTS.labels(channel, provider, WORDS[type(outcome)]).inc()
@@ -181,6 +182,22 @@ class Dispatcher:
             if not was_held:
                 metrics.FENCED.inc()
         self._hold(-len(verdicts))
+
+
+async def _give(ready: Ready, number: int) -> Outcome:
+    """The call itself, in the trace of what called for the message; the log adds that trace's id."""
+    provider, row = ready.sender.name, ready.due.row
+    with span(f"{provider} {row.channel}", traceparent=row.traceparent):
+        outcome = await ready.sender.send(ready.outgoing)
+        if isinstance(outcome, Accepted):
+            log.info(
+                "notification_sent",
+                notification_id=str(row.id),
+                channel=row.channel,
+                provider=provider,
+                attempt=number,
+            )
+    return outcome
 
 
 def _everybody(due: Sequence[Due]) -> set[UUID]:

@@ -32,6 +32,7 @@ class DueRow:
     due_at: datetime
     attempt_count: int
     max_retries: int
+    traceparent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ UPDATE notifications AS taken SET status = 'sending', lease_token = %(token)s,
        lease_until = clock_timestamp() + %(lease)s, updated_at = %(now)s
 WHERE id = ANY (ARRAY (SELECT id FROM chosen))
 RETURNING id, salon_id, booking_id, recipient_id, audience, event, channel, booking_revision, facts, due_at,
-          attempt_count, max_retries
+          attempt_count, max_retries, traceparent
 """
 )
 
@@ -176,10 +177,10 @@ async def hand_over(
                   SELECT FROM booking_view AS latest
                   WHERE latest.booking_id = mine.booking_id
                     AND latest.last_revision IS DISTINCT FROM ready.seen_revision)
-            RETURNING mine.id, mine.attempt_count, mine.provider
+            RETURNING mine.id, mine.attempt_count, mine.provider, split_part(mine.traceparent, '-', 2) AS trace_id
         )
-        INSERT INTO attempts (notification_id, number, provider, lease_token, dispatched_at)
-        SELECT id, attempt_count, provider, %(token)s, %(now)s FROM handed
+        INSERT INTO attempts (notification_id, number, provider, lease_token, dispatched_at, trace_id)
+        SELECT id, attempt_count, provider, %(token)s, %(now)s, trace_id FROM handed
         RETURNING notification_id, number
         """,
         {
