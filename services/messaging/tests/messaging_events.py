@@ -96,7 +96,9 @@ def user(user_id: UUID, *, zone: str, revision: int = 1) -> UserEvent:
     )
 
 
-def published(message: BookingEvent | PaymentEvent | UserEvent, *, event_id: UUID | None = None) -> Event:
+def published(
+    message: BookingEvent | PaymentEvent | UserEvent, *, event_id: UUID | None = None, traceparent: str = ""
+) -> Event:
     """The event as its producer's outbox would hold it."""
     if isinstance(message, BookingEvent):
         what = BookingEvent.Type.Name(message.type).lower()
@@ -115,14 +117,15 @@ def published(message: BookingEvent | PaymentEvent | UserEvent, *, event_id: UUI
         payload=message.SerializeToString(deterministic=True),
         occurred_at=NOW,
         event_id=event_id or new_id(),
+        headers={"traceparent": traceparent} if traceparent else {},
     )
 
 
 def delivered(
-    message: BookingEvent | PaymentEvent | UserEvent, *, event_id: UUID | None = None
+    message: BookingEvent | PaymentEvent | UserEvent, *, event_id: UUID | None = None, traceparent: str = ""
 ) -> ReceivedEvent:
     """The event as the consumer hands it to us."""
-    event = published(message, event_id=event_id)
+    event = published(message, event_id=event_id, traceparent=traceparent)
     return read(
         subject=event.subject,
         headers=event.wire_headers(),
