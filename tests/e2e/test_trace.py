@@ -2,6 +2,7 @@
 
 import uuid
 
+import pytest
 from kursi_local import invariants
 from kursi_local.patience import until
 
@@ -28,3 +29,20 @@ def test_without_one_the_edge_begins_a_trace_that_the_request_id_names(world, pl
     query = "SELECT headers ->> 'traceparent' FROM outbox WHERE aggregate_id = %s"
     (header,) = invariants.ask(platform, "booking", query, answer.json()["id"])[0]
     assert str(header).split("-")[1] == answer.headers["x-request-id"].replace("-", "")
+
+
+@pytest.mark.covers("G8")
+def test_one_trace_leads_from_a_call_to_what_a_provider_was_given(world, api, platform):
+    answer = world["customer"].raw("POST", "/v1/bookings", json=world.wish(world.slots()[-7]))
+    booking, trace = answer.json()["id"], answer.headers["x-request-id"].replace("-", "")
+
+    def tries():
+        query = """SELECT attempts.provider, trace_id, traceparent FROM attempts
+                   JOIN notifications ON notifications.id = notification_id
+                   WHERE booking_id = %s AND channel = 'sms' AND outcome = 'accepted'"""
+        return invariants.ask(platform, "messaging", query, booking)
+
+    told = until(tries, 15, "a text about the booking")
+    assert {(row[0], row[1], str(row[2]).split("-")[1]) for row in told} == {("twilio", trace, trace)}
+    given = [attempt["traceparent"] for attempt in api.outside.text_attempts()]
+    assert len([header for header in given if header and header.split("-")[1] == trace]) == len(told)
