@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import r1_gateway, r2_create, r3_slots, r4_ingest
+from bench import b6_rush, c11_context, r1_gateway, r2_create, r3_slots, r4_ingest, r7_start
 from bench.effort import GLIMPSE
 from bench.stage import lift_limits
 
@@ -22,3 +22,17 @@ async def test_the_ingest_of_events_is_measured_against_bare_publishing_and_tran
     figure = await r4_ingest.measure(GLIMPSE)
     assert figure.ratio > 0
     assert figure.details["rows_per_event"] >= 2
+
+
+@pytest.mark.parametrize("measurement", [b6_rush, c11_context], ids=["B6", "C11"])
+async def test_a_number_of_a_promise_is_measured_beside_its_limit(measurement, platform, world):
+    lift_limits(platform)
+    figure = await measurement.measure(platform, GLIMPSE)
+    assert figure.ratio > 0
+
+
+@pytest.mark.covers("R7")
+async def test_a_warm_start_is_measured_against_bare_servers():
+    figure = await r7_start.measure()
+    assert figure.ratio > 0
+    assert figure.details["resident_mib"] <= 1536
