@@ -7,10 +7,13 @@ from uuid import UUID
 
 import pytest
 import structlog
+from google.protobuf.field_mask_pb2 import FieldMask
+from kursi.messaging.v1 import messaging_pb2 as pb2
+from kursi.messaging.v1 import messaging_service_pb2 as rpc
 from kursi_chassis.ids import new_id
 from kursi_chassis.logging import configure_logging
 from kursi_chassis.testing.eventually import eventually
-from messaging_events import CUSTOMER, booking, delivered, payment, user
+from messaging_events import CUSTOMER, SALON, booking, delivered, payment, user
 
 TRACE, OTHER_TRACE = "0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"
 HEADER, OTHER_HEADER = f"00-{TRACE}-b7ad6b7169203331-01", f"00-{OTHER_TRACE}-00f067aa0ba902b7-00"
@@ -82,3 +85,31 @@ async def test_a_try_is_part_of_the_trace_of_its_message(stage, logged):
         if line["event"] == "notification_sent"
     }
     assert sent == {str(sms): TRACE, str(untraced): None}
+
+
+async def test_a_letter_belongs_to_the_call_that_wrote_it(messaging, stub):
+    await messaging.hear(booking("CONFIRMED", 1, booking_id=new_id()))
+    letter = rpc.SendNotificationRequest(
+        salon_id=str(SALON),
+        recipient_id=str(CUSTOMER),
+        channel=pb2.SMS,
+        body="See you soon",
+        request_id="l1",
+    )
+    await stub.SendNotification(letter, metadata=messaging.as_manager(traceparent=HEADER))
+    (row,) = await messaging.rows("event = 'manual'")
+    assert row["traceparent"].split("-")[1] == TRACE
+
+
+async def test_reminders_planned_by_a_change_of_choices_belong_to_that_call(messaging, stub):
+    await messaging.handlers.bookings([confirmed(new_id(), OTHER_HEADER)])
+    await messaging.execute(
+        "UPDATE notifications SET due_at = due_at - interval '1 minute' WHERE event = 'reminder'"
+    )
+    change = rpc.UpdateMyPreferencesRequest(
+        preferences=pb2.NotificationPreferences(quiet_hours_enabled=True),
+        update_mask=FieldMask(paths=["quiet_hours_enabled"]),
+    )
+    await stub.UpdateMyPreferences(change, metadata=messaging.as_user(CUSTOMER, traceparent=HEADER))
+    (header,) = await traces(messaging, "event = 'reminder' AND status = 'scheduled'")
+    assert header.split("-")[1] == TRACE
