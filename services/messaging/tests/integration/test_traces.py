@@ -23,7 +23,7 @@ HEADER, OTHER_HEADER = f"00-{TRACE}-b7ad6b7169203331-01", f"00-{OTHER_TRACE}-00f
 def logged():
     """Everything that is logged during the test, as the JSON lines that it becomes."""
     output, handlers, level = io.StringIO(), logging.root.handlers[:], logging.root.level
-    configure_logging("messaging", "INFO", "json", output)
+    configure_logging("messaging", "DEBUG", "json", output)
     yield output
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
