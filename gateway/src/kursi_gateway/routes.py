@@ -108,8 +108,8 @@ def _method(method: Method) -> dict[str, Any]:
             "grpc_timeout_header_max": f"{seconds}s",
         },
         "retry_policy": {
-            # Only a read may have reached the service before it is tried again.
-            "retry_on": f"{retry_on},reset,unavailable" if method.is_read else retry_on,
+            # Only a read may have reached the service before it is tried again. CANCELLED is what a dying server says.
+            "retry_on": f"{retry_on},reset,cancelled,unavailable" if method.is_read else retry_on,
             "num_retries": 2,
             "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
         },

@@ -272,7 +272,7 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     mint = TokenMint(fixed_clock)
     settings = payment_settings(simulators.moyasar.base_url)
-    booking_settings = rpc_settings()
+    booking_settings = rpc_settings(grpc_address=f"127.0.0.1:{free_port()}")
 
     async def own_token() -> IssuedToken:
         return IssuedToken(mint.service("payment"), fixed_clock.now() + timedelta(minutes=10))

@@ -94,7 +94,11 @@ class Service:
 @pytest_asyncio.fixture
 async def service(urls, simulators, nats_server, fake_booking):
     """The real thing around a real clock; `service.mint` signs for it."""
-    mint, booking_settings, port = TokenMint(SystemClock()), rpc_settings(), free_port()
+    mint, booking_settings, port = (
+        TokenMint(SystemClock()),
+        rpc_settings(grpc_address=f"127.0.0.1:{free_port()}"),
+        free_port(),
+    )
     async with (
         identity_of(mint) as identity,
         serving([(fake_booking, "kursi.booking.v1.BookingInternalService")], mint, settings=booking_settings),

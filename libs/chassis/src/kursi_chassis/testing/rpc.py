@@ -29,7 +29,6 @@ from kursi_chassis.grpc.status import DETAILS_KEY
 from kursi_chassis.grpc.tokens import SERVICE_PREFIX, TokenVerifier
 from kursi_chassis.ids import new_id
 from kursi_chassis.settings import ServiceSettings
-from kursi_chassis.testing.servers import free_port
 
 ISSUER = "https://identity.test"
 AUDIENCE, INTERNAL_AUDIENCE = "kursi", "kursi-internal"
@@ -104,7 +103,8 @@ def rpc_settings(**changes: object) -> ServiceSettings:
         "client_secret": "a secret of the test",
         "token_issuer": ISSUER,
         "page_token_key": "a key of the test",
-        "grpc_address": f"127.0.0.1:{free_port()}",
+        # The kernel picks the port: one that is only looked up may be taken by another server of the test by then.
+        "grpc_address": "127.0.0.1:0",
         "drain_seconds": 0,
         "stop_seconds": 0.5,
     }

@@ -27,6 +27,8 @@ from typing import TypedDict
 import psycopg
 
 _PORTS = range(20000, 32000)
+_GIVEN: set[int] = set()
+"""Ports that this process was given already: whoever got one may not listen on it yet."""
 _PR_SET_PDEATHSIG = 1
 
 TEST_POSTGRES_SETTINGS: Mapping[str, str] = {
@@ -50,11 +52,14 @@ def free_port() -> int:
     outgoing connection happens to hold that very port.
     """
     for port in SystemRandom().sample(_PORTS, 200):
+        if port in _GIVEN:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _GIVEN.add(port)
             return port
     msg = "no free port between 20000 and 32000"
     raise RuntimeError(msg)
