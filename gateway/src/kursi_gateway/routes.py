@@ -23,7 +23,7 @@ SECURITY_HEADERS = {
     "referrer-policy": "no-referrer",
 }
 # Headers that only services may set on each other; a client's are dropped at the door.
-INTERNAL_HEADERS = ["x-kursi-user-token", "x-kursi-error"]
+INTERNAL_HEADERS = ["x-kursi-user-token"]
 ALLOWED_HEADERS = (
     "authorization",
     "content-type",
