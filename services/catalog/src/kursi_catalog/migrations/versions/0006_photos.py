@@ -1,0 +1,8 @@
+"""Pictures of salons, services and staff."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
