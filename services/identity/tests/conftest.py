@@ -16,6 +16,7 @@ import pytest_asyncio
 from kursi.identity.v1 import identity_pb2
 from kursi.identity.v1 import identity_service_pb2 as pb2
 from kursi.identity.v1 import identity_service_pb2_grpc as pb2_grpc
+from kursi.identity.v1 import membership_service_pb2_grpc as membership_grpc
 from kursi_chassis.caller import Role
 from kursi_chassis.clock import Clock, FixedClock
 from kursi_chassis.db.database import Database
@@ -57,6 +58,7 @@ class Identity:
     """A running service, and what tests do with it all the time."""
 
     public: pb2_grpc.IdentityServiceStub
+    mine: membership_grpc.MembershipServiceStub
     internal: pb2_grpc.IdentityInternalServiceStub
     channel: grpc.aio.Channel
     clock: FixedClock
@@ -190,6 +192,7 @@ async def running(urls: DatabaseUrls, clock: Clock, settings: IdentitySettings):
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
                 yield Identity(
                     public=pb2_grpc.IdentityServiceStub(channel),
+                    mine=membership_grpc.MembershipServiceStub(channel),
                     internal=pb2_grpc.IdentityInternalServiceStub(channel),
                     channel=channel,
                     clock=clock,

@@ -49,9 +49,10 @@ def open_salon(owner: Session, plan: Plan, people: Mapping[str, Session]) -> Ope
 
 
 def invite(owner: Session, salon: OpenSalon, person: Session, role: str) -> dict[str, Any]:
-    """Give somebody who has an account a role in the salon; their session carries it afterwards."""
+    """Invite somebody who has an account, who accepts; their session carries the role afterwards."""
     phone_number = person.user["phoneNumber"]
     member = owner.post(salon.path("/members"), {"phoneNumber": phone_number, "role": role})
+    person.post(f"/v1/users/me/invitations/{member['id']}:accept")
     person.renew()
     return member
 

@@ -13,7 +13,8 @@ from kursi_chassis.jobs import JobRunner
 from kursi_chassis.process import Role
 from kursi_chassis.wiring import Wiring, verifier_of
 
-from kursi_identity.api import internal, servicer
+from kursi_identity.api import internal, my_memberships, servicer
+from kursi_identity.api.my_memberships import MembershipServicer
 from kursi_identity.api.paging import RosterPages
 from kursi_identity.domain.keys import KeyPolicy, KeyVault
 from kursi_identity.domain.otp import CodeHasher, OtpPolicy
@@ -25,8 +26,10 @@ from kursi_identity.providers import code_sender
 from kursi_identity.queries.contacts import Contacts
 from kursi_identity.queries.roster import Roster
 from kursi_identity.settings import IdentitySettings
+from kursi_identity.usecases.guests import Guests
 from kursi_identity.usecases.issuing import Issuer
 from kursi_identity.usecases.members import Members
+from kursi_identity.usecases.my_memberships import MyMemberships
 from kursi_identity.usecases.profile import Profiles
 from kursi_identity.usecases.request_otp import RequestOtp
 from kursi_identity.usecases.service_tokens import ServiceTokens
@@ -89,6 +92,10 @@ def build_server(parts: Parts) -> GrpcServer:
     members = Members(parts.database, parts.clock, parts.revocations)
     services = [
         (_public_servicer(parts, members), servicer.NAME),
+        (
+            MembershipServicer(MyMemberships(parts.database, parts.clock, parts.revocations)),
+            my_memberships.NAME,
+        ),
         (_internal_servicer(parts, members), internal.NAME),
     ]
     return GrpcServer(settings, services, verifier, is_ready=is_ready)
@@ -132,6 +139,8 @@ def _internal_servicer(parts: Parts, members: Members) -> internal.IdentityInter
         contacts=Contacts(parts.database),
         roster=Roster(parts.database),
         members=members,
+        guests=Guests(parts.database, parts.clock, parts.settings.guests_per_day),
+        default_region=parts.settings.default_region,
     )
 
 

@@ -58,6 +58,9 @@ class IdentitySettings(ServiceSettings):
     admin_phone_numbers: tuple[str, ...] = ()
     """Who logs in as a platform admin: numbers in E.164. A JSON list."""
 
+    guests_per_day: int = Field(default=200, ge=1)
+    """New phone numbers that one salon may book in 24 hours: messages go to each, and nobody there asked."""
+
     otp_hash_key: SecretStr = Field(min_length=16)
     otp_lifetime_seconds: int = Field(default=300, ge=60, le=900)
     otp_cooldown_seconds: int = Field(default=60, ge=0)

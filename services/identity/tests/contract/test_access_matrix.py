@@ -9,13 +9,16 @@ import pytest
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
-from kursi.identity.v1 import identity_service_pb2  # noqa: F401 -- registers the contract
+from kursi.identity.v1 import identity_service_pb2, membership_service_pb2  # noqa: F401 -- registers the contract
 from kursi.options.v1 import options_pb2
 from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import bearer
 
-SERVICES = ("kursi.identity.v1.IdentityService", "kursi.identity.v1.IdentityInternalService")
+SERVICES = tuple(
+    f"kursi.identity.v1.{name}"
+    for name in ("IdentityService", "MembershipService", "IdentityInternalService")
+)
 SALON, OTHER_SALON = new_id(), new_id()
 REFUSALS = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
 PEOPLE: dict[str, dict[str, object]] = {
@@ -111,4 +114,4 @@ def test_the_matrix_holds_every_kind_of_refusal_and_every_method():
         expected(m.GetOptions().Extensions[options_pb2.access], actor) for m in methods for actor in ACTORS
     }
     assert cells == {None, *REFUSALS}
-    assert len(methods) == 20
+    assert len(methods) == 26

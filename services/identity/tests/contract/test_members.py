@@ -9,13 +9,9 @@ import pytest_asyncio
 from kursi.identity.events.v1 import identity_events_pb2 as events_pb2
 from kursi.identity.v1 import identity_pb2
 from kursi.identity.v1 import identity_service_pb2 as pb2
-from kursi_chassis.caller import Caller, Role
+from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
-from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import bearer, refused
-from kursi_identity.domain.user import User
-from kursi_identity.store import users
-from kursi_identity.usecases.membership import accept_invitations
 
 OTHER_PHONE = "+966512345679"
 THIRD_PHONE = "+966512345680"
@@ -81,10 +77,30 @@ async def test_an_invitation_becomes_a_membership_when_the_number_is_verified(sa
 
 
 @pytest.mark.covers("I12")
-async def test_somebody_whose_number_is_verified_already_is_a_member_at_once(salon, identity):
-    pair = await identity.log_in(OTHER_PHONE)
-    member = await salon.invite(OTHER_PHONE)
+async def test_an_invitation_tells_nothing_of_whoever_has_the_number(salon, identity):
+    await identity.log_in(OTHER_PHONE, profile=identity_pb2.User(display_name="Sara"))
+    answers = [await salon.invite(phone) for phone in (OTHER_PHONE, THIRD_PHONE)]
+    for answer in (*answers, *(await salon.members())[1:]):
+        assert (answer.state, answer.user_id, answer.display_name) == (identity_pb2.Member.INVITED, "", "")
+
+
+@pytest.mark.covers("I12")
+async def test_whoever_has_an_account_already_is_a_member_after_the_next_login(salon, identity):
+    await identity.log_in(OTHER_PHONE)
+    await salon.invite(OTHER_PHONE)
+    pair = await identity.log_in_again(OTHER_PHONE)
+    (_, member) = await salon.members()
     assert (member.state, member.user_id) == (identity_pb2.Member.ACTIVE, pair.user.id)
+
+
+@pytest.mark.covers("I12")
+async def test_a_salon_invites_so_many_numbers_and_no_more(salon, refusal_of, monkeypatch):
+    monkeypatch.setattr("kursi_identity.usecases.members.MOST_INVITATIONS", 2)
+    for phone in (OTHER_PHONE, THIRD_PHONE):
+        await salon.invite(phone)
+    refused = await refusal_of(salon.invite("+966512345681"))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "TOO_MANY_INVITATIONS")
+    assert len(await salon.members()) == 3
 
 
 @pytest.mark.covers("I12")
@@ -97,22 +113,6 @@ async def test_adding_a_number_to_an_account_accepts_its_invitations(salon, iden
     )
     await identity.verify(ticket.request_id, identity.last_code(), token=pair.access_token)
     assert [member.user_id for member in await salon.members() if member.role == STAFF] == [pair.user.id]
-
-
-@pytest.mark.covers("I12")
-async def test_an_invitation_waits_for_a_first_login_that_has_looked_for_invitations_already(salon, identity):
-    async def waits() -> bool:
-        return bool(await identity.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
-
-    now = identity.clock.now()
-    person = User(new_id(), OTHER_PHONE, None, "", "en", "", 1, now, now)
-    async with identity.database.transaction() as login:
-        await users.register(login, person)
-        await accept_invitations(login, Caller(kind="anonymous"), person, now)
-        invitation = asyncio.create_task(salon.invite(OTHER_PHONE))
-        await eventually(waits)
-    member = await invitation
-    assert (member.state, member.user_id) == (identity_pb2.Member.ACTIVE, str(person.id))
 
 
 @pytest.mark.covers("I12")
@@ -204,6 +204,7 @@ async def test_who_comes_back_keeps_the_old_row_and_its_events_go_on(salon, iden
     await identity.log_in(OTHER_PHONE)
     await salon.remove(member.id)
     assert await salon.invite(OTHER_PHONE, MANAGER)
+    await identity.log_in_again(OTHER_PHONE)
     sent = await identity.rows(
         "SELECT subject, revision FROM outbox WHERE aggregate_id = %s ORDER BY id", [member.id]
     )

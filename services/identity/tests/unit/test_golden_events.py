@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from kursi_chassis.caller import Role
+from kursi_identity.domain.guest import Guest
 from kursi_identity.domain.member import Member, MemberState
 from kursi_identity.domain.user import User
 from kursi_identity.store import events
@@ -16,6 +17,7 @@ USER_ID = UUID("01890000-0000-7000-8000-000000000001")
 SALON_ID = UUID("01890000-0000-7000-8000-000000000002")
 MEMBER_ID = UUID("01890000-0000-7000-8000-000000000003")
 SESSION_ID = UUID("01890000-0000-7000-8000-000000000004")
+GUEST_ID = UUID("01890000-0000-7000-8000-000000000005")
 
 
 def user(revision: int) -> User:
@@ -31,6 +33,7 @@ EVENTS = [
     events.user_event("user.updated", user(2)),
     events.membership_event(member(MemberState.ACTIVE, 1), NOON),
     events.membership_event(member(MemberState.REMOVED, 2), NOON),
+    events.guest_event(Guest(GUEST_ID, SALON_ID, "+966512345678", "ar", NOON), USER_ID, NOON),
     events.session_event(USER_ID, SESSION_ID, NOON),
 ]
 

@@ -166,17 +166,17 @@ class Member(_message.Message):
         STATE_UNSPECIFIED: Member._State.ValueType  # 0
         """Never sent."""
         INVITED: Member._State.ValueType  # 1
-        """Becomes a membership when the number is verified."""
+        """Becomes a membership when the person accepts, or verifies the number."""
         ACTIVE: Member._State.ValueType  # 2
         """In force."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Whether the person has accepted by verifying the invited number."""
+        """Whether the person has accepted."""
 
     STATE_UNSPECIFIED: Member.State.ValueType  # 0
     """Never sent."""
     INVITED: Member.State.ValueType  # 1
-    """Becomes a membership when the number is verified."""
+    """Becomes a membership when the person accepts, or verifies the number."""
     ACTIVE: Member.State.ValueType  # 2
     """In force."""
 

@@ -807,3 +807,55 @@ class GrantMembershipRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GrantMembershipRequest: _TypeAlias = GrantMembershipRequest  # noqa: Y015
+
+@_typing.final
+class EnsureGuestRequest(_message.Message):
+    """Asks for the customer with a number."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SALON_ID_FIELD_NUMBER: _builtins.int
+    PHONE_NUMBER_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    salon_id: _builtins.str
+    """The salon that books."""
+    phone_number: _builtins.str
+    """As people write it in their country, or international."""
+    language_code: _builtins.str
+    """BCP 47 language of messages to a new guest; empty: the language of the caller."""
+    def __init__(
+        self,
+        *,
+        salon_id: _builtins.str = ...,
+        phone_number: _builtins.str = ...,
+        language_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "phone_number", b"phone_number", "salon_id", b"salon_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnsureGuestRequest: _TypeAlias = EnsureGuestRequest  # noqa: Y015
+
+@_typing.final
+class Guest(_message.Message):
+    """A customer of a salon."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """The id of the account, or of the guest."""
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Guest: _TypeAlias = Guest  # noqa: Y015

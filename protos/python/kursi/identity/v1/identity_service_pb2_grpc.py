@@ -213,9 +213,10 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def InviteMember(self, request, context):
-        """Invites a phone number into a salon with a role; becomes a membership when that number is (or already was) verified.
-        Managers invite staff; owners invite everybody.
-        Errors: ALREADY_EXISTS: ALREADY_MEMBER; PERMISSION_DENIED: ROLE_REQUIRED.
+        """Invites a phone number into a salon with a role. The answer tells nothing of whoever has the number: the invitation waits
+        until that person accepts it (MembershipService) or logs in with the number again, at most 30 days.
+        Managers invite staff; owners invite everybody. At most 100 invitations of a salon wait at a time.
+        Errors: ALREADY_EXISTS: ALREADY_MEMBER; PERMISSION_DENIED: ROLE_REQUIRED; FAILED_PRECONDITION: TOO_MANY_INVITATIONS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -769,6 +770,11 @@ class IdentityInternalServiceStub:
                 request_serializer=kursi_dot_identity_dot_v1_dot_identity__service__pb2.ListSalonMembersRequest.SerializeToString,
                 response_deserializer=kursi_dot_identity_dot_v1_dot_identity__service__pb2.ListMembersResponse.FromString,
                 _registered_method=True)
+        self.EnsureGuest = channel.unary_unary(
+                '/kursi.identity.v1.IdentityInternalService/EnsureGuest',
+                request_serializer=kursi_dot_identity_dot_v1_dot_identity__service__pb2.EnsureGuestRequest.SerializeToString,
+                response_deserializer=kursi_dot_identity_dot_v1_dot_identity__service__pb2.Guest.FromString,
+                _registered_method=True)
         self.GrantMembership = channel.unary_unary(
                 '/kursi.identity.v1.IdentityInternalService/GrantMembership',
                 request_serializer=kursi_dot_identity_dot_v1_dot_identity__service__pb2.GrantMembershipRequest.SerializeToString,
@@ -808,6 +814,17 @@ class IdentityInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EnsureGuest(self, request, context):
+        """The customer whom a salon books by phone number: the account that the number is verified for, or a guest of this salon,
+        made now if need be. A guest has no account; BatchGetContacts reaches guests too. When the number is verified later the
+        guest is joined to that account (event `guest.joined`). The same call again answers the same.
+        Errors: INVALID_ARGUMENT (field `phoneNumber`, reasons as in RequestOtp); RESOURCE_EXHAUSTED: GUEST_LIMIT with RetryInfo
+        (new guests of a salon per day).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GrantMembership(self, request, context):
         """Makes a user a member of a salon with at least the role; the same call again changes nothing.
         Errors: NOT_FOUND: USER_NOT_FOUND.
@@ -838,6 +855,11 @@ def add_IdentityInternalServiceServicer_to_server(servicer, server):
                     servicer.ListSalonMembers,
                     request_deserializer=kursi_dot_identity_dot_v1_dot_identity__service__pb2.ListSalonMembersRequest.FromString,
                     response_serializer=kursi_dot_identity_dot_v1_dot_identity__service__pb2.ListMembersResponse.SerializeToString,
+            ),
+            'EnsureGuest': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnsureGuest,
+                    request_deserializer=kursi_dot_identity_dot_v1_dot_identity__service__pb2.EnsureGuestRequest.FromString,
+                    response_serializer=kursi_dot_identity_dot_v1_dot_identity__service__pb2.Guest.SerializeToString,
             ),
             'GrantMembership': grpc.unary_unary_rpc_method_handler(
                     servicer.GrantMembership,
@@ -954,6 +976,33 @@ class IdentityInternalService:
             '/kursi.identity.v1.IdentityInternalService/ListSalonMembers',
             kursi_dot_identity_dot_v1_dot_identity__service__pb2.ListSalonMembersRequest.SerializeToString,
             kursi_dot_identity_dot_v1_dot_identity__service__pb2.ListMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnsureGuest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kursi.identity.v1.IdentityInternalService/EnsureGuest',
+            kursi_dot_identity_dot_v1_dot_identity__service__pb2.EnsureGuestRequest.SerializeToString,
+            kursi_dot_identity_dot_v1_dot_identity__service__pb2.Guest.FromString,
             options,
             channel_credentials,
             insecure,

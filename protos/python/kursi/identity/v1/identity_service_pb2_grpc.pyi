@@ -80,9 +80,10 @@ class IdentityServiceStub:
     RevokeAllSessions: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeAllSessionsRequest, _empty_pb2.Empty]
     """Ends all of the caller's sessions, this one included."""
     InviteMember: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.InviteMemberRequest, _identity_pb2.Member]
-    """Invites a phone number into a salon with a role; becomes a membership when that number is (or already was) verified.
-    Managers invite staff; owners invite everybody.
-    Errors: ALREADY_EXISTS: ALREADY_MEMBER; PERMISSION_DENIED: ROLE_REQUIRED.
+    """Invites a phone number into a salon with a role. The answer tells nothing of whoever has the number: the invitation waits
+    until that person accepts it (MembershipService) or logs in with the number again, at most 30 days.
+    Managers invite staff; owners invite everybody. At most 100 invitations of a salon wait at a time.
+    Errors: ALREADY_EXISTS: ALREADY_MEMBER; PERMISSION_DENIED: ROLE_REQUIRED; FAILED_PRECONDITION: TOO_MANY_INVITATIONS.
     """
     ListMembers: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListMembersRequest, _identity_service_pb2.ListMembersResponse]
     """Everybody in a salon, invitations included."""
@@ -142,9 +143,10 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     RevokeAllSessions: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeAllSessionsRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Ends all of the caller's sessions, this one included."""
     InviteMember: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.InviteMemberRequest, _identity_pb2.Member]  # type: ignore[assignment]
-    """Invites a phone number into a salon with a role; becomes a membership when that number is (or already was) verified.
-    Managers invite staff; owners invite everybody.
-    Errors: ALREADY_EXISTS: ALREADY_MEMBER; PERMISSION_DENIED: ROLE_REQUIRED.
+    """Invites a phone number into a salon with a role. The answer tells nothing of whoever has the number: the invitation waits
+    until that person accepts it (MembershipService) or logs in with the number again, at most 30 days.
+    Managers invite staff; owners invite everybody. At most 100 invitations of a salon wait at a time.
+    Errors: ALREADY_EXISTS: ALREADY_MEMBER; PERMISSION_DENIED: ROLE_REQUIRED; FAILED_PRECONDITION: TOO_MANY_INVITATIONS.
     """
     ListMembers: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListMembersRequest, _identity_service_pb2.ListMembersResponse]  # type: ignore[assignment]
     """Everybody in a salon, invitations included."""
@@ -273,9 +275,10 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.InviteMemberRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.Member, _abc.Awaitable[_identity_pb2.Member]]:
-        """Invites a phone number into a salon with a role; becomes a membership when that number is (or already was) verified.
-        Managers invite staff; owners invite everybody.
-        Errors: ALREADY_EXISTS: ALREADY_MEMBER; PERMISSION_DENIED: ROLE_REQUIRED.
+        """Invites a phone number into a salon with a role. The answer tells nothing of whoever has the number: the invitation waits
+        until that person accepts it (MembershipService) or logs in with the number again, at most 30 days.
+        Managers invite staff; owners invite everybody. At most 100 invitations of a salon wait at a time.
+        Errors: ALREADY_EXISTS: ALREADY_MEMBER; PERMISSION_DENIED: ROLE_REQUIRED; FAILED_PRECONDITION: TOO_MANY_INVITATIONS.
         """
 
     @_abc_1.abstractmethod
@@ -321,6 +324,13 @@ class IdentityInternalServiceStub:
     """One user. Errors: NOT_FOUND: USER_NOT_FOUND."""
     ListSalonMembers: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListSalonMembersRequest, _identity_service_pb2.ListMembersResponse]
     """Active members of a salon with at least a role, at most 500."""
+    EnsureGuest: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.EnsureGuestRequest, _identity_service_pb2.Guest]
+    """The customer whom a salon books by phone number: the account that the number is verified for, or a guest of this salon,
+    made now if need be. A guest has no account; BatchGetContacts reaches guests too. When the number is verified later the
+    guest is joined to that account (event `guest.joined`). The same call again answers the same.
+    Errors: INVALID_ARGUMENT (field `phoneNumber`, reasons as in RequestOtp); RESOURCE_EXHAUSTED: GUEST_LIMIT with RetryInfo
+    (new guests of a salon per day).
+    """
     GrantMembership: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GrantMembershipRequest, _identity_pb2.Member]
     """Makes a user a member of a salon with at least the role; the same call again changes nothing.
     Errors: NOT_FOUND: USER_NOT_FOUND.
@@ -339,6 +349,13 @@ class IdentityInternalServiceAsyncStub(IdentityInternalServiceStub):
     """One user. Errors: NOT_FOUND: USER_NOT_FOUND."""
     ListSalonMembers: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListSalonMembersRequest, _identity_service_pb2.ListMembersResponse]  # type: ignore[assignment]
     """Active members of a salon with at least a role, at most 500."""
+    EnsureGuest: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.EnsureGuestRequest, _identity_service_pb2.Guest]  # type: ignore[assignment]
+    """The customer whom a salon books by phone number: the account that the number is verified for, or a guest of this salon,
+    made now if need be. A guest has no account; BatchGetContacts reaches guests too. When the number is verified later the
+    guest is joined to that account (event `guest.joined`). The same call again answers the same.
+    Errors: INVALID_ARGUMENT (field `phoneNumber`, reasons as in RequestOtp); RESOURCE_EXHAUSTED: GUEST_LIMIT with RetryInfo
+    (new guests of a salon per day).
+    """
     GrantMembership: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GrantMembershipRequest, _identity_pb2.Member]  # type: ignore[assignment]
     """Makes a user a member of a salon with at least the role; the same call again changes nothing.
     Errors: NOT_FOUND: USER_NOT_FOUND.
@@ -378,6 +395,19 @@ class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ListMembersResponse, _abc.Awaitable[_identity_service_pb2.ListMembersResponse]]:
         """Active members of a salon with at least a role, at most 500."""
+
+    @_abc_1.abstractmethod
+    def EnsureGuest(
+        self,
+        request: _identity_service_pb2.EnsureGuestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.Guest, _abc.Awaitable[_identity_service_pb2.Guest]]:
+        """The customer whom a salon books by phone number: the account that the number is verified for, or a guest of this salon,
+        made now if need be. A guest has no account; BatchGetContacts reaches guests too. When the number is verified later the
+        guest is joined to that account (event `guest.joined`). The same call again answers the same.
+        Errors: INVALID_ARGUMENT (field `phoneNumber`, reasons as in RequestOtp); RESOURCE_EXHAUSTED: GUEST_LIMIT with RetryInfo
+        (new guests of a salon per day).
+        """
 
     @_abc_1.abstractmethod
     def GrantMembership(

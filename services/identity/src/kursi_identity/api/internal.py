@@ -9,6 +9,7 @@ from kursi_chassis.grpc.chain import Context
 from kursi_identity.api import reading, writing
 from kursi_identity.queries.contacts import Contacts
 from kursi_identity.queries.roster import Roster
+from kursi_identity.usecases.guests import Guests
 from kursi_identity.usecases.members import Members
 from kursi_identity.usecases.service_tokens import ServiceTokens
 
@@ -19,12 +20,21 @@ class IdentityInternalServicer(pb2_grpc.IdentityInternalServiceServicer):
     """Reads, calls, writes."""
 
     def __init__(
-        self, *, service_tokens: ServiceTokens, contacts: Contacts, roster: Roster, members: Members
+        self,
+        *,
+        service_tokens: ServiceTokens,
+        contacts: Contacts,
+        roster: Roster,
+        members: Members,
+        guests: Guests,
+        default_region: str,
     ) -> None:
         self._service_tokens = service_tokens
         self._contacts = contacts
         self._roster = roster
         self._members = members
+        self._guests = guests
+        self._region = default_region
 
     async def IssueServiceToken(
         self, request: pb2.IssueServiceTokenRequest, context: Context
@@ -34,8 +44,8 @@ class IdentityInternalServicer(pb2_grpc.IdentityInternalServiceServicer):
     async def BatchGetContacts(
         self, request: pb2.BatchGetContactsRequest, context: Context
     ) -> pb2.BatchGetContactsResponse:
-        users = await self._contacts.of(reading.user_ids(request))
-        return pb2.BatchGetContactsResponse(contacts=[writing.contact(user) for user in users])
+        found = await self._contacts.of(reading.user_ids(request))
+        return pb2.BatchGetContactsResponse(contacts=[writing.contact(contact) for contact in found])
 
     async def GetUser(self, request: pb2.GetUserRequest, context: Context) -> identity_pb2.User:
         return writing.user(await self._contacts.one(reading.user_id(request)))
@@ -46,6 +56,11 @@ class IdentityInternalServicer(pb2_grpc.IdentityInternalServiceServicer):
         salon_id, least = reading.salon_members(request)
         views = await self._roster.active(salon_id, least)
         return pb2.ListMembersResponse(members=[writing.member(view) for view in views])
+
+    async def EnsureGuest(self, request: pb2.EnsureGuestRequest, context: Context) -> pb2.Guest:
+        caller = current_caller()
+        command = reading.whom_to_book(request, self._region, caller.language)
+        return pb2.Guest(customer_id=str(await self._guests.ensure(caller, command)))
 
     async def GrantMembership(
         self, request: pb2.GrantMembershipRequest, context: Context

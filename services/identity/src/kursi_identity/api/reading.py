@@ -5,6 +5,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 from kursi.identity.v1 import identity_pb2
 from kursi.identity.v1 import identity_service_pb2 as pb2
+from kursi.identity.v1 import membership_service_pb2 as membership_pb2
 from kursi_chassis.caller import Role
 from kursi_chassis.grpc.fieldmask import paths_to_write
 from kursi_chassis.idempotency import fingerprint
@@ -15,6 +16,7 @@ from kursi_identity.domain.errors import CHANNEL_MISMATCH, CONTACT_AMBIGUOUS
 from kursi_identity.domain.otp import Channel, Purpose, read_code
 from kursi_identity.domain.phone import read_mobile
 from kursi_identity.domain.user import LONGEST_NAME, Profile, read_profile
+from kursi_identity.usecases.guests import WhomToBook
 from kursi_identity.usecases.members import Invite
 from kursi_identity.usecases.profile import ChangeProfile
 from kursi_identity.usecases.request_otp import AskForCode
@@ -117,10 +119,28 @@ def remove_member(request: pb2.RemoveMemberRequest) -> tuple[UUID, UUID]:
         return check.id("salon_id", request.salon_id), check.id("member_id", request.member_id)
 
 
-def salon_id(request: pb2.ListMembersRequest) -> UUID:
+def salon_id(request: pb2.ListMembersRequest | membership_pb2.LeaveSalonRequest) -> UUID:
     """The salon."""
     with Violations() as check:
         return check.id("salon_id", request.salon_id)
+
+
+def invitation_id(
+    request: membership_pb2.AcceptInvitationRequest | membership_pb2.DeclineInvitationRequest,
+) -> UUID:
+    """The invitation to answer."""
+    with Violations() as check:
+        return check.id("invitation_id", request.invitation_id)
+
+
+def whom_to_book(request: pb2.EnsureGuestRequest, default_region: str, language: str) -> WhomToBook:
+    """The customer that a salon means, by number; `language` is for a guest of whom none is named."""
+    with Violations() as check:
+        salon_id = check.id("salon_id", request.salon_id)
+        phone_number = read_mobile(check, "phone_number", request.phone_number, default_region)
+        if request.language_code:
+            language = check.language("language_code", request.language_code)
+    return WhomToBook(salon_id, phone_number, language)
 
 
 def grant(request: pb2.GrantMembershipRequest) -> tuple[UUID, UUID, Role]:

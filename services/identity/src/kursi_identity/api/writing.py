@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from google.api import httpbody_pb2
 from kursi.identity.v1 import identity_pb2
 from kursi.identity.v1 import identity_service_pb2 as pb2
+from kursi.identity.v1 import membership_service_pb2 as membership_pb2
 from kursi_chassis.caller import Caller, Role
 from kursi_chassis.grpc.etag import etag_of
 from kursi_chassis.grpc.times import duration, timestamp
 
 from kursi_identity.domain import session as sessions
+from kursi_identity.domain.guest import Contact
 from kursi_identity.domain.keys import ALGORITHM
-from kursi_identity.domain.member import MemberState, MemberView
+from kursi_identity.domain.member import INVITATION_LASTS, Member, MemberState, MemberView
 from kursi_identity.domain.phone import masked
 from kursi_identity.domain.user import User
 from kursi_identity.usecases.issuing import Tokens
@@ -64,7 +66,7 @@ def user(result: User) -> identity_pb2.User:
     )
 
 
-def contact(result: User) -> pb2.Contact:
+def contact(result: Contact) -> pb2.Contact:
     """How to reach a person."""
     return pb2.Contact(
         user_id=str(result.id),
@@ -90,6 +92,24 @@ def session_list(results: Sequence[sessions.Session], caller: Caller) -> pb2.Lis
             )
             for session in results
         ]
+    )
+
+
+def membership(result: Member) -> membership_pb2.Membership:
+    """The caller's role in a salon."""
+    return membership_pb2.Membership(
+        salon_id=str(result.salon_id), role=_ROLES[result.role], create_time=timestamp(result.created_at)
+    )
+
+
+def invitation(result: Member) -> membership_pb2.Invitation:
+    """An invitation of the caller's."""
+    return membership_pb2.Invitation(
+        id=str(result.id),
+        salon_id=str(result.salon_id),
+        role=_ROLES[result.role],
+        create_time=timestamp(result.created_at),
+        expire_time=timestamp(result.created_at + INVITATION_LASTS),
     )
 
 

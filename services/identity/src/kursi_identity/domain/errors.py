@@ -169,6 +169,30 @@ class AlreadyMember(AlreadyExists):
     ar = "هذا الشخص عضو في الصالون أو مدعو إليه من قبل."
 
 
+class InvitationNotFound(NotFound):
+    """Nothing of that id waits for the caller's number: it never did, was taken back, answered, or has ended."""
+
+    reason = "INVITATION_NOT_FOUND"
+    en = "There is no such invitation. It may have been taken back."
+    ar = "لا توجد دعوة بهذا المعرّف. ربما سُحبت."
+
+
+class TooManyInvitations(FailedPrecondition):
+    """As many invitations of the salon wait for an answer as may wait."""
+
+    reason = "TOO_MANY_INVITATIONS"
+    en = "{limit} invitations of this salon wait for an answer already. Take some back first."
+    ar = "هناك {limit} دعوة لهذا الصالون لم يُرد عليها بعد. اسحب بعضها أولًا."
+
+
+class GuestLimit(Exhausted):
+    """The salon has named as many new numbers as it may in a day."""
+
+    reason = "GUEST_LIMIT"
+    en = "Your salon has booked {limit} new phone numbers today. Try again later."
+    ar = "حجز صالونك لعدد {limit} من الأرقام الجديدة اليوم. حاول لاحقًا."
+
+
 class LastOwner(FailedPrecondition):
     """The salon would be left without an owner."""
 

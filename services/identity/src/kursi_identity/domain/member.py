@@ -1,11 +1,16 @@
 """Who works in a salon, and as what."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from kursi_chassis.caller import Role
+
+INVITATION_LASTS = timedelta(days=30)
+"""How long an invitation waits: numbers get new owners, who must not find somebody else's invitation."""
+MOST_INVITATIONS = 100
+"""How many invitations of one salon may wait at a time."""
 
 
 class MemberState(StrEnum):

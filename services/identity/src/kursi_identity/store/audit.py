@@ -35,6 +35,9 @@ class Action(StrEnum):
     MEMBER_GRANTED = "member_granted"
     MEMBER_ROLE_CHANGED = "member_role_changed"
     MEMBER_REMOVED = "member_removed"
+    INVITATION_DECLINED = "invitation_declined"
+    GUEST_MADE = "guest_made"
+    GUEST_JOINED = "guest_joined"
     SIGNING_KEY_ROTATED = "signing_key_rotated"
 
 

@@ -11,6 +11,7 @@ from kursi_chassis.events import outbox
 from kursi_chassis.events.envelope import Event
 from kursi_chassis.grpc.times import timestamp
 
+from kursi_identity.domain.guest import Guest
 from kursi_identity.domain.member import Member, MemberState, role_word
 from kursi_identity.domain.user import User
 
@@ -30,6 +31,11 @@ async def user_updated(connection: Connection, user: User) -> None:
 async def membership_changed(connection: Connection, member: Member, at: datetime) -> None:
     """A membership began, got another role, or ended. Invitations are nobody's business yet."""
     await outbox.append(connection, membership_event(member, at))
+
+
+async def guest_joined(connection: Connection, guest: Guest, user_id: UUID, at: datetime) -> None:
+    """A guest turned out to be the person with this account."""
+    await outbox.append(connection, guest_event(guest, user_id, at))
 
 
 async def sessions_revoked(
@@ -63,6 +69,17 @@ def membership_event(member: Member, at: datetime) -> Event:
     return _event(
         "membership.granted" if active else "membership.revoked", body, member.id, member.revision, at
     )
+
+
+def guest_event(guest: Guest, user_id: UUID, at: datetime) -> Event:
+    """Who takes a guest's place."""
+    body = events_pb2.GuestEvent(
+        guest_id=str(guest.id),
+        salon_id=str(guest.salon_id),
+        user_id=str(user_id),
+        occur_time=timestamp(at),
+    )
+    return _event("guest.joined", body, guest.id, 1, at)
 
 
 def session_event(user_id: UUID, session_id: UUID, at: datetime) -> Event:

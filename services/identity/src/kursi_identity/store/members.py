@@ -9,7 +9,7 @@ from kursi_chassis.caller import Role
 from kursi_chassis.db.database import Connection
 from psycopg.rows import TupleRow
 
-from kursi_identity.domain.member import Member, MemberState, role_word
+from kursi_identity.domain.member import INVITATION_LASTS, Member, MemberState, role_word
 
 COLUMNS: LiteralString = "id, salon_id, user_id, invited_phone, role, state, revision, created_at"
 
@@ -26,10 +26,10 @@ async def lock_salon(connection: Connection, salon_id: UUID) -> None:
 
 
 async def lock_phone_number(connection: Connection, phone_number: str) -> None:
-    """Make an invitation of a number and a login with it wait for each other until this transaction ends.
+    """Make whoever books a number and a login with it wait for each other until this transaction ends.
 
-    Otherwise the login could look for invitations just before one is made, by somebody who has just not yet
-    seen the account: it would wait for the next login.
+    Otherwise the login could look for guests just before one is made, by somebody who has just not yet
+    seen the account: the guest would wait for the next login.
     """
     await connection.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"members.phone:{phone_number}"]
@@ -80,25 +80,54 @@ async def of_user(connection: Connection, salon_id: UUID, user_id: UUID) -> Memb
     )
 
 
-async def invitations_of(connection: Connection, phone_number: str) -> list[Member]:
-    """The invitations that wait for a number, locked."""
+async def memberships_of(connection: Connection, user_id: UUID, most: int) -> list[Member]:
+    """The salons of which the user is longest a member."""
     cursor = await connection.execute(
-        f"SELECT {COLUMNS} FROM members "  # noqa: S608 -- our own literals
-        "WHERE invited_phone = %s AND state = 'invited' ORDER BY salon_id FOR UPDATE",
-        [phone_number],
+        f"SELECT {COLUMNS} FROM members WHERE user_id = %s AND state = 'active' "  # noqa: S608 -- our own literals
+        "ORDER BY created_at, id LIMIT %s",
+        [user_id, most],
     )
     return [_member(row) for row in await cursor.fetchall()]
 
 
+async def invitations_of(connection: Connection, phone_number: str, now: datetime) -> list[Member]:
+    """The invitations that wait for a number, locked, oldest first."""
+    cursor = await connection.execute(
+        f"SELECT {COLUMNS} FROM members "  # noqa: S608 -- our own literals
+        "WHERE invited_phone = %s AND state = 'invited' AND created_at > %s ORDER BY created_at, id FOR UPDATE",
+        [phone_number, now - INVITATION_LASTS],
+    )
+    return [_member(row) for row in await cursor.fetchall()]
+
+
+async def count_invitations(connection: Connection, salon_id: UUID, now: datetime) -> int:
+    """How many invitations of the salon wait; reliable under `lock_salon`."""
+    cursor = await connection.execute(
+        "SELECT count(*) FROM members WHERE salon_id = %s AND state = 'invited' AND created_at > %s",
+        [salon_id, now - INVITATION_LASTS],
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
 async def invite(connection: Connection, member: Member, now: datetime) -> bool:
-    """Keep an invitation; False when the number is invited to the salon already."""
+    """Keep an invitation; False when the number is invited to the salon already. One that has ended gives way."""
     cursor = await connection.execute(
         """
         INSERT INTO members (id, salon_id, invited_phone, role, state, created_at, updated_at)
-        VALUES (%s, %s, %s, %s, 'invited', %s, %s)
-        ON CONFLICT ON CONSTRAINT members_salon_invited_phone_key DO NOTHING
+        VALUES (%(id)s, %(salon)s, %(phone)s, %(role)s, 'invited', %(now)s, %(now)s)
+        ON CONFLICT ON CONSTRAINT members_salon_invited_phone_key DO UPDATE
+        SET id = EXCLUDED.id, role = EXCLUDED.role, created_at = %(now)s, updated_at = %(now)s
+        WHERE members.created_at <= %(ended)s
         """,
-        [member.id, member.salon_id, member.invited_phone, role_word(member.role), now, now],
+        {
+            "id": member.id,
+            "salon": member.salon_id,
+            "phone": member.invited_phone,
+            "role": role_word(member.role),
+            "now": now,
+            "ended": now - INVITATION_LASTS,
+        },
     )
     return cursor.rowcount == 1
 

@@ -13,12 +13,12 @@ from kursi_chassis.grpc.tokens import Revocations
 from kursi_chassis.idempotency import Replies
 from kursi_chassis.ids import new_id
 
-from kursi_identity.domain.errors import AlreadyMember, LastOwner, MemberNotFound
-from kursi_identity.domain.member import Member, MemberState, MemberView
+from kursi_identity.domain.errors import AlreadyMember, MemberNotFound, TooManyInvitations
+from kursi_identity.domain.member import MOST_INVITATIONS, Member, MemberState, MemberView
 from kursi_identity.domain.user import User
 from kursi_identity.store import members, users
 from kursi_identity.store.audit import Action
-from kursi_identity.usecases.membership import make_member, standing, tell
+from kursi_identity.usecases.membership import keep_an_owner, make_member, standing, tell
 
 Encode = Callable[[MemberView], bytes]
 
@@ -52,6 +52,7 @@ class Members:
         Raises:
             RoleRequired: managers invite staff only.
             AlreadyMember: the person is in the salon, or invited to it.
+            TooManyInvitations: too many wait for an answer.
         """
         return await run_with_retries(lambda: self._invite(caller, command, encode))
 
@@ -96,9 +97,17 @@ class Members:
             return answer
 
     async def _seat(self, connection: Connection, caller: Caller, command: Invite) -> MemberView:
+        """An invitation, whoever has the number: the answer must not tell who has an account, nor make a member
+        of somebody who was not asked.
+        """
         now = self._clock.now()
-        await members.lock_phone_number(connection, command.phone_number)
         user = await users.with_phone_number(connection, command.phone_number)
+        if user is not None:
+            present = await members.of_user(connection, command.salon_id, user.id)
+            if standing(present) is not Role.CUSTOMER:
+                raise AlreadyMember
+        if await members.count_invitations(connection, command.salon_id, now) >= MOST_INVITATIONS:
+            raise TooManyInvitations(limit=MOST_INVITATIONS)
         seat = Member(
             id=new_id(),
             salon_id=command.salon_id,
@@ -109,12 +118,6 @@ class Members:
             revision=1,
             created_at=now,
         )
-        if user is not None:
-            present = await members.of_user(connection, command.salon_id, user.id)
-            if standing(present) is not Role.CUSTOMER:
-                raise AlreadyMember
-            member = await make_member(connection, caller, seat, user, role=command.role, now=now)
-            return _view(member, user)
         if not await members.invite(connection, seat, now):
             raise AlreadyMember
         await tell(connection, caller, Action.MEMBER_INVITED, seat, now=now)
@@ -146,7 +149,7 @@ class Members:
             await _require(connection, caller, salon_id, Role.OWNER)
             present = await _found(connection, salon_id, member_id)
             if present.role is not role:
-                await _keep_an_owner(connection, present)
+                await keep_an_owner(connection, present)
                 now = self._clock.now()
                 changed = await members.set_role(connection, member_id, role, now)
                 await tell(
@@ -160,7 +163,7 @@ class Members:
             await members.lock_salon(connection, salon_id)
             present = await _found(connection, salon_id, member_id)
             await _require_above(connection, caller, salon_id, present.role)
-            await _keep_an_owner(connection, present)
+            await keep_an_owner(connection, present)
             now = self._clock.now()
             if present.state is MemberState.INVITED:
                 await members.delete_invitation(connection, member_id)
@@ -197,12 +200,6 @@ async def _found(connection: Connection, salon_id: UUID, member_id: UUID) -> Mem
     if member is None:
         raise MemberNotFound
     return member
-
-
-async def _keep_an_owner(connection: Connection, leaving: Member) -> None:
-    """Raises: LastOwner. Reliable because everybody who takes an owner away holds the salon's lock."""
-    if leaving.is_active_owner and await members.count_owners(connection, leaving.salon_id) == 1:
-        raise LastOwner
 
 
 async def _with_person(connection: Connection, member: Member) -> MemberView:

@@ -5,26 +5,41 @@ from datetime import datetime
 from kursi_chassis.caller import Caller, Role
 from kursi_chassis.db.database import Connection
 
+from kursi_identity.domain.errors import LastOwner
 from kursi_identity.domain.member import Member, MemberState, role_word
 from kursi_identity.domain.user import User
-from kursi_identity.store import audit, events, members
+from kursi_identity.store import audit, events, guests, members
 from kursi_identity.store.audit import Action, Entry
 
 
-async def accept_invitations(connection: Connection, caller: Caller, user: User, now: datetime) -> None:
-    """Make every invitation of the user's number, which was verified just now, a membership.
-
-    Somebody who is in the salon already keeps the stronger of both roles.
-    """
+async def welcome(connection: Connection, caller: Caller, user: User, now: datetime) -> None:
+    """Give the user what waited for their number, which was verified just now: invitations, and visits as a guest."""
     if user.phone_number is None:
         return
     await members.lock_phone_number(connection, user.phone_number)
-    for invitation in await members.invitations_of(connection, user.phone_number):
-        await members.delete_invitation(connection, invitation.id)
-        present = await members.of_user(connection, invitation.salon_id, user.id)
-        role = max(invitation.role, standing(present))
-        if present is None or role != standing(present):
-            await make_member(connection, caller, invitation, user, role=role, now=now)
+    for invitation in await members.invitations_of(connection, user.phone_number, now):
+        await accept(connection, caller, invitation, user, now)
+    for guest in await guests.join(connection, user.phone_number, user.id):
+        entry = Entry(
+            Action.GUEST_JOINED,
+            "guest",
+            str(guest.id),
+            salon_id=guest.salon_id,
+            after={"user_id": str(user.id)},
+        )
+        await audit.write(connection, caller, now, entry)
+        await events.guest_joined(connection, guest, user.id, now)
+
+
+async def accept(
+    connection: Connection, caller: Caller, invitation: Member, user: User, now: datetime
+) -> Member:
+    """Make an invitation a membership. Somebody who is in the salon already keeps the stronger of both roles."""
+    await members.delete_invitation(connection, invitation.id)
+    present = await members.of_user(connection, invitation.salon_id, user.id)
+    if present is not None and standing(present) >= invitation.role:
+        return present
+    return await make_member(connection, caller, invitation, user, role=invitation.role, now=now)
 
 
 async def make_member(
@@ -61,6 +76,12 @@ async def tell(
     await audit.write(connection, caller, now, entry)
     if member.state is not MemberState.INVITED:
         await events.membership_changed(connection, member, now)
+
+
+async def keep_an_owner(connection: Connection, leaving: Member) -> None:
+    """Raises: LastOwner. Reliable because everybody who takes an owner away holds the salon's lock."""
+    if leaving.is_active_owner and await members.count_owners(connection, leaving.salon_id) == 1:
+        raise LastOwner
 
 
 def standing(member: Member | None) -> Role:

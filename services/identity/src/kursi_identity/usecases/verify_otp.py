@@ -19,7 +19,7 @@ from kursi_identity.store import audit, events, otp, sessions, users
 from kursi_identity.store.audit import Action, Entry
 from kursi_identity.store.otp import Attempt
 from kursi_identity.usecases.issuing import Grant, Issuer, Tokens
-from kursi_identity.usecases.membership import accept_invitations
+from kursi_identity.usecases.membership import welcome
 from kursi_identity.usecases.sessions import Sessions
 from kursi_identity.usecases.signing_keys import SigningKeys
 
@@ -118,7 +118,7 @@ class VerifyOtp:
     ) -> Grant:
         user, registered = await _find_or_register(connection, caller, command.profile, attempt, now)
         if attempt.channel is not Channel.EMAIL:
-            await accept_invitations(connection, caller, user, now)
+            await welcome(connection, caller, user, now)
         session, refresh = await self._sessions.begin(
             connection, caller, user.id, device_label=command.device_label, now=now
         )
@@ -143,7 +143,7 @@ class VerifyOtp:
         await audit.write(connection, caller, now, entry)
         await events.user_updated(connection, user)
         if not is_mail:
-            await accept_invitations(connection, caller, user, now)
+            await welcome(connection, caller, user, now)
         return user
 
 

@@ -124,3 +124,39 @@ class SessionEvent(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SessionEvent: _TypeAlias = SessionEvent  # noqa: Y015
+
+@_typing.final
+class GuestEvent(_message.Message):
+    """A guest of a salon turned out to be the person with an account. Subject `kursi.identity.v1.guest.joined`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GUEST_ID_FIELD_NUMBER: _builtins.int
+    SALON_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    guest_id: _builtins.str
+    """The guest, named as customer of bookings until now."""
+    salon_id: _builtins.str
+    """The salon whose guest it was."""
+    user_id: _builtins.str
+    """The account that takes the guest's place."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When it happened."""
+
+    def __init__(
+        self,
+        *,
+        guest_id: _builtins.str = ...,
+        salon_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guest_id", b"guest_id", "occur_time", b"occur_time", "salon_id", b"salon_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GuestEvent: _TypeAlias = GuestEvent  # noqa: Y015
