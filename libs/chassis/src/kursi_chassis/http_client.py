@@ -16,7 +16,7 @@ import asyncio
 import ipaddress
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,10 @@ import httpx
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.metrics import HTTP_OUTCOMES
 from kursi_chassis.telemetry import current_traceparent
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Finds the addresses of a host. Raises: OSError when it has none."""
 
 USER_AGENT = "Kursi/1"
 _MEBIBYTE = 1024 * 1024
@@ -206,15 +210,23 @@ class PublicOnly(httpx.AsyncBaseTransport):
     answers differently the second time gains nothing. Certificates are still checked against the name.
     """
 
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+    def __init__(
+        self,
+        inner: httpx.AsyncBaseTransport,
+        *,
+        resolve: Resolve | None = None,
+        allowed: Sequence[Network] = (),
+    ) -> None:
+        """`allowed` are networks that may be reached although they are not public."""
         self._inner = inner
+        self._resolve = resolve or resolve_host
+        self._allowed = allowed
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Resolve, check, and pass the request on. Raises: AddressRefused."""
         host = request.url.host
-        address = await _public_address(
-            host, request.url.port or (443 if request.url.scheme == "https" else 80)
-        )
+        port = request.url.port or (443 if request.url.scheme == "https" else 80)
+        address = await public_address(host, port, resolve=self._resolve, allowed=self._allowed)
         request.url = request.url.copy_with(host=address)
         request.extensions = {**request.extensions, "sni_hostname": host}
         return await self._inner.handle_async_request(request)
@@ -224,18 +236,37 @@ class PublicOnly(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-async def _public_address(host: str, port: int) -> str:
+async def resolve_host(host: str, port: int) -> list[str]:
+    """The addresses of a host as the system finds them. Raises: OSError, also for a name that is none."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port)
+    except UnicodeError as error:
+        raise OSError(str(error)) from error
+    return [str(entry[4][0]) for entry in found]
+
+
+async def public_address(
+    host: str, port: int, *, resolve: Resolve = resolve_host, allowed: Sequence[Network] = ()
+) -> str:
+    """The address to connect to, if all addresses of the host are of the public internet or allowed.
+
+    Raises: AddressRefused; httpx.ConnectError when the host does not resolve.
+    """
+    try:
+        addresses = await resolve(host, port)
     except OSError as error:
         message = f"{host} does not resolve"
         raise httpx.ConnectError(message) from error
-    addresses = [str(entry[4][0]) for entry in found]
-    for address in addresses:
-        if not is_public(address):
-            message = f"{host} is not a public host"
-            raise AddressRefused(message)
+    if not addresses or not all(is_public(address) or _is_in(address, allowed) for address in addresses):
+        message = f"{host} is not a public host"
+        raise AddressRefused(message)
     return addresses[0]
+
+
+# IPv6 networks whose addresses carry an IPv4 address in their last four bytes, and hand packets on to it.
+_CARRIERS = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff9b::/96"))
+# Global unicast is 2000::/3; this part of it is documentation that older tables of the standard library lack.
+_UNICAST, _DOCUMENTATION = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("3fff::/20")
 
 
 def is_public(address: str) -> bool:
@@ -245,7 +276,23 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(parsed, ipaddress.IPv6Address):
-        wrapped = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
+        wrapped = _wrapped(parsed)
         if wrapped is not None:
             return is_public(str(wrapped))
+        if parsed not in _UNICAST or parsed in _DOCUMENTATION:
+            return False
     return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
+
+
+def _wrapped(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if any(address in network for network in _CARRIERS):
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+
+
+def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)

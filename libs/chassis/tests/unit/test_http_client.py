@@ -1,17 +1,22 @@
 """What is known after a request to a foreign service, shown against real sockets."""
 
 import asyncio
+import ipaddress
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from kursi_chassis.http_client import (
     Accepted,
+    AddressRefused,
     Ambiguous,
+    PublicOnly,
     Refused,
     classify,
     http_client,
     is_public,
     parse_retry_after,
+    public_address,
 )
 from kursi_chassis.telemetry import span
 from kursi_chassis.testing.servers import free_port
@@ -104,6 +109,33 @@ async def test_a_private_host_is_refused_where_only_public_ones_are_allowed(serv
     assert (type(outcome), outcome.retryable, outcome.why, seen) == (Refused, False, "AddressRefused", [])
 
 
+async def test_the_address_that_was_checked_is_the_one_that_is_asked(server):
+    url, answers, seen = server
+    answers.append(reply(200))
+    told = [["127.0.0.1"], ["10.0.0.1"]]
+
+    async def resolve(host, port):
+        return told.pop(0)
+
+    inner = httpx.AsyncHTTPTransport()
+    transport = PublicOnly(inner, resolve=resolve, allowed=[ipaddress.ip_network("127.0.0.0/8")])
+    async with httpx.AsyncClient(transport=transport) as client:
+        named = url.replace("127.0.0.1", "calendar.test")
+        assert (await client.get(named)).status_code == 200
+        with pytest.raises(AddressRefused):
+            await client.get(named)
+    assert len(seen) == 1
+    assert b"Host: calendar.test" in seen[0]
+
+
+async def test_one_private_address_among_public_ones_is_enough_to_refuse():
+    async def resolve(host, port):
+        return ["8.8.8.8", "10.0.0.1"]
+
+    with pytest.raises(AddressRefused):
+        await public_address("calendar.test", 443, resolve=resolve)
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 501])
 def test_a_clear_no_is_permanent(status):
     outcome = classify(status, {}, b"", NOW)
@@ -151,8 +183,21 @@ def test_retry_after_is_read_in_both_forms(value, expected):
         "fe80::1%eth0",
         "fd00::1",
         "::ffff:10.0.0.1",
+        "::10.0.0.1",
+        "64:ff9b::169.254.169.254",
+        "64:ff9b:1::808:808",
+        "2001:0:0:0:0:0:80ff:fffe",
+        "2001:db8::1",
+        "3fff::1",
+        "fec0::1",
+        "ff02::1",
+        "::",
         "2002:7f00:1::",
         "224.0.0.1",
+        "192.0.2.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "198.18.0.1",
         "255.255.255.255",
         "not an address",
     ],
@@ -161,6 +206,6 @@ def test_addresses_that_are_not_public(address):
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111", "64:ff9b::808:808"])
 def test_addresses_that_are_public(address):
     assert is_public(address)
