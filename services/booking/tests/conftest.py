@@ -8,10 +8,13 @@ import pytest
 import pytest_asyncio
 from google.protobuf.duration_pb2 import Duration
 from kursi.catalog.v1 import catalog_pb2, catalog_service_pb2, catalog_service_pb2_grpc
+from kursi.identity.v1 import identity_service_pb2, identity_service_pb2_grpc
 from kursi.type.v1 import money_pb2
 from kursi_booking.adapters.catalog import CatalogClient
+from kursi_booking.adapters.customers import IdentityCustomers
 from kursi_booking.domain.errors import SalonNotFound, ServiceNotFound, StaffNotFound
 from kursi_chassis.db.database import Database
+from kursi_chassis.errors import Invalid, Violation
 from kursi_chassis.grpc.client import connect
 from kursi_chassis.grpc.server import GrpcServer
 from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
@@ -119,7 +122,20 @@ class Salon:
         return datetime(2026, 3, day, hour, minute, tzinfo=self.zone).astimezone(UTC)
 
 
-class FakeCatalog:
+class Peer:
+    """A service whose other methods no test of this one has a use for."""
+
+    def __getattr__(self, name):
+        if not name[0].isupper():
+            raise AttributeError(name)
+
+        async def never_asked(request, context):
+            raise AssertionError(request)
+
+        return never_asked
+
+
+class FakeCatalog(Peer):
     """The catalog's side of the contract over salons that a test describes; a real server on a port of its own."""
 
     def __init__(self, mint):
@@ -218,6 +234,60 @@ async def catalog_channel(catalog, mint, fixed_clock):
 async def catalog_client(catalog_channel, fixed_clock):
     """The adapter, connected to the fake catalog."""
     return CatalogClient(catalog_service_pb2_grpc.CatalogInternalServiceStub(catalog_channel), fixed_clock)
+
+
+class FakeIdentity(Peer):
+    """Identity's side of the contract about phone numbers; a real server on a port of its own."""
+
+    def __init__(self, mint):
+        self.ids = {}
+        self.requests = []
+        self.refuses = None
+        self._mint = mint
+        self._port = free_port()
+        self._server = None
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self._port}"
+
+    async def start(self):
+        services = [(self, "kursi.identity.v1.IdentityInternalService")]
+        self._server = GrpcServer(rpc_settings(grpc_address=self.address), services, self._mint.verifier())
+        await self._server.start()
+
+    async def stop(self):
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
+
+    async def EnsureGuest(self, request, context):  # noqa: N802 -- spelled by the contract
+        self.requests.append(request)
+        if self.refuses:
+            raise Invalid(Violation("phone_number", self.refuses))
+        customer_id = self.ids.setdefault((request.salon_id, request.phone_number), str(new_id()))
+        return identity_service_pb2.Guest(customer_id=customer_id)
+
+
+@pytest_asyncio.fixture
+async def identity(mint):
+    """A running identity that knows nobody."""
+    fake = FakeIdentity(mint)
+    await fake.start()
+    yield fake
+    await fake.stop()
+
+
+@pytest_asyncio.fixture
+async def customers(identity, mint, fixed_clock):
+    """The adapter, connected to the fake identity."""
+
+    async def issue():
+        return IssuedToken(mint.service("booking"), fixed_clock.now() + timedelta(minutes=10))
+
+    tokens = ServiceTokens(issue, fixed_clock)
+    async with connect(identity.address, dependency="identity", tokens=tokens) as channel:
+        yield IdentityCustomers(identity_service_pb2_grpc.IdentityInternalServiceStub(channel))
 
 
 @pytest_asyncio.fixture

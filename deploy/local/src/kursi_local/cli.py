@@ -36,7 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0 when it did what it says."""
     given = _parser().parse_args(arguments)
     try:
-        return int(given.command(given))
+        status = int(given.command(given))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read us has enough (`status | head`). The interpreter flushes once more on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except _EXPECTED as failure:
         print(f"kursi: {failure}", file=sys.stderr)
         return 1

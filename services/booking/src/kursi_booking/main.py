@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from kursi.catalog.v1 import catalog_service_pb2_grpc as catalog_grpc
+from kursi.identity.v1 import identity_service_pb2_grpc as identity_grpc
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
 from kursi_chassis.events.consumer import EventConsumer
 from kursi_chassis.events.streams import STREAMS
-from kursi_chassis.jobs import JobRunner, retention_jobs
+from kursi_chassis.jobs import Job, JobRunner, retention_jobs
 from kursi_chassis.process import Role
 from kursi_chassis.revocation_feed import serve_following
 from kursi_chassis.wiring import Wiring
@@ -19,14 +21,17 @@ from nats.aio.client import Client
 
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.catalog import CatalogClient
+from kursi_booking.adapters.customers import REPEATABLE, IdentityCustomers
 from kursi_booking.api import internal, servicer
 from kursi_booking.api.internal import BookingInternalServicer
 from kursi_booking.api.rendering import booking_answer
 from kursi_booking.api.servicer import BookingServicer, UseCases
 from kursi_booking.consumers.catalog_changes import CatalogChanges
+from kursi_booking.consumers.guests import FILTERS as GUEST_FILTERS
+from kursi_booking.consumers.guests import HandleGuests
 from kursi_booking.consumers.payments import FILTERS, HandlePayments
 from kursi_booking.jobs.hold_expiry import HoldExpirer
-from kursi_booking.ports import BookingStore, HoldExpiry, Offers
+from kursi_booking.ports import BookingStore, Customers, HoldExpiry, Offers
 from kursi_booking.queries.history import History
 from kursi_booking.queries.occupancy import ClaimedTimes
 from kursi_booking.settings import BookingSettings
@@ -42,6 +47,9 @@ from kursi_booking.usecases.confirm_booking import ConfirmBooking
 from kursi_booking.usecases.create_booking import CreateBooking
 from kursi_booking.usecases.expire_hold import ExpireHold, ExpireHolds
 from kursi_booking.usecases.get_payment_terms import GetPaymentTerms
+from kursi_booking.usecases.get_visit import GetVisit
+from kursi_booking.usecases.join_guest import CONSUMER as GUESTS_CONSUMER
+from kursi_booking.usecases.join_guest import JoinGuest
 from kursi_booking.usecases.list_slots import FindFreeTimes
 from kursi_booking.usecases.mark_no_show import MarkNoShow
 from kursi_booking.usecases.moving import Moving
@@ -51,6 +59,7 @@ from kursi_booking.usecases.reschedule_booking import RescheduleBooking
 
 ROLES = ("serve", "relay", "consume", "jobs")
 
+_STRAGGLERS_EVERY = timedelta(minutes=1)
 _CATALOG_READS = ["kursi.catalog.v1.CatalogInternalService/GetBookingContext"]
 
 
@@ -62,17 +71,25 @@ class Parts:
     store: BookingStore
     offers: Offers
     expire_hold: HoldExpiry
+    customers: Customers
     clock: Clock
 
 
-def parts(database: Database, catalog: CatalogClient, clock: Clock, settings: BookingSettings) -> Parts:
-    """Everything below the use cases, over one database and one catalog."""
+def parts(
+    database: Database,
+    catalog: CatalogClient,
+    customers: Customers,
+    clock: Clock,
+    settings: BookingSettings,
+) -> Parts:
+    """Everything below the use cases, over one database, one catalog and one identity."""
     store = Bookings(database)
     return Parts(
         database=database,
         store=store,
         offers=OfferLoader(catalog, ClaimedTimes(database), clock, settings.catalog_oldest),
         expire_hold=ExpireHold(store, clock, describe_event),
+        customers=customers,
         clock=clock,
     )
 
@@ -82,7 +99,7 @@ def servicers(have: Parts, settings: BookingSettings) -> list[tuple[object, str]
     key = settings.page_token_key.get_secret_value()
     return [
         (BookingServicer(use_cases(have), key), servicer.NAME),
-        (BookingInternalServicer(GetPaymentTerms(have.store)), internal.NAME),
+        (BookingInternalServicer(GetPaymentTerms(have.store), GetVisit(have.store)), internal.NAME),
     ]
 
 
@@ -97,6 +114,7 @@ def use_cases(have: Parts) -> UseCases:
             have.offers,
             have.expire_hold,
             have.clock,
+            customers=have.customers,
             describe=describe_event,
             render=booking_answer,
         ),
@@ -125,7 +143,10 @@ async def build(settings: BookingSettings, roles: frozenset[str]) -> AsyncIterat
             built["relay"] = await wiring.relay(database)
         if "consume" in roles:
             client = await wiring.nats("consumer")
-            built["consume"] = payments_consumer(client, database, wiring.clock, settings).run
+            built["consume"] = together(
+                payments_consumer(client, database, wiring.clock, settings).run,
+                guests_consumer(client, database, wiring.clock, settings).run,
+            )
         if "jobs" in roles:
             built["jobs"] = jobs(database, wiring.clock)
         yield built
@@ -135,7 +156,9 @@ async def _serve(wiring: Wiring, settings: BookingSettings, database: Database) 
     peers = await Peers.open(wiring)
     catalog = catalog_grpc.CatalogInternalServiceStub(await peers.channel("catalog", _CATALOG_READS))
     kept = CatalogClient(catalog, wiring.clock)
-    offered = servicers(parts(database, kept, wiring.clock, settings), settings)
+    identity = identity_grpc.IdentityInternalServiceStub(await peers.channel("identity", REPEATABLE))
+    have = parts(database, kept, IdentityCustomers(identity), wiring.clock, settings)
+    offered = servicers(have, settings)
     serve = await wiring.serve(offered, peers.signing_keys, database)
     return serve_following(serve, CatalogChanges(await wiring.nats("catalog"), kept).run)
 
@@ -157,15 +180,45 @@ def payments_consumer(
     )
 
 
+def guests_consumer(
+    client: Client, database: Database, clock: Clock, settings: BookingSettings
+) -> EventConsumer:
+    """What becomes of visits when the person behind a number comes."""
+    return EventConsumer(
+        client,
+        database,
+        stream=STREAMS["identity"],
+        durable=GUESTS_CONSUMER,
+        filter_subjects=GUEST_FILTERS,
+        handle=HandleGuests(JoinGuest(Bookings(database), clock, describe_event)),
+        replicas=settings.event_stream_replicas,
+    )
+
+
 def jobs(database: Database, clock: Clock) -> Role:
-    """Expires holds, in every process that plays this role, and throws away what was kept long enough, in one."""
+    """Expires holds, in every process that plays this role, and looks after what was kept long enough or left, in one."""
     holds = DueHoldsInDatabase(database)
     expirer = HoldExpirer(holds, ExpireHolds(holds, clock, describe_event), clock)
-    runner = JobRunner(database, retention_jobs(database, "outbox", "inbox", "replies"))
+    stragglers = JoinGuest(Bookings(database), clock, describe_event).stragglers
+    runner = JobRunner(
+        database,
+        [
+            *retention_jobs(database, "outbox", "inbox", "replies"),
+            Job("guests", _STRAGGLERS_EVERY, stragglers),
+        ],
+    )
+    return together(expirer.run, runner.run)
+
+
+def together(*roles: Role) -> Role:
+    """Roles that one process plays side by side, until all have stopped."""
 
     async def run(stopping: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(expirer.run(stopping))
-            tasks.create_task(runner.run(stopping))
+            for role in roles:
+                tasks.create_task(play(role, stopping))
+
+    async def play(role: Role, stopping: asyncio.Event) -> None:
+        await role(stopping)
 
     return run

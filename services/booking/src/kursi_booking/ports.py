@@ -14,6 +14,7 @@ from kursi_chassis.money import Money
 from kursi_booking.domain.availability import Question
 from kursi_booking.domain.booking import Booking, Change, SalonFacts
 from kursi_booking.domain.claims import Claim
+from kursi_booking.domain.guest import JoinedGuest, WalkIn
 from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
 from kursi_booking.domain.salon import SalonContext
 from kursi_booking.domain.state import State
@@ -29,6 +30,17 @@ class WantedService:
     service_id: UUID
     staff_id: UUID | None = None
     add_on_ids: tuple[UUID, ...] = ()
+
+
+class Customers(Protocol):
+    """Who has a phone number."""
+
+    async def ensure(self, salon_id: UUID, guest: WalkIn) -> UUID:
+        """The account with the number, or the salon's guest with it. The same again is the same.
+
+        Raises: Invalid for a number that cannot be reached, IdentityUnavailable; what identity refuses.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +204,18 @@ class Work(Protocol):
         """Remember what the booking has been told of."""
         ...
 
+    async def visits_of(self, guest_id: UUID) -> list[UUID]:
+        """The bookings of a guest, in the order in which they must be locked."""
+        ...
+
+    async def remember_guest(self, joined: JoinedGuest) -> None:
+        """Keep whose a guest's visits are."""
+        ...
+
+    async def merge_counters(self, joined: JoinedGuest) -> None:
+        """What counted as the guest's counts as the account's."""
+        ...
+
     async def save(self, change: Change, event: Event) -> None:
         """Write a change that leaves the visit where it is: the row, its claims' state, counter, history, event."""
         ...
@@ -233,6 +257,10 @@ class BookingStore(Protocol):
 
     async def last_booked(self, staff_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
         """When each of them was last booked by somebody, as far as that is not too long ago to matter."""
+        ...
+
+    async def late_guests(self, since: datetime) -> list[JoinedGuest]:
+        """Guests that were joined since then and have visits under their old id all the same."""
         ...
 
     async def page(self, wanted: "BookingFilter", after: "Position | None", size: int) -> list[Booking]:

@@ -150,10 +150,10 @@ def booking_settings():
 
 
 @pytest_asyncio.fixture
-async def world(database, catalog_client, salon, mint, fixed_clock, booking_settings):
+async def world(database, catalog_client, customers, salon, mint, fixed_clock, booking_settings):
     staff = (salon.staff(user_id=str(new_id())), salon.staff(user_id=str(new_id())))
     service_id = salon.service(*staff)
-    have = parts(database, catalog_client, fixed_clock, booking_settings)
+    have = parts(database, catalog_client, customers, fixed_clock, booking_settings)
     async with serving(servicers(have, booking_settings), mint) as channel:
         yield World(
             stub=booking_service_pb2_grpc.BookingServiceStub(channel),

@@ -154,6 +154,18 @@ async def test_a_text_about_a_customer_names_them_to_the_staff(stage):
     assert "Layla" in (await stage.row(told))["body"]
 
 
+@pytest.mark.covers("B18")
+async def test_a_text_about_a_visit_booked_by_phone_number_names_nobody_to_the_staff(stage):
+    layla = stage.directory.knows(display_name="Layla")
+    booking = await stage.booking(customer_id=layla, facts={"walk_in": True})
+    told = await stage.due(
+        event="booking_confirmed", audience="staff_member", booking_id=booking, booking_revision=1, facts={}
+    )
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(told, "sent"))
+    assert "Layla" not in (await stage.row(told))["body"]
+
+
 async def test_what_the_booking_has_overtaken_is_skipped(stage):
     booking = await stage.booking(state="cancelled", revision=2)
     told = await stage.due(event="booking_confirmed", booking_id=booking, booking_revision=1, facts={})

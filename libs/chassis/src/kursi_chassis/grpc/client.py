@@ -236,15 +236,18 @@ def _service_config(retry: Sequence[str]) -> dict[str, object]:
 def _remote_error(code: grpc.StatusCode, text: str, details: str | bytes | None) -> RemoteError:
     info = details_pb2.ErrorInfo(reason=code.name)
     localized = details_pb2.LocalizedMessage()
+    wrong = details_pb2.BadRequest()
     retry: timedelta | None = None
     for detail in _unpack(details):
         detail.Unpack(info)
         detail.Unpack(localized)
+        detail.Unpack(wrong)
         delay = details_pb2.RetryInfo()
         if detail.Unpack(delay):
             retry = delay.retry_delay.ToTimedelta()
     error = RemoteError(code, info, text, localized.message if localized.locale == "ar" else "")
     error.retry_after = retry
+    error.violations = {violation.field: violation.reason for violation in wrong.field_violations}
     return error
 
 

@@ -66,6 +66,8 @@ class RemoteError(DomainError):
         self.domain = info.domain
         self.message = text
         self.arabic = arabic
+        self.violations: Mapping[str, str] = {}
+        """What it found wrong with which field, by the field's path in its own request; read by who translates."""
 
     def text(self, language: str) -> str:
         """The other service's sentence, in Arabic if that is what it sent."""

@@ -309,6 +309,26 @@ class Booking(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
+    class Guest(_message.Message):
+        """Somebody whom the salon booked by phone number."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+        display_name: _builtins.str
+        """What the salon called them; may be empty."""
+        def __init__(
+            self,
+            *,
+            display_name: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
     class Settlement(_message.Message):
         """What a cancellation or no-show costs and gives back."""
 
@@ -380,6 +400,7 @@ class Booking(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    GUEST_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     salon_id: _builtins.str
@@ -452,6 +473,10 @@ class Booking(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it last changed."""
 
+    @_builtins.property
+    def guest(self) -> Global___Booking.Guest:
+        """Set when the salon booked it by phone number; it stays when the visit has become that of an account."""
+
     def __init__(
         self,
         *,
@@ -479,10 +504,11 @@ class Booking(_message.Message):
         etag: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        guest: Global___Booking.Guest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "hold_expire_time", b"hold_expire_time", "paid", b"paid", "policy", b"policy", "prepayment", b"prepayment", "settlement", b"settlement", "start_time", b"start_time", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "guest", b"guest", "hold_expire_time", b"hold_expire_time", "paid", b"paid", "policy", b"policy", "prepayment", b"prepayment", "settlement", b"settlement", "start_time", b"start_time", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "channel", b"channel", "create_time", b"create_time", "customer_id", b"customer_id", "end_time", b"end_time", "etag", b"etag", "hold_expire_time", b"hold_expire_time", "id", b"id", "items", b"items", "local_start", b"local_start", "note", b"note", "paid", b"paid", "payment_state", b"payment_state", "policy", b"policy", "prepayment", b"prepayment", "revision", b"revision", "salon_id", b"salon_id", "salon_names", b"salon_names", "settlement", b"settlement", "start_time", b"start_time", "state", b"state", "time_zone", b"time_zone", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "channel", b"channel", "create_time", b"create_time", "customer_id", b"customer_id", "end_time", b"end_time", "etag", b"etag", "guest", b"guest", "hold_expire_time", b"hold_expire_time", "id", b"id", "items", b"items", "local_start", b"local_start", "note", b"note", "paid", b"paid", "payment_state", b"payment_state", "policy", b"policy", "prepayment", b"prepayment", "revision", b"revision", "salon_id", b"salon_id", "salon_names", b"salon_names", "settlement", b"settlement", "start_time", b"start_time", "state", b"state", "time_zone", b"time_zone", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -507,7 +533,7 @@ class HistoryEntry(_message.Message):
     """The revision that the change made."""
     action: _builtins.str
     """What happened: `created`, `confirmed`, `rescheduled`, `cancelled`, `checked_in`, `completed`, `no_show`, `expired`,
-    `services_changed`, `payment_captured`, `payment_failed`, `refund_due`, `refunded`.
+    `services_changed`, `customer_joined`, `payment_captured`, `payment_failed`, `refund_due`, `refunded`.
     """
     actor: _builtins.str
     """Who: `user:<id>`, `service:<name>` or `system`."""

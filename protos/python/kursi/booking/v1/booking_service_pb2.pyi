@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from kursi.booking.v1 import booking_pb2 as _booking_pb2
 from kursi.type.v1 import money_pb2 as _money_pb2
 import builtins as _builtins
@@ -161,6 +162,7 @@ class CreateBookingRequest(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    GUEST_FIELD_NUMBER: _builtins.int
     salon_id: _builtins.str
     """The salon."""
     note: _builtins.str
@@ -177,6 +179,12 @@ class CreateBookingRequest(_message.Message):
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___WantedItem]:
         """1 to 8 services, back to back in this order."""
 
+    @_builtins.property
+    def guest(self) -> Global___WalkIn:
+        """For members of the salon, in place of `customer_id`: somebody who walks in or calls. The visit is the account's that the
+        number is verified for, now or once it is.
+        """
+
     def __init__(
         self,
         *,
@@ -186,14 +194,45 @@ class CreateBookingRequest(_message.Message):
         note: _builtins.str = ...,
         customer_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        guest: Global___WalkIn | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["guest", b"guest", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "items", b"items", "note", b"note", "request_id", b"request_id", "salon_id", b"salon_id", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "guest", b"guest", "items", b"items", "note", b"note", "request_id", b"request_id", "salon_id", b"salon_id", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateBookingRequest: _TypeAlias = CreateBookingRequest  # noqa: Y015
+
+@_typing.final
+class WalkIn(_message.Message):
+    """Somebody who is booked by phone number."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHONE_NUMBER_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    phone_number: _builtins.str
+    """As people write it in their country, or international; a number that can receive text messages."""
+    display_name: _builtins.str
+    """What the salon calls them; at most 80 characters. Seen by the salon only, and by the person."""
+    language_code: _builtins.str
+    """BCP 47 language of messages to somebody who has no account yet; empty: the language of the caller."""
+    def __init__(
+        self,
+        *,
+        phone_number: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        language_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "language_code", b"language_code", "phone_number", b"phone_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WalkIn: _TypeAlias = WalkIn  # noqa: Y015
 
 @_typing.final
 class GetBookingRequest(_message.Message):
@@ -223,6 +262,29 @@ class ListBookingsRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Order:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ListBookingsRequest._Order.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ORDER_UNSPECIFIED: ListBookingsRequest._Order.ValueType  # 0
+        """As NEWEST_START."""
+        NEWEST_START: ListBookingsRequest._Order.ValueType  # 1
+        """Latest start first."""
+        OLDEST_START: ListBookingsRequest._Order.ValueType  # 2
+        """Earliest start first."""
+
+    class Order(_Order, metaclass=_OrderEnumTypeWrapper):
+        """By what bookings are sorted."""
+
+    ORDER_UNSPECIFIED: ListBookingsRequest.Order.ValueType  # 0
+    """As NEWEST_START."""
+    NEWEST_START: ListBookingsRequest.Order.ValueType  # 1
+    """Latest start first."""
+    OLDEST_START: ListBookingsRequest.Order.ValueType  # 2
+    """Earliest start first."""
+
     SALON_ID_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
     STAFF_ID_FIELD_NUMBER: _builtins.int
@@ -231,6 +293,9 @@ class ListBookingsRequest(_message.Message):
     START_TIME_MAX_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SERVICE_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
     salon_id: _builtins.str
     """Bookings of this salon; empty: the caller's own."""
     staff_id: _builtins.str
@@ -241,6 +306,15 @@ class ListBookingsRequest(_message.Message):
     """1 to 100; 25 when 0."""
     page_token: _builtins.str
     """From the previous page."""
+    service_id: _builtins.str
+    """With an item of this service."""
+    text: _builtins.str
+    """With `salon_id`: in which each of these words is found, as a part of a name of a service or of a staff member as it was booked, or
+    of the note; or as the first 8 or more digits of the booking's id. Case, accents, vowel signs and ways to write the same Arabic
+    letter do not matter. At most 100 characters and 8 words.
+    """
+    order: Global___ListBookingsRequest.Order.ValueType
+    """By what the bookings are sorted."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_booking_pb2.Booking.State.ValueType]:
         """In one of these states; empty: any."""
@@ -264,10 +338,13 @@ class ListBookingsRequest(_message.Message):
         start_time_max: _timestamp_pb2.Timestamp | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        service_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+        order: Global___ListBookingsRequest.Order.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start_time_max", b"start_time_max", "start_time_min", b"start_time_min"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "page_size", b"page_size", "page_token", b"page_token", "salon_id", b"salon_id", "staff_id", b"staff_id", "start_time_max", b"start_time_max", "start_time_min", b"start_time_min", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "order", b"order", "page_size", b"page_size", "page_token", b"page_token", "salon_id", b"salon_id", "service_id", b"service_id", "staff_id", b"staff_id", "start_time_max", b"start_time_max", "start_time_min", b"start_time_min", "states", b"states", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -285,7 +362,7 @@ class ListBookingsResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def bookings(self) -> _containers.RepeatedCompositeFieldContainer[_booking_pb2.Booking]:
-        """Newest start first."""
+        """In the asked order."""
 
     def __init__(
         self,
@@ -686,3 +763,71 @@ class PaymentTerms(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PaymentTerms: _TypeAlias = PaymentTerms  # noqa: Y015
+
+@_typing.final
+class GetVisitRequest(_message.Message):
+    """Asks for a visit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKING_ID_FIELD_NUMBER: _builtins.int
+    booking_id: _builtins.str
+    """The booking."""
+    def __init__(
+        self,
+        *,
+        booking_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_id", b"booking_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetVisitRequest: _TypeAlias = GetVisitRequest  # noqa: Y015
+
+@_typing.final
+class Visit(_message.Message):
+    """What a visit was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKING_ID_FIELD_NUMBER: _builtins.int
+    SALON_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SERVICE_IDS_FIELD_NUMBER: _builtins.int
+    STAFF_IDS_FIELD_NUMBER: _builtins.int
+    booking_id: _builtins.str
+    """The booking."""
+    salon_id: _builtins.str
+    """The salon."""
+    customer_id: _builtins.str
+    """Whose visit it is."""
+    state: _booking_pb2.Booking.State.ValueType
+    """State of the booking."""
+    @_builtins.property
+    def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its services, in order."""
+
+    @_builtins.property
+    def staff_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who performs them, each person once, in order."""
+
+    def __init__(
+        self,
+        *,
+        booking_id: _builtins.str = ...,
+        salon_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        state: _booking_pb2.Booking.State.ValueType = ...,
+        service_ids: _abc.Iterable[_builtins.str] | None = ...,
+        staff_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_id", b"booking_id", "customer_id", b"customer_id", "salon_id", b"salon_id", "service_ids", b"service_ids", "staff_ids", b"staff_ids", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Visit: _TypeAlias = Visit  # noqa: Y015

@@ -118,7 +118,9 @@ class BookingServiceServicer:
         """Takes a time. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon confirms by itself.
         Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
         FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
-        PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE: CATALOG_UNAVAILABLE.
+        PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, and in
+        `guest.phoneNumber`: PHONE_NUMBER_MALFORMED, PHONE_NUMBER_NOT_MOBILE; RESOURCE_EXHAUSTED: GUEST_LIMIT;
+        UNAVAILABLE: CATALOG_UNAVAILABLE, IDENTITY_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,7 +134,12 @@ class BookingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBookings(self, request, context):
-        """The caller's own bookings, or with `salon_id` those of a salon where the caller is a member; newest start first.
+        """The caller's own bookings, or with `salon_id` those of a salon where the caller is a member; newest start first unless `order` says
+        otherwise. A page looks at some thousands of bookings at most: where hardly any of them fit, it may hold fewer than asked for, or
+        none, although there are more. Go on while there is a token.
+        Errors: INVALID_ARGUMENT per field: UNKNOWN_VALUE (`states`, `order`), REQUIRED for `salon_id` with `text`, TOO_LONG and TOO_MANY
+        (more than 8 words) for `text`, MALFORMED for a `page_token` of another list; PERMISSION_DENIED: ROLE_REQUIRED, or for the bookings
+        of another customer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -616,6 +623,11 @@ class BookingInternalServiceStub:
                 request_serializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.GetPaymentTermsRequest.SerializeToString,
                 response_deserializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.PaymentTerms.FromString,
                 _registered_method=True)
+        self.GetVisit = channel.unary_unary(
+                '/kursi.booking.v1.BookingInternalService/GetVisit',
+                request_serializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.GetVisitRequest.SerializeToString,
+                response_deserializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.Visit.FromString,
+                _registered_method=True)
 
 
 class BookingInternalServiceServicer:
@@ -629,6 +641,13 @@ class BookingInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetVisit(self, request, context):
+        """What a visit was, and whose: for those who let its customer speak of it. Errors: NOT_FOUND: BOOKING_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BookingInternalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -636,6 +655,11 @@ def add_BookingInternalServiceServicer_to_server(servicer, server):
                     servicer.GetPaymentTerms,
                     request_deserializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.GetPaymentTermsRequest.FromString,
                     response_serializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.PaymentTerms.SerializeToString,
+            ),
+            'GetVisit': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVisit,
+                    request_deserializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.GetVisitRequest.FromString,
+                    response_serializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.Visit.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -666,6 +690,33 @@ class BookingInternalService:
             '/kursi.booking.v1.BookingInternalService/GetPaymentTerms',
             kursi_dot_booking_dot_v1_dot_booking__service__pb2.GetPaymentTermsRequest.SerializeToString,
             kursi_dot_booking_dot_v1_dot_booking__service__pb2.PaymentTerms.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVisit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kursi.booking.v1.BookingInternalService/GetVisit',
+            kursi_dot_booking_dot_v1_dot_booking__service__pb2.GetVisitRequest.SerializeToString,
+            kursi_dot_booking_dot_v1_dot_booking__service__pb2.Visit.FromString,
             options,
             channel_credentials,
             insecure,

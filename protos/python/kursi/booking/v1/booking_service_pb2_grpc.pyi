@@ -46,12 +46,20 @@ class BookingServiceStub:
     """Takes a time. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon confirms by itself.
     Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
     FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
-    PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE: CATALOG_UNAVAILABLE.
+    PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, and in
+    `guest.phoneNumber`: PHONE_NUMBER_MALFORMED, PHONE_NUMBER_NOT_MOBILE; RESOURCE_EXHAUSTED: GUEST_LIMIT;
+    UNAVAILABLE: CATALOG_UNAVAILABLE, IDENTITY_UNAVAILABLE.
     """
     GetBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.GetBookingRequest, _booking_pb2.Booking]
     """One booking, for its customer and the members of its salon."""
     ListBookings: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ListBookingsRequest, _booking_service_pb2.ListBookingsResponse]
-    """The caller's own bookings, or with `salon_id` those of a salon where the caller is a member; newest start first."""
+    """The caller's own bookings, or with `salon_id` those of a salon where the caller is a member; newest start first unless `order` says
+    otherwise. A page looks at some thousands of bookings at most: where hardly any of them fit, it may hold fewer than asked for, or
+    none, although there are more. Go on while there is a token.
+    Errors: INVALID_ARGUMENT per field: UNKNOWN_VALUE (`states`, `order`), REQUIRED for `salon_id` with `text`, TOO_LONG and TOO_MANY
+    (more than 8 words) for `text`, MALFORMED for a `page_token` of another list; PERMISSION_DENIED: ROLE_REQUIRED, or for the bookings
+    of another customer.
+    """
     ListBookingHistory: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ListBookingHistoryRequest, _booking_service_pb2.ListBookingHistoryResponse]
     """What happened to a booking, oldest first."""
     ConfirmBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ConfirmBookingRequest, _booking_pb2.Booking]
@@ -96,12 +104,20 @@ class BookingServiceAsyncStub(BookingServiceStub):
     """Takes a time. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon confirms by itself.
     Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
     FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
-    PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE: CATALOG_UNAVAILABLE.
+    PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, and in
+    `guest.phoneNumber`: PHONE_NUMBER_MALFORMED, PHONE_NUMBER_NOT_MOBILE; RESOURCE_EXHAUSTED: GUEST_LIMIT;
+    UNAVAILABLE: CATALOG_UNAVAILABLE, IDENTITY_UNAVAILABLE.
     """
     GetBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.GetBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """One booking, for its customer and the members of its salon."""
     ListBookings: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ListBookingsRequest, _booking_service_pb2.ListBookingsResponse]  # type: ignore[assignment]
-    """The caller's own bookings, or with `salon_id` those of a salon where the caller is a member; newest start first."""
+    """The caller's own bookings, or with `salon_id` those of a salon where the caller is a member; newest start first unless `order` says
+    otherwise. A page looks at some thousands of bookings at most: where hardly any of them fit, it may hold fewer than asked for, or
+    none, although there are more. Go on while there is a token.
+    Errors: INVALID_ARGUMENT per field: UNKNOWN_VALUE (`states`, `order`), REQUIRED for `salon_id` with `text`, TOO_LONG and TOO_MANY
+    (more than 8 words) for `text`, MALFORMED for a `page_token` of another list; PERMISSION_DENIED: ROLE_REQUIRED, or for the bookings
+    of another customer.
+    """
     ListBookingHistory: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ListBookingHistoryRequest, _booking_service_pb2.ListBookingHistoryResponse]  # type: ignore[assignment]
     """What happened to a booking, oldest first."""
     ConfirmBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ConfirmBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
@@ -155,7 +171,9 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes a time. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon confirms by itself.
         Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
         FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
-        PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE: CATALOG_UNAVAILABLE.
+        PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, and in
+        `guest.phoneNumber`: PHONE_NUMBER_MALFORMED, PHONE_NUMBER_NOT_MOBILE; RESOURCE_EXHAUSTED: GUEST_LIMIT;
+        UNAVAILABLE: CATALOG_UNAVAILABLE, IDENTITY_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
@@ -172,7 +190,13 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _booking_service_pb2.ListBookingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_booking_service_pb2.ListBookingsResponse, _abc.Awaitable[_booking_service_pb2.ListBookingsResponse]]:
-        """The caller's own bookings, or with `salon_id` those of a salon where the caller is a member; newest start first."""
+        """The caller's own bookings, or with `salon_id` those of a salon where the caller is a member; newest start first unless `order` says
+        otherwise. A page looks at some thousands of bookings at most: where hardly any of them fit, it may hold fewer than asked for, or
+        none, although there are more. Go on while there is a token.
+        Errors: INVALID_ARGUMENT per field: UNKNOWN_VALUE (`states`, `order`), REQUIRED for `salon_id` with `text`, TOO_LONG and TOO_MANY
+        (more than 8 words) for `text`, MALFORMED for a `page_token` of another list; PERMISSION_DENIED: ROLE_REQUIRED, or for the bookings
+        of another customer.
+        """
 
     @_abc_1.abstractmethod
     def ListBookingHistory(
@@ -259,6 +283,8 @@ class BookingInternalServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BookingInternalServiceAsyncStub: ...
     GetPaymentTerms: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.GetPaymentTermsRequest, _booking_service_pb2.PaymentTerms]
     """What is to be paid for a booking, and whose it is. Errors: NOT_FOUND: BOOKING_NOT_FOUND."""
+    GetVisit: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.GetVisitRequest, _booking_service_pb2.Visit]
+    """What a visit was, and whose: for those who let its customer speak of it. Errors: NOT_FOUND: BOOKING_NOT_FOUND."""
 
 @_typing.type_check_only
 class BookingInternalServiceAsyncStub(BookingInternalServiceStub):
@@ -267,6 +293,8 @@ class BookingInternalServiceAsyncStub(BookingInternalServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPaymentTerms: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.GetPaymentTermsRequest, _booking_service_pb2.PaymentTerms]  # type: ignore[assignment]
     """What is to be paid for a booking, and whose it is. Errors: NOT_FOUND: BOOKING_NOT_FOUND."""
+    GetVisit: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.GetVisitRequest, _booking_service_pb2.Visit]  # type: ignore[assignment]
+    """What a visit was, and whose: for those who let its customer speak of it. Errors: NOT_FOUND: BOOKING_NOT_FOUND."""
 
 class BookingInternalServiceServicer(metaclass=_abc_1.ABCMeta):
     """For the other services only; not reachable through the gateway."""
@@ -278,5 +306,13 @@ class BookingInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_booking_service_pb2.PaymentTerms, _abc.Awaitable[_booking_service_pb2.PaymentTerms]]:
         """What is to be paid for a booking, and whose it is. Errors: NOT_FOUND: BOOKING_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetVisit(
+        self,
+        request: _booking_service_pb2.GetVisitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_booking_service_pb2.Visit, _abc.Awaitable[_booking_service_pb2.Visit]]:
+        """What a visit was, and whose: for those who let its customer speak of it. Errors: NOT_FOUND: BOOKING_NOT_FOUND."""
 
 def add_BookingInternalServiceServicer_to_server(servicer: BookingInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -19,6 +19,7 @@ _STATES = {state: events_pb2.BookingEvent.State.Value(f"STATE_{state.name}") for
 _WITH_FEE = frozenset({EventType.CANCELLED, EventType.NO_SHOW, EventType.REFUND_DUE})
 _WITH_REFUND = frozenset({EventType.CANCELLED, EventType.REFUND_DUE})
 _WATCHED: Mapping[str, Callable[[Booking], object]] = {
+    "customer_id": lambda booking: booking.customer_id,
     "state": lambda booking: booking.state,
     "payment_state": lambda booking: booking.payment_state,
     "items": lambda booking: booking.items,
@@ -72,6 +73,7 @@ def _message(before: Booking | None, booking: Booking, told: BookingEvent) -> ev
         paid=_money(booking.paid),
         hold_expire_time=_optional(booking.expires_at),
         reason=told.reason,
+        walk_in=booking.guest_name is not None,
     )
     if told.type in _WITH_FEE:
         message.fee.CopyFrom(_money(_fee(told, booking)))

@@ -60,6 +60,7 @@ def booking_message(booking: Booking, settlement: CancellationOutcome | None) ->
         etag=etag_of(booking.revision),
         create_time=timestamp(booking.created_at),
         update_time=timestamp(booking.updated_at),
+        guest=None if booking.guest_name is None else pb.Booking.Guest(display_name=booking.guest_name),
     )
 
 

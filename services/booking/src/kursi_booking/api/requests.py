@@ -14,6 +14,7 @@ from kursi_chassis.idempotency import fingerprint
 from kursi_chassis.validation import Violations
 
 from kursi_booking.api.rendering import STATES
+from kursi_booking.domain.guest import WalkIn
 from kursi_booking.domain.visit import MAX_SERVICES
 from kursi_booking.ports import BookingFilter, KeyedRequest, WantedService
 from kursi_booking.usecases.acting import Order
@@ -24,6 +25,8 @@ ANY = "any"
 _LONGEST_TEXT = 500
 _MOST_ADD_ONS = 20
 _LONGEST_REQUEST_ID = 128
+_LONGEST_NUMBER = 40
+_LONGEST_NAME = 80
 _STATES = {number: state for state, number in STATES.items()}
 
 
@@ -82,6 +85,7 @@ def wanted_visit(request: booking_service_pb2.CreateBookingRequest) -> WantedVis
             services=_wanted(check, request.items),
             note=check.text("note", request.note, _LONGEST_TEXT, lines=True),
             customer_id=check.optional_id("customer_id", request.customer_id),
+            guest=_guest(check, request),
         )
 
 
@@ -129,6 +133,23 @@ def _wanted(check: Violations, items: Sequence[booking_service_pb2.WantedItem]) 
             add_on_ids=tuple(check.ids(f"items[{position}].add_on_ids", item.add_on_ids, most=_MOST_ADD_ONS)),
         )
         for position, item in enumerate(items[:MAX_SERVICES])
+    )
+
+
+def _guest(check: Violations, request: booking_service_pb2.CreateBookingRequest) -> WalkIn | None:
+    """Somebody who is booked by phone number. The number is read where numbers are known: by identity."""
+    if not request.HasField("guest"):
+        return None
+    if request.customer_id:
+        check.add("guest", "AMBIGUOUS")
+    guest = request.guest
+    check.require("guest.phone_number", guest.phone_number)
+    return WalkIn(
+        phone_number=check.text("guest.phone_number", guest.phone_number, _LONGEST_NUMBER),
+        display_name=check.text("guest.display_name", guest.display_name, _LONGEST_NAME),
+        language_code=check.language("guest.language_code", guest.language_code)
+        if guest.language_code
+        else "",
     )
 
 

@@ -78,6 +78,8 @@ class Booking:
     revision: int
     created_at: datetime
     updated_at: datetime
+    guest_name: str | None = None
+    """What the salon called somebody whom it booked by phone number; None for everybody else."""
 
     @property
     def during(self) -> TimeRange:
@@ -161,6 +163,7 @@ def create(
     items: tuple[Item, ...],
     policy: PolicySnapshot,
     note: str = "",
+    guest_name: str | None = None,
 ) -> Change:
     """A new booking: held while money is due, else pending, or confirmed where the policy confirms by itself."""
     nothing = Money.zero(items[0].price.currency_code)
@@ -185,8 +188,19 @@ def create(
         revision=0,
         created_at=act.at,
         updated_at=act.at,
+        guest_name=guest_name,
     )
     return changed(None, booking, EventType.CREATED, "created", act)
+
+
+def join_guest(booking: Booking, act: Act, user_id: UUID) -> Change:
+    """The guest turned out to be the person with this account, whose visit it is from now on, whatever its state."""
+    after = replace(booking, customer_id=user_id)
+    return (
+        Change(booking)
+        if after == booking
+        else changed(booking, after, EventType.UPDATED, "customer_joined", act)
+    )
 
 
 def confirm(booking: Booking, act: Act) -> Change:

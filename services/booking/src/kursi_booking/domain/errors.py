@@ -32,6 +32,14 @@ class SlotTaken(Conflict):
         self.alternatives = starts
 
 
+class IdentityUnavailable(Unavailable):
+    """Nobody could say who has the phone number."""
+
+    reason = "IDENTITY_UNAVAILABLE"
+    en = "Visits cannot be booked by phone number right now. Try again shortly."
+    ar = "لا يمكن الحجز برقم الجوال حاليًا. حاول بعد قليل."
+
+
 class IllegalTransition(FailedPrecondition):
     """The booking's state does not allow what was asked."""
 

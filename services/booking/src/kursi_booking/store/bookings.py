@@ -8,10 +8,12 @@ from uuid import UUID
 import psycopg
 from kursi_chassis.db.database import Database
 from kursi_chassis.idempotency import Replies
+from psycopg.rows import class_row
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.errors import TooManyBookings
+from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.ports import (
     AlreadyAnswered,
     BookingFilter,
@@ -102,6 +104,19 @@ class Bookings:
                 [list(staff_ids), now - _RECENTLY],
             )
             return dict(await cursor.fetchall())
+
+    async def late_guests(self, since: datetime) -> list[JoinedGuest]:
+        """Guests that were joined since then and have visits under their old id all the same."""
+        async with (
+            self._database.reading() as connection,
+            connection.cursor(row_factory=class_row(JoinedGuest)) as cursor,
+        ):
+            await cursor.execute(
+                "SELECT guest_id, salon_id, user_id, joined_at AS at FROM joined_guests AS joined "
+                "WHERE joined_at > %s AND EXISTS (SELECT FROM bookings WHERE customer_id = joined.guest_id)",
+                [since],
+            )
+            return await cursor.fetchall()
 
     async def page(self, wanted: BookingFilter, after: Position | None, size: int) -> list[Booking]:
         """Up to `size` bookings that fit, newest start first, beyond the position."""

@@ -41,11 +41,12 @@ WITH answered AS (
 ), booked AS (
     INSERT INTO bookings (id, salon_id, customer_id, state, payment_state, revision, start_at, end_at,
         hold_expire_at, salon_names, time_zone, territory_code, currency_code, total_minor, paid_minor, fee_minor,
-        refund_due_minor, payments, policy, channel, note, cancellation_reason, created_at, updated_at)
+        refund_due_minor, payments, policy, channel, note, cancellation_reason, created_at, updated_at,
+        guest_name)
     SELECT %(id)s, %(salon_id)s, %(customer_id)s, %(state)s, %(payment_state)s, %(revision)s, %(start_at)s, %(end_at)s,
         %(hold_expire_at)s::timestamptz, %(salon_names)s, %(time_zone)s, %(territory_code)s, %(currency_code)s,
         %(total_minor)s, %(paid_minor)s, %(fee_minor)s, %(refund_due_minor)s, %(payments)s::uuid[], %(policy)s,
-        %(channel)s, %(note)s, %(cancellation_reason)s, %(created_at)s, %(updated_at)s
+        %(channel)s, %(note)s, %(cancellation_reason)s, %(created_at)s, %(updated_at)s, %(guest_name)s::text
     WHERE (SELECT count(*) FROM claimed) = cardinality(%(claim_resources)s::uuid[])
     RETURNING 1
 ), itemised AS (

@@ -19,6 +19,7 @@ SELECT_BOOKINGS: Final[LiteralString] = """
 SELECT b.id, b.salon_id, b.customer_id, b.state, b.payment_state, b.revision, b.hold_expire_at, b.salon_names,
        b.time_zone, b.territory_code, b.currency_code, b.paid_minor, b.fee_minor, b.refund_due_minor, b.payments,
        b.policy, b.channel, b.note, b.cancellation_reason, b.created_at, b.updated_at,
+       b.guest_name,
        (SELECT jsonb_agg(jsonb_build_array(
                    i.id, i.service_id, i.staff_id, extract(epoch FROM i.start_at)::bigint,
                    extract(epoch FROM i.end_at)::bigint, i.price_minor, i.service_names, i.staff_names,
@@ -43,7 +44,7 @@ def booking(row: Sequence[Any]) -> Booking:  # Any: a row has as many types as c
     (
         booking_id, salon_id, customer_id, state, payment_state, revision, expires_at, salon_names, time_zone,
         territory_code, currency, paid, fee, refund_due, payments, policy, channel, note, cancellation_reason,
-        created_at, updated_at, items,
+        created_at, updated_at, guest_name, items,
     ) = row  # fmt: skip
     return Booking(
         booking_id=booking_id,
@@ -65,6 +66,7 @@ def booking(row: Sequence[Any]) -> Booking:  # Any: a row has as many types as c
         revision=revision,
         created_at=created_at,
         updated_at=updated_at,
+        guest_name=guest_name,
     )
 
 
@@ -99,19 +101,21 @@ def booking_parameters(booking: Booking) -> dict[str, object]:
         "cancellation_reason": booking.cancellation_reason,
         "created_at": booking.created_at,
         "updated_at": booking.updated_at,
+        "guest_name": booking.guest_name,
     }
 
 
 def item_parameters(items: Sequence[Item]) -> dict[str, object]:
-    """What `INSERT_ITEMS` needs besides the booking's id: all items in one document, cheaper than an array each."""
+    """What `INSERT_ITEMS` needs besides the booking's id and start: all items in one document, cheaper than an array each."""
     return {"items": Jsonb([_item_document(position, item) for position, item in enumerate(items)])}
 
 
 INSERT_ITEMS: Final[LiteralString] = """
 INSERT INTO booking_items (booking_id, position, id, service_id, service_names, staff_id, staff_names,
-                           staff_user_id, add_on_ids, start_at, end_at, price_minor)
+                           staff_user_id, add_on_ids, start_at, end_at, price_minor, visit_start_at)
 SELECT %(id)s, item.position, item.id, item.service_id, item.service_names, item.staff_id, item.staff_names,
-       item.staff_user_id, item.add_on_ids, to_timestamp(item.start_at), to_timestamp(item.end_at), item.price_minor
+       item.staff_user_id, item.add_on_ids, to_timestamp(item.start_at), to_timestamp(item.end_at), item.price_minor,
+       %(start_at)s
 FROM jsonb_to_recordset(%(items)s) AS item (position smallint, id uuid, service_id uuid, service_names jsonb,
     staff_id uuid, staff_names jsonb, staff_user_id uuid, add_on_ids uuid[], start_at bigint, end_at bigint,
     price_minor bigint)

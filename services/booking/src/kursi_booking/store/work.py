@@ -11,6 +11,7 @@ from kursi_chassis.idempotency import Replies
 
 from kursi_booking.domain.booking import Booking, Change, HistoryEntry
 from kursi_booking.domain.claims import Claim
+from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.ports import CountedPayment, KeyedRequest, TimeTaken
 from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
@@ -27,7 +28,8 @@ UPDATE_BOOKING: Final[LiteralString] = """
 UPDATE bookings SET state = %(state)s, payment_state = %(payment_state)s, revision = %(revision)s,
     start_at = %(start_at)s, end_at = %(end_at)s, hold_expire_at = %(hold_expire_at)s, total_minor = %(total_minor)s,
     paid_minor = %(paid_minor)s, fee_minor = %(fee_minor)s, refund_due_minor = %(refund_due_minor)s,
-    payments = %(payments)s, cancellation_reason = %(cancellation_reason)s, updated_at = %(updated_at)s
+    payments = %(payments)s, cancellation_reason = %(cancellation_reason)s, updated_at = %(updated_at)s,
+    customer_id = %(customer_id)s
 WHERE id = %(id)s
 """
 
@@ -35,6 +37,15 @@ WHERE id = %(id)s
 # when it was made.
 COUNT_ACTIVE: Final[LiteralString] = """
 UPDATE customer_counters SET active = active + %(step)s WHERE salon_id = %(salon_id)s AND customer_id = %(customer_id)s
+"""
+
+MERGE_COUNTERS: Final[LiteralString] = """
+WITH given_up AS (
+    DELETE FROM customer_counters WHERE salon_id = %(salon_id)s AND customer_id = %(guest_id)s RETURNING active
+)
+INSERT INTO customer_counters AS counter (salon_id, customer_id, active)
+SELECT %(salon_id)s, %(user_id)s, active FROM given_up
+ON CONFLICT (salon_id, customer_id) DO UPDATE SET active = counter.active + excluded.active
 """
 
 FOLLOW_STATE: Final[LiteralString] = """
@@ -113,6 +124,28 @@ class BookingWork:
             [payment_id, booking_id, counted.captured_minor, counted.refunded_minor],
         )
 
+    async def visits_of(self, guest_id: UUID) -> list[UUID]:
+        """The bookings of a guest, in the order in which they must be locked."""
+        cursor = await self._connection.execute(
+            "SELECT id FROM bookings WHERE customer_id = %s ORDER BY id", [guest_id]
+        )
+        return [booking_id for (booking_id,) in await cursor.fetchall()]
+
+    async def remember_guest(self, joined: JoinedGuest) -> None:
+        """Keep whose a guest's visits are."""
+        await self._connection.execute(
+            "INSERT INTO joined_guests (guest_id, salon_id, user_id, joined_at) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT DO NOTHING",
+            [joined.guest_id, joined.salon_id, joined.user_id, joined.at],
+        )
+
+    async def merge_counters(self, joined: JoinedGuest) -> None:
+        """What counted as the guest's counts as the account's; beyond the limit too, as the visits are booked."""
+        await self._connection.execute(
+            MERGE_COUNTERS,
+            {"salon_id": joined.salon_id, "guest_id": joined.guest_id, "user_id": joined.user_id},
+        )
+
     async def save(self, change: Change, event: Event) -> None:
         """Write a change that leaves the visit where it is: the row, its claims' state, counter, history, event."""
         before, booking = self._before[change.booking.booking_id], change.booking
@@ -148,7 +181,11 @@ class BookingWork:
         await connection.execute(UPDATE_BOOKING, booking_parameters(booking))
         if before.items != booking.items:
             await connection.execute("DELETE FROM booking_items WHERE booking_id = %s", [booking.booking_id])
-            items = {"id": booking.booking_id, **item_parameters(booking.items)}
+            items = {
+                "id": booking.booking_id,
+                "start_at": booking.during.start,
+                **item_parameters(booking.items),
+            }
             await connection.execute(INSERT_ITEMS, items)
         await connection.execute(INSERT_HISTORY, _history_row(booking, change.entry))
         await outbox.append(connection, event)

@@ -1,6 +1,6 @@
 """Somebody takes a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,11 +13,13 @@ from kursi_chassis.ids import new_id
 from kursi_booking.domain import booking as verbs
 from kursi_booking.domain.booking import Act
 from kursi_booking.domain.errors import SlotTaken
+from kursi_booking.domain.guest import WalkIn
 from kursi_booking.domain.policy import Party
 from kursi_booking.ports import (
     AlreadyAnswered,
     Ask,
     BookingStore,
+    Customers,
     DescribeEvent,
     HoldExpiry,
     KeyedRequest,
@@ -37,13 +39,14 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class WantedVisit:
-    """The visit that somebody wants to book; without a customer it is the caller's own."""
+    """The visit that somebody wants to book; without a customer or a guest it is the caller's own."""
 
     salon_id: UUID
     start: datetime
     services: tuple[WantedService, ...]
     note: str
     customer_id: UUID | None
+    guest: WalkIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,11 @@ class CreateBooking:
         expire_hold: HoldExpiry,
         clock: Clock,
         *,
+        customers: Customers,
         describe: DescribeEvent,
         render: Render,
     ) -> None:
+        self._customers = customers
         self._store = store
         self._offers = offers
         self._expire_hold = expire_hold
@@ -90,8 +95,10 @@ class CreateBooking:
     async def __call__(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> bytes:
         """The answer with the new booking, or the first answer when the request is a repetition.
 
-        Raises: SlotTaken with other times, NotBookable, TooManyBookings, Denied; what `Offers.to_book` raises.
+        Raises: SlotTaken with other times, NotBookable, TooManyBookings, Denied; what `Offers.to_book` and, for a
+            guest, `Customers.ensure` raise.
         """
+        wanted = await self._named(wanted, caller)
         try:
             return await run_with_retries(lambda: self._create(wanted, request, caller))
         except AlreadyAnswered as repeated:
@@ -102,6 +109,14 @@ class CreateBooking:
             if first is None:
                 raise
             return first
+
+    async def _named(self, wanted: WantedVisit, caller: Caller) -> WantedVisit:
+        """The visit with its customer's id, where a guest was named. Raises: Denied for who is not of the salon."""
+        if wanted.guest is None:
+            return wanted
+        if not is_member(caller, wanted.salon_id):
+            raise Denied
+        return replace(wanted, customer_id=await self._customers.ensure(wanted.salon_id, wanted.guest))
 
     async def _create(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> bytes:
         errand = self._errand(wanted, request, caller)
@@ -157,6 +172,7 @@ class CreateBooking:
             items=placement.items,
             policy=offer.policy,
             note=errand.wanted.note,
+            guest_name=errand.wanted.guest.display_name if errand.wanted.guest else None,
         )
         return NewBooking(
             change=change,

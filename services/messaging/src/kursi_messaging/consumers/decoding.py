@@ -144,6 +144,7 @@ def _facts_of_booking(event: BookingEvent, state: BookingState, start: datetime,
             for item in event.items
         ],
         **({"total": _money(event.total)} if event.HasField("total") else {}),
+        **({"walk_in": True} if event.walk_in else {}),
     }
 
 

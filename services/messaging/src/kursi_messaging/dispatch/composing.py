@@ -78,8 +78,11 @@ class Composer:
 
 
 def customer_of(due: Due) -> UUID | None:
-    """Whose name the message tells its recipient, when that is somebody else."""
-    if due.view is None or due.row.audience != Audience.STAFF_MEMBER:
+    """Whose name the message tells its recipient, when that is somebody else.
+
+    Nobody's for a visit that was booked by phone number: whoever typed the number may not know whose it is.
+    """
+    if due.view is None or due.row.audience != Audience.STAFF_MEMBER or due.view.facts.get("walk_in"):
         return None
     return due.view.customer_id
 

@@ -273,6 +273,7 @@ class BookingEvent(_message.Message):
     PREVIOUS_START_TIME_FIELD_NUMBER: _builtins.int
     PREVIOUS_STAFF_USER_IDS_FIELD_NUMBER: _builtins.int
     CHANGED_FIELDS_FIELD_NUMBER: _builtins.int
+    WALK_IN_FIELD_NUMBER: _builtins.int
     type: Global___BookingEvent.Type.ValueType
     """What happened."""
     booking_id: _builtins.str
@@ -293,6 +294,10 @@ class BookingEvent(_message.Message):
     """Who: `user:<id>`, `service:<name>` or `system`."""
     reason: _builtins.str
     """Why, in somebody's words; may be empty."""
+    walk_in: _builtins.bool
+    """Whether the salon booked it by phone number. A message to the salon must not name the person then: the salon may not know
+    whose number it is.
+    """
     @_builtins.property
     def salon_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The salon's names by language."""
@@ -376,10 +381,11 @@ class BookingEvent(_message.Message):
         previous_start_time: _timestamp_pb2.Timestamp | None = ...,
         previous_staff_user_ids: _abc.Iterable[_builtins.str] | None = ...,
         changed_fields: _abc.Iterable[_builtins.str] | None = ...,
+        walk_in: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "fee", b"fee", "hold_expire_time", b"hold_expire_time", "occur_time", b"occur_time", "paid", b"paid", "prepayment", b"prepayment", "previous_start_time", b"previous_start_time", "refund", b"refund", "start_time", b"start_time", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "booking_id", b"booking_id", "changed_fields", b"changed_fields", "customer_id", b"customer_id", "end_time", b"end_time", "fee", b"fee", "hold_expire_time", b"hold_expire_time", "items", b"items", "occur_time", b"occur_time", "paid", b"paid", "prepayment", b"prepayment", "previous_staff_user_ids", b"previous_staff_user_ids", "previous_start_time", b"previous_start_time", "reason", b"reason", "refund", b"refund", "revision", b"revision", "salon_id", b"salon_id", "salon_names", b"salon_names", "start_time", b"start_time", "state", b"state", "territory_code", b"territory_code", "time_zone", b"time_zone", "total", b"total", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "booking_id", b"booking_id", "changed_fields", b"changed_fields", "customer_id", b"customer_id", "end_time", b"end_time", "fee", b"fee", "hold_expire_time", b"hold_expire_time", "items", b"items", "occur_time", b"occur_time", "paid", b"paid", "prepayment", b"prepayment", "previous_staff_user_ids", b"previous_staff_user_ids", "previous_start_time", b"previous_start_time", "reason", b"reason", "refund", b"refund", "revision", b"revision", "salon_id", b"salon_id", "salon_names", b"salon_names", "start_time", b"start_time", "state", b"state", "territory_code", b"territory_code", "time_zone", b"time_zone", "total", b"total", "type", b"type", "walk_in", b"walk_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,8 +1,31 @@
-"""Visits of people who have no account yet."""
+"""Visits of people who have no account yet, and whose they became."""
+
+from alembic import op
+from kursi_chassis.db import ddl
 
 revision = "0008"
 down_revision = "0007"
 
+# What the salon called somebody whom it booked by phone number; NULL for everybody else.
+GUESTS = """
+ALTER TABLE bookings ADD COLUMN guest_name text,
+    ADD CONSTRAINT bookings_guest_name CHECK (length(guest_name) <= 80);
+"""
+
+# Kept, because a visit that was being written while its guest was joined is found by it.
+JOINED = """
+CREATE TABLE joined_guests (
+    guest_id  uuid        NOT NULL,
+    salon_id  uuid        NOT NULL,
+    user_id   uuid        NOT NULL,
+    joined_at timestamptz NOT NULL,
+    CONSTRAINT joined_guests_pkey PRIMARY KEY (guest_id)
+);
+CREATE INDEX joined_guests_by_time ON joined_guests (joined_at);
+"""
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    op.execute(GUESTS)
+    op.execute(JOINED)
+    op.execute(ddl.grants("booking_app", read_write=["joined_guests"]))

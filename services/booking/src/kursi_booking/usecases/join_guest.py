@@ -1,0 +1,56 @@
+"""The person behind a phone number came: what the salon booked by that number is theirs."""
+
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from kursi_chassis.clock import Clock
+from kursi_chassis.db.retries import run_with_retries
+
+from kursi_booking.domain.booking import Act, join_guest
+from kursi_booking.domain.guest import JoinedGuest
+from kursi_booking.domain.policy import Party
+from kursi_booking.ports import BookingStore, DescribeEvent, Work
+from kursi_booking.usecases.saving import save
+
+CONSUMER = "booking-guests"
+_ACTOR = "service:identity"
+_BEING_WRITTEN = timedelta(hours=1)
+"""How long after its guest was joined a visit can still appear under the guest's id: far longer than any request lasts."""
+
+
+class JoinGuest:
+    """Gives a guest's visits to the account that takes the guest's place."""
+
+    def __init__(self, store: BookingStore, clock: Clock, describe: DescribeEvent) -> None:
+        self._store = store
+        self._clock = clock
+        self._describe = describe
+
+    async def __call__(self, event_id: UUID, joined: JoinedGuest) -> None:
+        """Once per event, however often it is told."""
+        await run_with_retries(lambda: self._once(event_id, joined))
+
+    async def stragglers(self) -> None:
+        """Visits that were being written when their guest was joined: the event came too early to find them."""
+        for joined in await self._store.late_guests(self._clock.now() - _BEING_WRITTEN):
+            await run_with_retries(partial(self._join_late, joined))
+
+    async def _once(self, event_id: UUID, joined: JoinedGuest) -> None:
+        async with self._store.work() as work:
+            if await work.is_new(CONSUMER, [event_id]):
+                await work.remember_guest(joined)
+                await self._join(work, joined)
+
+    async def _join_late(self, joined: JoinedGuest) -> None:
+        async with self._store.work() as work:
+            await self._join(work, joined)
+
+    async def _join(self, work: Work, joined: JoinedGuest) -> None:
+        act = Act(_ACTOR, Party.SYSTEM, self._clock.now())
+        bookings = [await work.locked(booking_id) for booking_id in await work.visits_of(joined.guest_id)]
+        # After the bookings, like everybody who changes one: whoever cancels one of them counts under the same id.
+        await work.merge_counters(joined)
+        for booking in bookings:
+            if booking is not None:
+                await save(work, self._describe, booking, join_guest(booking, act, joined.user_id), act)
