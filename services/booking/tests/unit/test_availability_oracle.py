@@ -23,7 +23,17 @@ from kursi_booking.domain.availability import (
     first_opening,
 )
 from kursi_booking.domain.claims import claims_of
-from kursi_booking.domain.start_rule import Counters, Limits, SlotRules, StartMode, StartPolicy, StartRules
+from kursi_booking.domain.explanation import explain_start
+from kursi_booking.domain.month import bookable_days
+from kursi_booking.domain.start_rule import (
+    Counters,
+    Limits,
+    Rule,
+    SlotRules,
+    StartMode,
+    StartPolicy,
+    StartRules,
+)
 from kursi_booking.domain.visit import Kind, RequestedService, Requirement, Segment, Visit
 
 CELL = 900
@@ -221,7 +231,7 @@ class Oracle:
             for start, end, before, after in uses:
                 first = start - (0 if any(use[1] == start for use in touching) else before)
                 last = end + (0 if any(use[0] == end for use in touching) else after)
-                windows.append((unit, first, last))
+                windows.append((unit, first, last, number))
             if lead is None and kind is Kind.STAFF:
                 lead = self.block(unit, number, uses, touching)
         people = [
@@ -254,7 +264,7 @@ class Oracle:
         return (
             all(
                 salon.free[unit].issuperset(range(start + first, start + last))
-                for unit, first, last in windows
+                for unit, first, last, _ in windows
             )
             and (
                 limit is None or all(counts.get((unit, date), 0) < limit for team in people for unit in team)
@@ -274,6 +284,56 @@ class Oracle:
             return False
         enough = self.salon.shortest
         return left == 0 or ends_flush or (left >= enough and (goes_on or right >= enough))
+
+    def first_rule(self, start):
+        """The first rule that closes a start for the visit, each rule looked at by itself; None when it is offered."""
+        salon, limits, (date, since, _) = self.salon, self.salon.limits, self.salon.wall[start]
+        most, counts = limits.active_per_customer, salon.counters
+        if most is not None and counts.customer_active >= most:
+            return Rule.CUSTOMER_LIMIT
+        if start < salon.now + salon.notice:
+            return Rule.TOO_SOON
+        if start > salon.now + salon.ahead:
+            return Rule.TOO_FAR_AHEAD
+        if limits.per_day is not None and counts.by_day.get(date, 0) >= limits.per_day:
+            return Rule.DAY_FULL
+        if not salon.gap_free and (since - salon.anchor) % salon.step:
+            return Rule.OFF_GRID
+        return self.first_rule_of(self.combinations, start)
+
+    def first_rule_of(self, combinations, start, service=None, unit=None):
+        """The last rule that the best combination fails at; of one person only what they do in one service counts."""
+        order = (Rule.OUTSIDE_WORKING_TIME, Rule.TAKEN, Rule.STAFF_DAY_FULL, Rule.LEAVES_GAP)
+        passed = [self.passes(one, start, service, unit) for one in combinations]
+        reached = max((next((i for i, ok in enumerate(row) if not ok), 4) for row in passed), default=None)
+        return None if reached == 4 else order[reached] if reached is not None else "NOBODY"
+
+    def passes(self, combination, start, service, unit):
+        people, windows, lead, _ = combination
+        salon, (date, _, _) = self.salon, self.salon.wall[start]
+        mine = [
+            (one, range(start + first, start + last))
+            for one, first, last, number in windows
+            if unit is None or (one == unit and number == service)
+        ]
+        limit, counts = salon.limits.per_staff_day, salon.counters.by_staff_day
+        whom = set().union(*people) if unit is None else {unit}
+        leads = unit is None or (unit == lead[0] and service == self.lead_service)
+        return (
+            all(salon.working[one].issuperset(cells) for one, cells in mine),
+            all(salon.free[one].issuperset(cells) for one, cells in mine),
+            limit is None or all(counts.get((one, date), 0) < limit for one in whom),
+            not salon.gap_free or not leads or self.is_tidy(lead, start),
+        )
+
+    @property
+    def lead_service(self):
+        """The first service that needs a person."""
+        services = enumerate(self.salon.services)
+        return next(number for number, (_, pools) in services if self.needs_staff(number))
+
+    def needs_staff(self, number):
+        return any(need[0] is Kind.STAFF for _, needs in self.salon.services[number][0] for need in needs)
 
     def feasible(self, start):
         return [c for c in self.combinations if self.works(c, start, gap_free=self.salon.gap_free)]
@@ -331,7 +391,47 @@ def check_single_starts(salon, oracle, question, openings):
         assert isinstance(by_staff, Rejection) == (not oracle.feasible(cell))
 
 
-@pytest.mark.covers("B1", "B4")
+def check_month(salon, question, openings):
+    """The days of the range, each with what the oracle's listing has on it."""
+    window = salon.range[0] * CELL, salon.range[1] * CELL
+    starts = {}
+    for opening in openings:
+        starts.setdefault(salon.wall[opening.start // CELL][0], []).append(opening.start)
+    assert {
+        day: (count, first) for day, count, first in bookable_days([question], ZoneInfo(salon.zone), window)
+    } == {
+        day: (len(starts.get(day, ())), min(starts.get(day, ()), default=None))
+        for day in {salon.wall[cell][0] for cell in range(*salon.range)}
+    }
+
+
+def check_explanations(salon, oracle, question, openings):
+    offered = {opening.start // CELL for opening in openings}
+    for cell in salon.rnd.sample(range(*salon.range), 2):
+        explained = explain_start(question, cell * CELL)
+        rule = None if isinstance(explained.verdict, Assignment) else explained.verdict.rule
+        assert (rule is None) == (cell in offered)
+        expected = oracle.first_rule(cell)
+        assert rule is expected or (expected == "NOBODY" and rule in NOBODY)
+        check_candidates(oracle, cell, explained.candidates)
+
+
+def check_candidates(oracle, cell, candidates):
+    """Each person and thing by service and pool: kept by what the best way to use them there fails at."""
+    found = {}
+    for one in candidates:
+        found.setdefault((one.seat.service_index, one.seat.pool, one.unit_id), set()).add(one.rule)
+    for (service, pool, unit), rules in found.items():
+        with_them = [one for one in oracle.combinations if (service, pool, unit) in one[3]]
+        if with_them:
+            last = None if None in rules else max(rules, key=list(Rule).index)
+            assert last is oracle.first_rule_of(with_them, cell, service, unit)
+
+
+NOBODY = (Rule.NO_PERFORMER, Rule.NOT_ENOUGH_RESOURCES)
+
+
+@pytest.mark.covers("B1", "B2", "B4")
 @pytest.mark.parametrize("batch", range(10))
 def test_two_thousand_random_salons_agree_with_brute_force(batch):
     for seed in range(batch * 200, batch * 200 + 200):
@@ -341,6 +441,7 @@ def test_two_thousand_random_salons_agree_with_brute_force(batch):
         check_listing(salon, oracle, question, openings)
         check_assignments(salon, oracle, openings)
         check_single_starts(salon, oracle, question, openings)
+        check_month(salon, question, openings)
 
 
 def test_the_random_salons_offer_times_in_every_kind_of_day():
@@ -351,3 +452,13 @@ def test_the_random_salons_offer_times_in_every_kind_of_day():
         if find_openings(salon.question(), salon.range[0] * CELL, salon.range[1] * CELL)
     }
     assert offered == set(DAYS)
+
+
+@pytest.mark.covers("B3")
+@pytest.mark.parametrize("batch", range(3))
+def test_what_closes_a_time_for_a_visit_and_for_each_of_its_people_is_what_brute_force_finds(batch):
+    for seed in range(batch * 200, batch * 200 + 200):
+        salon = Salon(seed)
+        oracle, question = Oracle(salon), salon.question()
+        openings = find_openings(question, salon.range[0] * CELL, salon.range[1] * CELL)
+        check_explanations(salon, oracle, question, openings)

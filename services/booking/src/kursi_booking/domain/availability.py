@@ -8,7 +8,7 @@ with its own. Old claims arrive padded, so a start fits when its padded windows 
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -149,6 +149,14 @@ class Opening(NamedTuple):
         return self.crew.at(self.start)
 
 
+class Place(NamedTuple):
+    """A seat, by its index in the visit too, in one of its variants."""
+
+    index: int
+    seat: Seat
+    variant: Variant
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """The first rule that closes a start."""
@@ -197,20 +205,36 @@ def check_placement(question: Question, start: int) -> Assignment | Rejection:
     return crew.at(start) if crew is not None else Rejection(_why_nobody(question, start))
 
 
-def _why_nobody(question: Question, start: int) -> Rule:
-    """Give way one rule at a time until somebody can: the last one given up is the reason."""
+def relaxed(question: Question) -> Iterator[tuple[Question, Rule]]:
+    """The question with one rule after the other given up, and the rule: who is free then was kept by that one."""
     rules = question.rules
     untidy = replace(question, rules=replace(rules, policy=replace(rules.policy, mode=StartMode.GRID)))
+    yield untidy, Rule.LEAVES_GAP
     unlimited = replace(untidy, rules=replace(untidy.rules, limits=Limits()))
-    unclaimed = replace(unlimited, supply=Supply(question.supply.working))
-    for relaxed, reason in (
-        (untidy, Rule.LEAVES_GAP),
-        (unlimited, Rule.STAFF_DAY_FULL),
-        (unclaimed, Rule.TAKEN),
-    ):
-        if _crews(relaxed, [start])[0] is not None:
-            return reason
-    return Rule.OUTSIDE_WORKING_TIME
+    yield unlimited, Rule.STAFF_DAY_FULL
+    yield replace(unlimited, supply=Supply(question.supply.working)), Rule.TAKEN
+
+
+def why_group(question: Question, group: Group, start: int) -> Rule | None:
+    """The first rule that keeps the seats of one group from being filled at a start; None when they can be."""
+    if decide(group, group.everybody) is None:
+        is_staff = group.seats[0][1].kind is Kind.STAFF
+        return Rule.NO_PERFORMER if is_staff else Rule.NOT_ENOUGH_RESOURCES
+    if _can_fill(question, group, start):
+        return None
+    gave_way = (reason for easier, reason in relaxed(question) if _can_fill(easier, group, start))
+    return next(gave_way, Rule.OUTSIDE_WORKING_TIME)
+
+
+def _can_fill(question: Question, group: Group, start: int) -> bool:
+    columns = _columns(question, group, [start])
+    return decide(group, {key: masks[0] for key, masks in columns.items()}) is not None
+
+
+def _why_nobody(question: Question, start: int) -> Rule:
+    """What closes any group closes the visit; of several rules, the one that is looked at first."""
+    reasons = {why_group(question, group, start) for group in question.groups}
+    return next(rule for rule in Rule if rule in reasons)
 
 
 def _candidates(question: Question, window: Interval) -> Sequence[int]:
@@ -242,12 +266,9 @@ def _crews(question: Question, starts: Sequence[int]) -> list[Crew | None]:
     columns: list[Sequence[int]] = []
     deciders: list[tuple[Group, list[tuple[int, Variant]]]] = []
     for group in question.groups:
-        keys: list[tuple[int, Variant]] = []
-        for position, (index, seat) in enumerate(group.seats):
-            for variant in group.variants(position):
-                columns.append(_free_masks(question, group, (index, seat, variant), starts))
-                keys.append((index, variant))
-        deciders.append((group, keys))
+        mine = _columns(question, group, starts)
+        columns.extend(mine.values())
+        deciders.append((group, list(mine)))
     decided: dict[tuple[int, ...], Crew | None] = {}
     result: list[Crew | None] = []
     for signature in zip(*columns, strict=True) if columns else [()] * len(starts):
@@ -257,21 +278,38 @@ def _crews(question: Question, starts: Sequence[int]) -> list[Crew | None]:
     return result
 
 
-def _free_masks(
-    question: Question, group: Group, place: tuple[int, Seat, Variant], starts: Sequence[int]
-) -> list[int]:
+def _columns(
+    question: Question, group: Group, starts: Sequence[int]
+) -> dict[tuple[int, Variant], Sequence[int]]:
+    """By seat and variant, per start: the bits of the group's resources that are free."""
+    return {
+        (index, variant): _free_masks(question, group, Place(index, seat, variant), starts)
+        for position, (index, seat) in enumerate(group.seats)
+        for variant in group.variants(position)
+    }
+
+
+def _free_masks(question: Question, group: Group, place: Place, starts: Sequence[int]) -> list[int]:
     """Per start, the bits of the group's resources free for the seat: the sweep over all boundaries."""
-    index, seat, variant = place
     masks = [0] * len(starts)
-    must_be_tidy = question.rules.policy.mode is StartMode.GAP_FREE and index == question.lead
-    for unit in seat.eligible:
+    for unit in place.seat.eligible:
         bit = group.bits[unit]
-        tidy = set(_tidy(question, seat, variant, unit)) if must_be_tidy else None
-        for low, high in _start_windows(question, seat, variant, unit, (starts[0], starts[-1] + 1)):
-            for position in range(bisect_left(starts, low), bisect_left(starts, high)):
-                if tidy is None or starts[position] in tidy:
-                    masks[position] |= bit
+        for position in free_at(question, place, unit, starts):
+            masks[position] |= bit
     return masks
+
+
+def free_at(question: Question, place: Place, unit: UUID, starts: Sequence[int]) -> Iterator[int]:
+    """The positions of the starts at which a resource is free for a seat; `starts` are in order, one at least."""
+    seat, variant = place.seat, place.variant
+    windows = _start_windows(question, seat, variant, unit, (starts[0], starts[-1] + 1))
+    positions = chain.from_iterable(
+        range(bisect_left(starts, low), bisect_left(starts, high)) for low, high in windows
+    )
+    if question.rules.policy.mode is StartMode.GRID or place.index != question.lead:
+        return positions
+    tidy = set(_tidy(question, seat, variant, unit))
+    return (position for position in positions if starts[position] in tidy)
 
 
 def _start_windows(

@@ -45,6 +45,15 @@ class Group:
     ranked: tuple[tuple[tuple[UUID, int], ...], ...]
     """Per seat of the group, who is eligible with their bit, best first."""
 
+    @property
+    def everybody(self) -> Masks:
+        """The masks of a time at which everybody is free for each seat that they are eligible for."""
+        return {
+            (index, variant): _union(bit for _, bit in self.ranked[position])
+            for position, (index, _) in enumerate(self.seats)
+            for variant in self.variants(position)
+        }
+
     def variants(self, position: int) -> tuple[Variant, ...]:
         """The variants that can happen to the seat at this position of the group."""
         if not self.is_chain:

@@ -93,6 +93,8 @@ class Rule(Enum):
     TOO_FAR_AHEAD = "TOO_FAR_AHEAD"
     DAY_FULL = "DAY_FULL"
     OFF_GRID = "OFF_GRID"
+    NO_PERFORMER = "NO_PERFORMER"
+    NOT_ENOUGH_RESOURCES = "NOT_ENOUGH_RESOURCES"
     OUTSIDE_WORKING_TIME = "OUTSIDE_WORKING_TIME"
     TAKEN = "TAKEN"
     STAFF_DAY_FULL = "STAFF_DAY_FULL"
@@ -200,13 +202,14 @@ def local_days(zone: ZoneInfo, window: Interval) -> list[LocalDay]:
     if window[1] <= window[0]:
         return []
     day = datetime.fromtimestamp(window[0], UTC).astimezone(zone).date()
-    result = [LocalDay(day, _midnight(zone, day), _midnight(zone, day + timedelta(days=1)))]
+    result = [LocalDay(day, midnight(zone, day), midnight(zone, day + timedelta(days=1)))]
     while result[-1].end < window[1]:
         day += timedelta(days=1)
-        result.append(LocalDay(day, result[-1].end, _midnight(zone, day + timedelta(days=1))))
+        result.append(LocalDay(day, result[-1].end, midnight(zone, day + timedelta(days=1))))
     return result
 
 
 @lru_cache(maxsize=1 << 14)
-def _midnight(zone: ZoneInfo, day: date) -> int:
+def midnight(zone: ZoneInfo, day: date) -> int:
+    """The instant at which a local date begins."""
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
