@@ -54,7 +54,7 @@ def booking(row: Sequence[Any]) -> Booking:  # Any: a row has as many types as c
         channel=Channel(channel),
         note=note,
         items=tuple(_item(item, currency) for item in items),
-        policy=_policy(policy),
+        policy=policy_of(policy),
         state=State(state),
         payment_state=PaymentState(payment_state),
         paid=Money(currency, paid),
@@ -95,7 +95,7 @@ def booking_parameters(booking: Booking) -> dict[str, object]:
         "fee_minor": Int8(booking.fee.amount_minor),
         "refund_due_minor": Int8(booking.refund_due.amount_minor),
         "payments": list(booking.payments),
-        "policy": Jsonb(_policy_document(booking.policy)),
+        "policy": Jsonb(policy_document(booking.policy)),
         "channel": booking.channel.value,
         "note": booking.note,
         "cancellation_reason": booking.cancellation_reason,
@@ -175,7 +175,8 @@ def _item(document: Sequence[Any], currency: str) -> Item:  # Any: as in JSON
     )
 
 
-def _policy_document(policy: PolicySnapshot) -> dict[str, object]:
+def policy_document(policy: PolicySnapshot) -> dict[str, object]:
+    """Frozen terms as they are kept."""
     return {
         "cancellation_window_seconds": int(policy.cancellation_window.total_seconds()),
         "reschedule_window_seconds": int(policy.reschedule_window.total_seconds()),
@@ -189,7 +190,8 @@ def _policy_document(policy: PolicySnapshot) -> dict[str, object]:
     }
 
 
-def _policy(document: Mapping[str, Any]) -> PolicySnapshot:  # Any: as in JSON
+def policy_of(document: Mapping[str, Any]) -> PolicySnapshot:  # Any: as in JSON
+    """The terms back."""
     return PolicySnapshot(
         cancellation_window=timedelta(seconds=document["cancellation_window_seconds"]),
         reschedule_window=timedelta(seconds=document["reschedule_window_seconds"]),
