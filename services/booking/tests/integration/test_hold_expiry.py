@@ -27,7 +27,8 @@ INSERT INTO bookings SELECT id, '00000000-0000-7000-8000-000000000001', customer
     start_at + interval '30 minutes', due, '{{"en": "Rose"}}', 'Asia/Riyadh', 'SA', 'SAR', 10000, 0, 0, 0, '{{}}',
     '{policy}', 'customer', '', '', now(), now() FROM seed;
 INSERT INTO booking_items SELECT id, 0, uuidv7(), md5('service')::uuid, '{{"en": "Cut"}}', staff_id, '{{"en": "Mona"}}',
-    NULL, '{{}}', start_at, start_at + interval '30 minutes', 10000 FROM seed WHERE n < 20000;
+    NULL, '{{}}', start_at, start_at + interval '30 minutes', 10000, start_at
+    FROM seed WHERE n < 20000;
 INSERT INTO claims SELECT uuidv7(), id, staff_id, tstzrange(start_at, start_at + interval '30 minutes'), 'held', due
     FROM seed WHERE n < 20000 ORDER BY staff_id, start_at;
 INSERT INTO customer_counters SELECT '00000000-0000-7000-8000-000000000001', customer_id, count(*)

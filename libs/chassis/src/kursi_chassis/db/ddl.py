@@ -101,6 +101,41 @@ CREATE INDEX audit_by_actor ON audit (actor, id DESC);
 """Who changed what. Append-only for the running service: grant it with `append_only`."""
 
 
+FOLD_TEXT_V1 = r"""
+CREATE FUNCTION fold_text(original text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN trim(regexp_replace(
+        translate(
+            lower(regexp_replace(
+                normalize(original, NFKD),
+                U&'[\0300-\036F\0610-\061A\0640\064B-\065F\0670\06D6-\06DC\06DF-\06E4\06E7\06E8\06EA-\06ED]',
+                '', 'g')),
+            'ٱىیکةەہ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹',
+            'اييكههه01234567890123456789'),
+        '[[\:space\:]]+', ' ', 'g'))
+"""
+"""`fold_text(text)`: what is left of a text when everything is taken away in which people write it differently.
+
+Arabic is written with and without vowel signs, hamzas, stretched letters and two-dotted final letters; Latin letters with
+and without accents. NFKD splits a letter from its marks (also alef, waw and ya from their hamza), the expression drops
+the marks and the tatweel, and translate() folds the letters that Unicode keeps apart.
+"""
+
+SEARCH_KEY_V1 = """
+CREATE FUNCTION search_key(original text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN translate(fold_text(original),
+        'ابتثجحخدذرزسشصضطظعغفقكلمنهويپچژگڤء',
+        'abtvjhxdzrzscsdtzegfqklmnhwypcjgv')
+"""
+"""`search_key(text)`: the same for trigrams. Needs `FOLD_TEXT_V1`.
+
+pg_trgm takes letters out of the database's ctype, and in the C ctype only ASCII has any. Writing Arabic letters as the
+nearest Latin one keeps search the same under every ctype, lets letters that are often mistaken for each other (sad and
+sin, ta and tah, ha and hah) match, and brings ناتالي close to "natali".
+"""
+
+
 def grants(role: str, *, read_write: Sequence[str] = (), append_only: Sequence[str] = ()) -> str:
     """SQL that lets the running service's `role` use its tables, and nothing else.
 

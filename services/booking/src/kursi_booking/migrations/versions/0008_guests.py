@@ -12,6 +12,12 @@ ALTER TABLE bookings ADD COLUMN guest_name text,
     ADD CONSTRAINT bookings_guest_name CHECK (length(guest_name) <= 80);
 """
 
+# They are found by that name, as by a word of the note.
+FOUND_BY_NAME = """
+ALTER TABLE bookings ALTER COLUMN words SET EXPRESSION AS (
+    CASE WHEN note = '' AND guest_name IS NULL THEN '' ELSE search_key(note || ' ' || coalesce(guest_name, '')) END);
+"""
+
 # Kept, because a visit that was being written while its guest was joined is found by it.
 JOINED = """
 CREATE TABLE joined_guests (
@@ -27,5 +33,6 @@ CREATE INDEX joined_guests_by_time ON joined_guests (joined_at);
 
 def upgrade() -> None:
     op.execute(GUESTS)
+    op.execute(FOUND_BY_NAME)
     op.execute(JOINED)
     op.execute(ddl.grants("booking_app", read_write=["joined_guests"]))

@@ -6,35 +6,6 @@ from kursi_chassis.db import ddl
 revision = "0001"
 down_revision = None
 
-# Arabic is written with and without vowel signs, hamzas, stretched letters and two-dotted final letters; Latin
-# letters with and without accents. Search and city names compare what is left when all that is taken away.
-# NFKD splits a letter from its marks (also alef, waw and ya from their hamza), the expression drops the
-# marks and the tatweel, and translate() folds the letters that Unicode keeps apart.
-_FOLD_TEXT = r"""
-CREATE FUNCTION fold_text(original text) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN trim(regexp_replace(
-        translate(
-            lower(regexp_replace(
-                normalize(original, NFKD),
-                U&'[\0300-\036F\0610-\061A\0640\064B-\065F\0670\06D6-\06DC\06DF-\06E4\06E7\06E8\06EA-\06ED]',
-                '', 'g')),
-            'ٱىیکةەہ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹',
-            'اييكههه01234567890123456789'),
-        '[[\:space\:]]+', ' ', 'g'))
-"""
-
-# pg_trgm takes letters out of the database's ctype, and in the C ctype only ASCII has any. Writing Arabic letters
-# as the nearest Latin one keeps search the same under every ctype, lets letters that are often mistaken for each
-# other (sad and sin, ta and tah, ha and hah) match, and brings ناتالي close to "natali".
-_SEARCH_KEY = """
-CREATE FUNCTION search_key(original text) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN translate(fold_text(original),
-        'ابتثجحخدذرزسشصضطظعغفقكلمنهويپچژگڤء',
-        'abtvjhxdzrzscsdtzegfqklmnhwypcjgv')
-"""
-
 # Great-circle distance on a sphere of the Earth's mean radius: within 0.6 % of the true one.
 _DISTANCE = """
 CREATE FUNCTION distance_meters(
@@ -286,8 +257,8 @@ _READ_WRITE = (
 def upgrade() -> None:
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     for statement in (
-        _FOLD_TEXT,
-        _SEARCH_KEY,
+        ddl.FOLD_TEXT_V1,
+        ddl.SEARCH_KEY_V1,
         _DISTANCE,
         _SALONS,
         _SERVICES,
