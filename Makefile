@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+WORKERS ?= 2
 PACKAGES := libs/chassis libs/peers protos $(wildcard services/*) gateway simulators deploy/local
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE ?=
@@ -24,8 +25,8 @@ stop: $(VENV)/.run ## Stop what `make run` or `make up` started
 	@$(BIN)/python -m kursi_local stop
 
 ## Show that it works
-test: $(VENV)/.dev ## Run every test: unit, integration, contract, end to end
-	$(BIN)/pytest
+test: $(VENV)/.dev ## Run every test: unit, integration, contract, end to end; WORKERS=1 one after the other
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 test-fast: $(VENV)/.dev ## Run the unit tests only
 	$(BIN)/pytest $(wildcard */tests/unit */*/tests/unit)
 bench: $(VENV)/.dev ## Measure: a table for people, JSON in bench/results

@@ -19,7 +19,7 @@ from kursi_chassis.grpc.client import connect
 from kursi_chassis.grpc.server import GrpcServer
 from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
 from kursi_chassis.ids import new_id
-from kursi_chassis.testing.rpc import TokenMint, rpc_settings
+from kursi_chassis.testing.rpc import Peer, TokenMint, rpc_settings
 from kursi_chassis.testing.servers import free_port
 
 DAY = timedelta(days=1)
@@ -120,19 +120,6 @@ class Salon:
     def at(self, day, hour, minute=0):
         """A local time in March 2026, as an instant."""
         return datetime(2026, 3, day, hour, minute, tzinfo=self.zone).astimezone(UTC)
-
-
-class Peer:
-    """A service whose other methods no test of this one has a use for."""
-
-    def __getattr__(self, name):
-        if not name[0].isupper():
-            raise AttributeError(name)
-
-        async def never_asked(request, context):
-            raise AssertionError(request)
-
-        return never_asked
 
 
 class FakeCatalog(Peer):

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 import pytest_asyncio
-from kursi.booking.v1 import booking_pb2, booking_service_pb2, booking_service_pb2_grpc
+from kursi.booking.v1 import booking_pb2, booking_service_pb2
 from kursi.payment.v1 import payment_pb2
 from kursi.payment.v1 import payment_service_pb2 as pb2
 from kursi.payment.v1.payment_service_pb2_grpc import PaymentServiceStub
@@ -23,7 +23,7 @@ from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
 from kursi_chassis.http_client import HttpClient, http_client
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.databases import DatabaseFactory, DatabaseUrls
-from kursi_chassis.testing.rpc import ISSUER, TokenMint, bearer, rpc_settings, serving
+from kursi_chassis.testing.rpc import ISSUER, Peer, TokenMint, bearer, rpc_settings, serving
 from kursi_chassis.testing.servers import free_port
 from kursi_payment.adapters.bookings import GrpcBookings
 from kursi_payment.adapters.moyasar import Moyasar
@@ -51,7 +51,7 @@ class BookingNotFound(NotFound):
     ar = "no such booking"
 
 
-class FakeBooking(booking_service_pb2_grpc.BookingInternalServiceServicer):
+class FakeBooking(Peer):
     """Booking's contract over terms that a test writes down."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ apart.
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -129,6 +129,20 @@ async def serving(
             yield channel
     finally:
         await server.stop()
+
+
+class Peer:
+    """Another service, as far as a test needs it: a call of a method that the subclass lacks is a failure."""
+
+    def __getattr__(self, name: str) -> Callable[[object, object], Awaitable[object]]:
+        if not name[0].isupper():
+            raise AttributeError(name)
+
+        async def never_asked(request: object, _context: object) -> object:
+            message = f"{name} was called with {request}"
+            raise AssertionError(message)
+
+        return never_asked
 
 
 @dataclass(frozen=True, slots=True)

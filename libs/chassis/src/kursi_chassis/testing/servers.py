@@ -29,6 +29,8 @@ import psycopg
 _PORTS = range(20000, 32000)
 _GIVEN: set[int] = set()
 """Ports that this process was given already: whoever got one may not listen on it yet."""
+_WORKERS = (("PYTEST_XDIST_WORKER_COUNT", "1"), ("PYTEST_XDIST_WORKER", "gw0"))
+"""How many test workers run side by side, and which one this is; pytest-xdist says it in the environment."""
 _PR_SET_PDEATHSIG = 1
 
 TEST_POSTGRES_SETTINGS: Mapping[str, str] = {
@@ -49,9 +51,11 @@ def free_port() -> int:
     """A port that nobody listens on, below the range that outgoing connections take theirs from.
 
     Listening inside the ephemeral range (32768 and above on Linux) fails now and then, because somebody's
-    outgoing connection happens to hold that very port.
+    outgoing connection happens to hold that very port. Test workers that run side by side, and what they start,
+    take theirs from ranges of their own: what one was given, another cannot see before it listens.
     """
-    for port in SystemRandom().sample(_PORTS, 200):
+    workers, worker = (int(os.environ.get(name, usual).removeprefix("gw")) for name, usual in _WORKERS)
+    for port in SystemRandom().sample(_PORTS[worker::workers], 200):
         if port in _GIVEN:
             continue
         with socket.socket() as probe:
