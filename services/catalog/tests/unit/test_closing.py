@@ -1,0 +1,110 @@
+"""Which rule closes a time: one case per rule, by the rules of one salon and one staff member."""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from kursi_catalog.api.explanation import RULES
+from kursi_catalog.domain.closing import ClosedBy, Closing, Situation, closing_of
+from kursi_catalog.domain.prayer import Prayer, PrayerBreaks, Rules
+from kursi_catalog.domain.salon import Location
+from kursi_catalog.domain.schedule import (
+    LocalRange,
+    Override,
+    SalonSchedule,
+    StaffSchedule,
+    TimeOff,
+    WeeklyRange,
+)
+
+RIYADH = ZoneInfo("Asia/Riyadh")
+SALON, STAFF, ROW = UUID(int=1), UUID(int=2), UUID(int=3)
+MONDAY = date(2026, 6, 8)
+HOUR = 60
+
+
+def at(hour, minute=0, day=MONDAY):
+    midnight = datetime(day.year, day.month, day.day, tzinfo=RIYADH)
+    return int((midnight + timedelta(hours=hour, minutes=minute)).timestamp())
+
+
+def span(start, end):
+    return at(start), at(end)
+
+
+def weekly(start, end, *breaks, weekdays=range(1, 7)):
+    pauses = tuple(LocalRange(first * HOUR, last * HOUR) for first, last in breaks)
+    return tuple(
+        WeeklyRange(STAFF, weekday, LocalRange(start * HOUR, end * HOUR), pauses) for weekday in weekdays
+    )
+
+
+def closing(window, *, hours=None, closures=(), shifts=None, overrides=(), time_off=(), prayers=None):
+    """Open 8 to 22 but for 16 to 17, everybody at work 9 to 20 but for 12 to 13, Sundays free, unless told otherwise."""
+    salon = SalonSchedule(
+        RIYADH,
+        hours=weekly(8, 22, (16, 17)) if hours is None else hours,
+        prayer_breaks=prayers,
+        location=Location(24.7, 46.7),
+    )
+    member = StaffSchedule(STAFF, weekly(9, 20, (12, 13)) if shifts is None else shifts, overrides, time_off)
+    return closing_of(Situation(SALON, salon, closures, member, window))
+
+
+AWAY = TimeOff(ROW, span(10, 11))
+SHORT_DAY = Override(STAFF, MONDAY, (LocalRange(9 * HOUR, 10 * HOUR),))
+NIGHTS = weekly(20, 28, weekdays=(7,))
+ALWAYS_OPEN = weekly(0, 24, weekdays=range(1, 8))
+SUNDAY_OFF = Override(STAFF, MONDAY - timedelta(days=1))
+DHUHR = PrayerBreaks(Rules(), (Prayer.DHUHR,), timedelta(0), timedelta(minutes=30))
+
+CASES = {
+    ClosedBy.CLOSURE: [(span(10, 11), {"closures": (AWAY,)}, ROW, span(10, 11))],
+    ClosedBy.OPENING_HOURS: [(span(7, 8), {}, SALON, span(-26, 8))],
+    ClosedBy.OPENING_BREAK: [(span(15, 17), {}, SALON, span(16, 17))],
+    ClosedBy.TIME_OFF: [(span(9, 11), {"time_off": (AWAY,)}, ROW, span(10, 11))],
+    ClosedBy.OVERRIDE: [(span(9, 11), {"overrides": (SHORT_DAY,)}, STAFF, None)],
+    ClosedBy.ROSTER: [
+        (span(8, 9), {}, STAFF, span(-28, 9)),
+        (span(10, 11), {"shifts": ()}, STAFF, None),
+    ],
+    ClosedBy.BREAK: [(span(11, 13), {}, STAFF, span(12, 13))],
+}
+
+
+@pytest.mark.covers("B3")
+@pytest.mark.parametrize(
+    ("rule", "window", "situation", "row_id", "during"),
+    [(rule, *case) for rule, cases in CASES.items() for case in cases],
+    ids=lambda value: getattr(value, "value", None),
+)
+def test_each_rule_closes_by_its_name_with_its_row(rule, window, situation, row_id, during):
+    assert closing(window, **situation) == Closing(rule, row_id, MONDAY, during)
+
+
+@pytest.mark.covers("B3")
+def test_a_prayer_break_closes_whatever_the_shifts_say():
+    found = closing(span(11, 13), shifts=weekly(9, 20), prayers=DHUHR)
+    assert (found.rule, found.row_id, found.day) == (ClosedBy.PRAYER_BREAK, SALON, MONDAY)
+    assert found.during[1] - found.during[0] == 30 * 60
+
+
+def test_every_rule_has_a_case_and_a_name_on_the_wire():
+    assert {*CASES, ClosedBy.PRAYER_BREAK} == set(ClosedBy) == set(RULES)
+
+
+def test_nothing_closes_working_time():
+    assert closing(span(9, 12)) is None
+
+
+def test_a_rule_of_the_whole_salon_is_told_before_one_of_a_person():
+    everything = {"closures": (AWAY,), "time_off": (AWAY,), "overrides": (SHORT_DAY,), "hours": ()}
+    assert closing(span(10, 11), **everything).rule is ClosedBy.CLOSURE
+    assert closing(span(10, 11), **{**everything, "closures": ()}).rule is ClosedBy.OPENING_HOURS
+
+
+def test_an_override_is_to_blame_for_the_hours_after_midnight_of_the_shift_it_replaces():
+    found = closing(span(1, 2), hours=ALWAYS_OPEN, shifts=NIGHTS, overrides=(SUNDAY_OFF,))
+    assert found == Closing(ClosedBy.OVERRIDE, STAFF, MONDAY - timedelta(days=1))
+    assert closing(span(1, 2), hours=ALWAYS_OPEN, shifts=NIGHTS) is None
