@@ -11,11 +11,14 @@ import pytest_asyncio
 from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 from google.type import dayofweek_pb2
+from kursi.booking.v1 import booking_pb2, booking_service_pb2, booking_service_pb2_grpc
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi.catalog.v1 import catalog_service_pb2_grpc as rpc
+from kursi.catalog.v1 import review_service_pb2_grpc
 from kursi.identity.v1 import identity_pb2, identity_service_pb2_grpc
 from kursi.type.v1 import money_pb2
+from kursi_catalog.adapters.booking import GrpcBooking
 from kursi_catalog.adapters.identity import GrpcIdentity
 from kursi_catalog.main import servicers
 from kursi_catalog.settings import CatalogSettings
@@ -63,14 +66,48 @@ async def _abort_with_reason(context, code, reason):
     await context.abort(code, reason)
 
 
+class FakeBooking(booking_service_pb2_grpc.BookingInternalServiceServicer):
+    """Speaks booking's contract: knows the visits it was told of, can be out of order."""
+
+    def __init__(self):
+        self.visits = {}
+        self.is_down = False
+
+    async def GetVisit(self, request, context):  # noqa: N802 -- spelled by the contract
+        if self.is_down:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "down for the test")
+        if request.booking_id not in self.visits:
+            await _abort_with_reason(context, grpc.StatusCode.NOT_FOUND, "BOOKING_NOT_FOUND")
+        return self.visits[request.booking_id]
+
+    def visit(self, salon_id, customer_id, **changes):
+        """A completed visit unless said otherwise; its id."""
+        usual = {
+            "booking_id": str(new_id()),
+            "salon_id": salon_id,
+            "customer_id": str(customer_id),
+            "state": booking_pb2.Booking.COMPLETED,
+            "service_ids": [str(new_id())],
+            "staff_ids": [str(new_id())],
+        }
+        visit = booking_service_pb2.Visit(**{**usual, **changes})
+        self.visits[visit.booking_id] = visit
+        return visit.booking_id
+
+
 class World:
     """What tests say and ask. Every call is made by somebody: a token, or None for nobody."""
 
-    def __init__(self, channel, mint, identity, database, clock):
-        self.stub = rpc.CatalogServiceStub(channel)
-        self.internal = rpc.CatalogInternalServiceStub(channel)
+    def __init__(self, channel, mint, identity, booking, database, clock):
+        stubs = (
+            rpc.CatalogServiceStub(channel),
+            rpc.CatalogInternalServiceStub(channel),
+            review_service_pb2_grpc.ReviewServiceStub(channel),
+        )
+        self.methods = {name: method for stub in stubs for name, method in vars(stub).items()}
         self.mint = mint
         self.identity = identity
+        self.booking = booking
         self.database = database
         self.clock = clock
 
@@ -79,9 +116,8 @@ class World:
         return self.mint.user(user_id, salons=salons, is_admin=is_admin)
 
     async def call(self, method, request, token=None, **headers):
-        stub = self.internal if method == "GetBookingContext" else self.stub
         metadata = bearer(token, **headers) if token else tuple(headers.items())
-        return await getattr(stub, method)(request, metadata=metadata)
+        return await self.methods[method](request, metadata=metadata)
 
     async def refusal(self, method, request, token=None, **headers):
         """How the call is refused; fails when it is not."""
@@ -212,6 +248,23 @@ async def an_identity():
     await server.stop(None)
 
 
+@pytest_asyncio.fixture
+async def booking():
+    async with a_booking() as fake:
+        yield fake
+
+
+@asynccontextmanager
+async def a_booking():
+    fake = FakeBooking()
+    server = grpc.aio.server()
+    booking_service_pb2_grpc.add_BookingInternalServiceServicer_to_server(fake, server)
+    fake.port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield fake
+    await server.stop(None)
+
+
 @pytest.fixture
 def settings():
     return some_settings()
@@ -232,29 +285,37 @@ async def shared_world(databases):
     with databases.borrow("catalog") as urls:
         database = await Database.open(urls.app, pool_size=4, application_name="test")
         clock = FixedClock(datetime(2026, 3, 12, 12, tzinfo=UTC))
-        async with an_identity() as identity, running(database, identity, some_settings(), clock) as world:
+        async with (
+            an_identity() as identity,
+            a_booking() as booking,
+            running(database, identity, some_settings(), clock, booking) as world,
+        ):
             yield world
         await database.close()
 
 
 @pytest_asyncio.fixture
-async def world(database, identity, settings, fixed_clock):
-    async with running(database, identity, settings, fixed_clock) as world:
+async def world(database, identity, booking, settings, fixed_clock):
+    async with running(database, identity, settings, fixed_clock, booking) as world:
         yield world
 
 
 @asynccontextmanager
-async def running(database, identity, settings, clock):
+async def running(database, identity, settings, clock, booking=None):
+    """Without a booking nobody reviews anything."""
     mint = TokenMint(clock)
 
     async def own_token():
         return IssuedToken(mint.service("catalog"), clock.now() + timedelta(minutes=10))
 
     tokens = ServiceTokens(own_token, clock)
-    async with connect(f"127.0.0.1:{identity.port}", dependency="identity", tokens=tokens) as to_identity:
-        offered = servicers(database, clock, GrpcIdentity(to_identity), settings)
+    async with (
+        connect(f"127.0.0.1:{identity.port}", dependency="identity", tokens=tokens) as to_identity,
+        connect(f"127.0.0.1:{(booking or identity).port}", dependency="booking", tokens=tokens) as to_booking,
+    ):
+        offered = servicers(database, clock, GrpcIdentity(to_identity), GrpcBooking(to_booking), settings)
         async with serving(offered, mint) as channel:
-            yield World(channel, mint, identity, database, clock)
+            yield World(channel, mint, identity, booking, database, clock)
 
 
 @pytest.fixture

@@ -68,6 +68,14 @@ RULES = (
         """SELECT id FROM notifications WHERE status IN ('sent', 'delivered') AND NOT EXISTS
            (SELECT FROM attempts WHERE notification_id = notifications.id AND outcome = 'accepted')""",
     ),
+    Rule(
+        "a salon's number and sum of ratings are those of its published reviews",
+        "catalog",
+        """SELECT id, review_count, rating_sum FROM salons LEFT JOIN
+           (SELECT salon_id, count(*) AS number, sum(rating) AS total FROM reviews WHERE state = 'published'
+            GROUP BY salon_id) counted ON salon_id = id
+           WHERE (review_count, rating_sum) <> (coalesce(number, 0), coalesce(total, 0))""",
+    ),
     *(Rule("an event has one id", service, _PUBLISHED_ONCE) for service in SERVICES),
     *(
         Rule("no event was given up", service, _NOTHING_DEAD)

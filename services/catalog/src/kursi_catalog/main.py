@@ -10,15 +10,20 @@ from kursi_chassis.process import Role
 from kursi_chassis.wiring import Wiring
 from kursi_peers import Peers
 
-from kursi_catalog.adapters.identity import REPEATABLE, GrpcIdentity
+from kursi_catalog.adapters import booking as booking_adapter
+from kursi_catalog.adapters import identity as identity_adapter
+from kursi_catalog.adapters.booking import GrpcBooking
+from kursi_catalog.adapters.identity import GrpcIdentity
+from kursi_catalog.api.review_methods import REVIEWS, ReviewServicer
 from kursi_catalog.api.servicer import CATALOG, CATALOG_INTERNAL, CatalogInternalServicer, CatalogServicer
-from kursi_catalog.domain.policy import Policy, Prepayment
-from kursi_catalog.ports import Identity
+from kursi_catalog.domain.policy import Policy, Prepayment, StartMode
+from kursi_catalog.ports import Booking, Identity
 from kursi_catalog.settings import CatalogSettings
 from kursi_catalog.usecases.collection import Collection
 from kursi_catalog.usecases.finding import Finding
 from kursi_catalog.usecases.kinds import RESOURCE, SERVICE
 from kursi_catalog.usecases.policies import Policies
+from kursi_catalog.usecases.reviews import Reviews
 from kursi_catalog.usecases.salons import Salons
 from kursi_catalog.usecases.schedules import Schedules
 from kursi_catalog.usecases.staff import Staff
@@ -27,9 +32,10 @@ ROLES = ("serve", "relay", "jobs")
 
 
 def servicers(
-    database: Database, clock: Clock, identity: Identity, settings: CatalogSettings
+    database: Database, clock: Clock, identity: Identity, booking: Booking, settings: CatalogSettings
 ) -> list[tuple[object, str]]:
     """What the server offers, by the names in the contract."""
+    key = settings.page_token_key.get_secret_value()
     platform = platform_policy(settings)
     finding = Finding(database, platform)
     catalog = CatalogServicer(
@@ -40,9 +46,13 @@ def servicers(
         resources=Collection(database, clock, RESOURCE),
         schedules=Schedules(database, clock),
         policies=Policies(database, clock, platform),
-        page_token_key=settings.page_token_key.get_secret_value(),
+        page_token_key=key,
     )
-    return [(catalog, CATALOG), (CatalogInternalServicer(finding), CATALOG_INTERNAL)]
+    return [
+        (catalog, CATALOG),
+        (CatalogInternalServicer(finding), CATALOG_INTERNAL),
+        (ReviewServicer(Reviews(database, clock, booking), key), REVIEWS),
+    ]
 
 
 def platform_policy(settings: CatalogSettings) -> Policy:
@@ -60,6 +70,11 @@ def platform_policy(settings: CatalogSettings) -> Policy:
         late_cancellation_fee_basis_points=settings.policy_late_cancellation_fee_basis_points,
         no_show_fee_basis_points=settings.policy_no_show_fee_basis_points,
         maximum_active_bookings=settings.policy_maximum_active_bookings,
+        start_mode=StartMode(settings.policy_start_mode),
+        maximum_bookings_per_day=settings.policy_maximum_bookings_per_day,
+        maximum_bookings_per_staff_day=settings.policy_maximum_bookings_per_staff_day,
+        latest_start=settings.policy_latest_start,
+        waitlist_offer=settings.policy_waitlist_offer,
         texts={},
     )
 
@@ -82,6 +97,7 @@ async def build(settings: CatalogSettings, roles: frozenset[str]) -> AsyncIterat
 
 async def _serve(wiring: Wiring, settings: CatalogSettings, database: Database) -> Role:
     peers = await Peers.open(wiring)
-    identity = GrpcIdentity(await peers.channel("identity", REPEATABLE))
-    offered = servicers(database, wiring.clock, identity, settings)
+    identity = GrpcIdentity(await peers.channel("identity", identity_adapter.REPEATABLE))
+    booking = GrpcBooking(await peers.channel("booking", booking_adapter.REPEATABLE))
+    offered = servicers(database, wiring.clock, identity, booking, settings)
     return await wiring.serve(offered, peers.signing_keys, database)

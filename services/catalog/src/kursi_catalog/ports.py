@@ -1,7 +1,28 @@
 """What the use cases need of other services."""
 
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A booking as its customer may speak of it. Nobody's account: a visit of somebody without one."""
+
+    booking_id: UUID
+    salon_id: UUID
+    customer_id: UUID | None
+    is_completed: bool
+    service_ids: tuple[UUID, ...]
+    staff_ids: tuple[UUID, ...]
+
+
+class Booking(Protocol):
+    """What became of visits. Calls go over the network: never inside a transaction."""
+
+    async def visit(self, booking_id: UUID) -> Visit | None:
+        """The visit, if there is one. Raises: Unavailable."""
+        ...
 
 
 class Identity(Protocol):

@@ -16,7 +16,7 @@ from kursi_chassis.testing.servers import free_port
 
 
 async def test_all_roles_start_serve_publish_and_stop(
-    identity, nats_server, nats_client, world, database_urls
+    identity, booking, nats_server, nats_client, world, database_urls
 ):
     """A change made through the contract reaches the stream; the process ends by itself when it is told to."""
     port = free_port()
@@ -24,6 +24,7 @@ async def test_all_roles_start_serve_publish_and_stop(
         database_url=database_urls.app,
         nats_url=nats_server.url,
         identity_address=f"127.0.0.1:{identity.port}",
+        booking_address=f"127.0.0.1:{booking.port}",
         client_secret="a secret of the test",
         token_issuer="https://identity.test",
         page_token_key="a key of the test",

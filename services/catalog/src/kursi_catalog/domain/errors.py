@@ -52,6 +52,62 @@ class ClosureNotFound(NotFound):
     ar = "هذا الإغلاق غير موجود."
 
 
+class ReviewNotFound(NotFound):
+    """The salon has no such review, or the caller may not know of it."""
+
+    reason = "REVIEW_NOT_FOUND"
+    en = "The salon has no such review."
+    ar = "هذا التقييم غير موجود."
+
+
+class BookingNotFound(NotFound):
+    """There is no such visit in the salon, or it is not the caller's."""
+
+    reason = "BOOKING_NOT_FOUND"
+    en = "There is no such booking of yours in this salon."
+    ar = "لا يوجد حجز لك بهذا الرقم في هذا الصالون."
+
+
+class ReviewExists(AlreadyExists):
+    """The visit has been reviewed."""
+
+    reason = "REVIEW_EXISTS"
+    en = "This visit has been reviewed already."
+    ar = "سبق تقييم هذه الزيارة."
+
+
+class VisitNotCompleted(FailedPrecondition):
+    """Only what happened can be reviewed."""
+
+    reason = "VISIT_NOT_COMPLETED"
+    en = "A visit can be reviewed once it is completed."
+    ar = "يمكن تقييم الزيارة بعد اكتمالها."
+
+
+class TooLateToEdit(FailedPrecondition):
+    """A review can be changed for some time only."""
+
+    reason = "TOO_LATE_TO_EDIT"
+    en = "The review could be changed until {deadline}."
+    ar = "كان يمكن تعديل التقييم حتى {deadline}."
+
+
+class ReviewHidden(FailedPrecondition):
+    """What the platform took down is not changed, only deleted."""
+
+    reason = "REVIEW_HIDDEN"
+    en = "The review was taken down. It can be deleted, not changed."
+    ar = "تم حجب التقييم. يمكن حذفه ولا يمكن تعديله."
+
+
+class OwnSalon(Denied):
+    """Members of a salon do not review it."""
+
+    reason = "OWN_SALON"
+    en = "Members of a salon cannot review it."
+    ar = "لا يمكن لأعضاء الصالون تقييمه."
+
+
 class SlugTaken(AlreadyExists):
     """Another salon has the short name."""
 
@@ -82,6 +138,22 @@ class CurrencyInUse(FailedPrecondition):
     reason = "CURRENCY_IN_USE"
     en = "The currency cannot change once the salon has services."
     ar = "لا يمكن تغيير العملة بعد إضافة خدمات إلى الصالون."
+
+
+class LocationRequired(FailedPrecondition):
+    """Prayer breaks are computed from the salon's location, and it has none."""
+
+    reason = "LOCATION_REQUIRED"
+    en = "Prayer breaks are computed from the salon's location. Set it first."
+    ar = "تُحسب أوقات الصلاة من موقع الصالون. حدّد الموقع أولًا."
+
+
+class LocationInUse(FailedPrecondition):
+    """Prayer breaks are computed from the location, so it stays while there are any."""
+
+    reason = "LOCATION_IN_USE"
+    en = "Prayer breaks are computed from the location. Switch them off first."
+    ar = "تُحسب أوقات الصلاة من هذا الموقع. أوقف استراحات الصلاة أولًا."
 
 
 class AdminRequired(Denied):

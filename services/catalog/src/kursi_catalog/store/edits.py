@@ -39,7 +39,7 @@ FROM (
 WHERE s.id = words.id
 RETURNING s.version
 """)
-_AUDIT = sql.SQL("""
+AUDIT = sql.SQL("""
 INSERT INTO audit (id, at, actor, action, salon_id, target_type, target_id, before, after, address, request_id)
 VALUES (uuidv7(), %(at)s, %(actor)s, %(action)s, %(salon_id)s, %(target_type)s, %(target_id)s, %(before)s,
         %(after)s, %(address)s, %(request_id)s)
@@ -75,7 +75,7 @@ class Edit:
         that was not changed.
         """
         version = await self._touch()
-        await self.connection.execute(_AUDIT, self._line(change))
+        await self.connection.execute(AUDIT, self._line(change))
         await outbox.append(self.connection, changed_event(self.salon.id, change, version, self.now))
         return version
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,kursi/catalog/events/v1/catalog_events.proto\x12\x17kursi.catalog.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n\x13\x43\x61talogChangedEvent\x12\x10\n\x08salon_id\x18\x01 \x01(\t\x12\x13\n\x0bresource_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,kursi/catalog/events/v1/catalog_events.proto\x12\x17kursi.catalog.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n\x13\x43\x61talogChangedEvent\x12\x10\n\x08salon_id\x18\x01 \x01(\t\x12\x13\n\x0bresource_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc9\x01\n\x11ReviewPostedEvent\x12\x11\n\treview_id\x18\x01 \x01(\t\x12\x10\n\x08salon_id\x18\x02 \x01(\t\x12\x12\n\nbooking_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\x12\x0e\n\x06rating\x18\x05 \x01(\x05\x12\x13\n\x0bservice_ids\x18\x06 \x03(\t\x12\x11\n\tstaff_ids\x18\x07 \x03(\t\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,4 +34,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CATALOGCHANGEDEVENT']._serialized_start=106
   _globals['_CATALOGCHANGEDEVENT']._serialized_end=231
+  _globals['_REVIEWPOSTEDEVENT']._serialized_start=234
+  _globals['_REVIEWPOSTEDEVENT']._serialized_end=435
 # @@protoc_insertion_point(module_scope)

@@ -3,9 +3,11 @@
 isort:skip_file
 What catalog tells the others."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -54,3 +56,59 @@ class CatalogChangedEvent(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CatalogChangedEvent: _TypeAlias = CatalogChangedEvent  # noqa: Y015
+
+@_typing.final
+class ReviewPostedEvent(_message.Message):
+    """A customer reviewed a visit. Subject `kursi.catalog.v1.review.posted`. The words are not in it: ask for the review."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEW_ID_FIELD_NUMBER: _builtins.int
+    SALON_ID_FIELD_NUMBER: _builtins.int
+    BOOKING_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    SERVICE_IDS_FIELD_NUMBER: _builtins.int
+    STAFF_IDS_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    review_id: _builtins.str
+    """The review."""
+    salon_id: _builtins.str
+    """The salon."""
+    booking_id: _builtins.str
+    """The visit."""
+    customer_id: _builtins.str
+    """Who wrote it."""
+    rating: _builtins.int
+    """1 to 5."""
+    @_builtins.property
+    def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The services of the visit."""
+
+    @_builtins.property
+    def staff_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who performed them."""
+
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was written."""
+
+    def __init__(
+        self,
+        *,
+        review_id: _builtins.str = ...,
+        salon_id: _builtins.str = ...,
+        booking_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        rating: _builtins.int = ...,
+        service_ids: _abc.Iterable[_builtins.str] | None = ...,
+        staff_ids: _abc.Iterable[_builtins.str] | None = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_id", b"booking_id", "customer_id", b"customer_id", "occur_time", b"occur_time", "rating", b"rating", "review_id", b"review_id", "salon_id", b"salon_id", "service_ids", b"service_ids", "staff_ids", b"staff_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReviewPostedEvent: _TypeAlias = ReviewPostedEvent  # noqa: Y015

@@ -1,0 +1,394 @@
+"""What customers say of their visits, through the contract."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import grpc
+import pytest
+from kursi.booking.v1 import booking_pb2
+from kursi.catalog.v1 import review_service_pb2 as pb
+from kursi.options.v1 import options_pb2
+from kursi_catalog.domain.review import Review, ReviewState
+from kursi_catalog.store.review_events import posted_event
+from kursi_chassis.caller import Role
+from kursi_chassis.ids import new_id
+
+NOT_FOUND, PRECONDITION = grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION
+
+
+@pytest.fixture
+def world(shared_world):
+    return shared_world
+
+
+class Customer:
+    """Somebody with an account, and what they do about reviews."""
+
+    def __init__(self, world, salon):
+        self.world, self.salon, self.id = world, salon, new_id()
+        self.token = world.mint.user(self.id)
+
+    def visit(self, **changes):
+        return self.world.booking.visit(**{"salon_id": self.salon.id, "customer_id": self.id, **changes})
+
+    def request(self, booking_id=None, **changes):
+        usual = {
+            "salon_id": self.salon.id,
+            "booking_id": booking_id or self.visit(),
+            "rating": 4,
+            "text": "Good.",
+        }
+        return pb.CreateReviewRequest(**{**usual, **changes})
+
+    async def review(self, **changes):
+        return await self.world.call("CreateReview", self.request(**changes), self.token)
+
+    async def change(self, review, **fields):
+        request = pb.UpdateReviewRequest(salon_id=self.salon.id, review=pb.Review(id=review.id, **fields))
+        return await self.world.call("UpdateReview", request, self.token)
+
+    async def delete(self, review):
+        request = pb.DeleteReviewRequest(salon_id=self.salon.id, review_id=review.id)
+        return await self.world.call("DeleteReview", request, self.token)
+
+    async def report(self, review, reason="Not true."):
+        request = pb.ReportReviewRequest(salon_id=self.salon.id, review_id=review.id, reason=reason)
+        return await self.world.call("ReportReview", request, self.token)
+
+
+@pytest.fixture
+async def salon(world):
+    return await world.salon()
+
+
+@pytest.fixture
+def customer(world, salon):
+    return Customer(world, salon)
+
+
+async def counts(world, salon):
+    """The salon's number of reviews and sum of ratings as they are kept."""
+    (row,) = await world.rows("SELECT review_count, rating_sum FROM salons WHERE id = %s", salon.id)
+    return row["review_count"], row["rating_sum"]
+
+
+async def moderate(world, review, decision, reason=""):
+    request = pb.ModerateReviewRequest(
+        salon_id=review.salon_id, review_id=review.id, decision=decision, reason=reason
+    )
+    return await world.call("ModerateReview", request, world.mint.user(is_admin=True))
+
+
+def hide(world, review):
+    return moderate(world, review, pb.ModerateReviewRequest.HIDE, "Insults.")
+
+
+def publish(world, review):
+    return moderate(world, review, pb.ModerateReviewRequest.PUBLISH)
+
+
+async def reply(world, review, text):
+    request = pb.ReplyToReviewRequest(salon_id=review.salon_id, review_id=review.id, text=text)
+    return await world.call("ReplyToReview", request, world.token(review.salon_id, Role.MANAGER))
+
+
+async def seen_by(world, review, token=None):
+    request = pb.GetReviewRequest(salon_id=review.salon_id, review_id=review.id)
+    return await world.call("GetReview", request, token)
+
+
+async def listed(world, salon, token=None, **changes):
+    return await world.call("ListReviews", pb.ListReviewsRequest(salon_id=salon.id, **changes), token)
+
+
+async def lines(world, review):
+    """Actions and salons of the audit trail about the review, oldest first."""
+    return await world.rows(
+        "SELECT action, salon_id, before, after FROM audit WHERE target_id = %s ORDER BY id", review.id
+    )
+
+
+@pytest.mark.covers("C7")
+async def test_the_customer_of_a_completed_visit_reviews_it_once(world, salon, customer):
+    booking_id = customer.visit()
+    review = await customer.review(booking_id=booking_id, rating=5, text="شكرًا")
+    assert (review.rating, review.text, review.own, review.booking_id) == (5, "شكرًا", True, booking_id)
+    assert list(review.service_ids) == list(world.booking.visits[booking_id].service_ids)
+    refusal = await world.refusal("CreateReview", customer.request(booking_id), customer.token)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REVIEW_EXISTS")
+    assert refusal.metadata["reviewId"] == review.id
+    assert await counts(world, salon) == (1, 5)
+
+
+@pytest.mark.covers("C7")
+async def test_a_visit_that_did_not_take_place_is_not_reviewed(world, salon, customer):
+    booking_id = customer.visit(state=booking_pb2.Booking.NO_SHOW)
+    refusal = await world.refusal("CreateReview", customer.request(booking_id), customer.token)
+    assert (refusal.code, refusal.reason) == (PRECONDITION, "VISIT_NOT_COMPLETED")
+    assert await counts(world, salon) == (0, 0)
+
+
+@pytest.mark.covers("C7")
+async def test_nobody_reviews_the_visit_of_somebody_else_or_of_another_salon(world, customer):
+    elsewhere = Customer(world, await world.salon())
+    for booking_id in (
+        elsewhere.visit(),
+        str(new_id()),
+        world.booking.visit(elsewhere.salon.id, customer.id),
+    ):
+        refusal = await world.refusal("CreateReview", customer.request(booking_id), customer.token)
+        assert (refusal.code, refusal.reason) == (NOT_FOUND, "BOOKING_NOT_FOUND")
+
+
+async def test_a_visit_of_nobody_with_an_account_is_reviewed_by_nobody(world, customer):
+    booking_id = customer.visit(customer_id="")
+    refusal = await world.refusal("CreateReview", customer.request(booking_id), customer.token)
+    assert refusal.reason == "BOOKING_NOT_FOUND"
+
+
+async def test_a_member_of_the_salon_does_not_review_it(world, salon, customer):
+    token = world.token(salon.id, Role.STAFF, user_id=customer.id)
+    refusal = await world.refusal("CreateReview", customer.request(), token)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.PERMISSION_DENIED, "OWN_SALON")
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "reason"),
+    [
+        ({"rating": 0}, "rating", "REQUIRED"),
+        ({"rating": 6}, "rating", "OUT_OF_RANGE"),
+        ({"rating": -1}, "rating", "OUT_OF_RANGE"),
+        ({"text": "a" * 2001}, "text", "TOO_LONG"),
+        ({"text": "a\x07"}, "text", "CONTROL_CHARACTERS"),
+        ({"booking_id": "x"}, "bookingId", "NOT_AN_ID"),
+    ],
+)
+async def test_what_cannot_be_a_review_is_refused_by_field(world, customer, change, field, reason):
+    refusal = await world.refusal("CreateReview", customer.request(**change), customer.token)
+    assert refusal.violations == {field: reason}
+
+
+async def test_a_draft_is_not_known_to_customers(world):
+    customer = Customer(world, await world.salon(live=False))
+    refusal = await world.refusal("CreateReview", customer.request(), customer.token)
+    assert refusal.reason == "SALON_NOT_FOUND"
+
+
+@pytest.mark.covers("C7")
+async def test_a_repeated_request_gets_the_first_answer_even_while_booking_is_away(world, salon, customer):
+    request = customer.request(request_id="once")
+    first = await world.call("CreateReview", request, customer.token)
+    world.booking.is_down = True
+    try:
+        assert await world.call("CreateReview", request, customer.token) == first
+        refusal = await world.refusal("CreateReview", customer.request(), customer.token)
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE")
+    finally:
+        world.booking.is_down = False
+    assert await counts(world, salon) == (1, 4)
+
+
+@pytest.mark.covers("C7")
+async def test_others_see_a_review_but_not_whose_visit_it_was(world, salon, customer):
+    review = await customer.review()
+    stranger = await seen_by(world, review)
+    assert (stranger.text, stranger.booking_id, stranger.own) == (review.text, "", False)
+    member = await seen_by(world, review, world.token(salon.id, Role.STAFF))
+    assert (member.booking_id, member.own) == (review.booking_id, False)
+
+
+@pytest.mark.covers("C7")
+async def test_the_author_changes_it_and_the_average_follows(world, salon, customer):
+    review = await customer.review(rating=2)
+    changed = await customer.change(review, rating=5)
+    assert (changed.rating, changed.text) == (5, review.text)
+    assert await counts(world, salon) == (1, 5)
+    refused = pb.UpdateReviewRequest(
+        salon_id=salon.id, review=pb.Review(id=review.id, rating=1, etag=review.etag)
+    )
+    assert (await world.refusal("UpdateReview", refused, customer.token)).reason == "STALE_ETAG"
+    other = Customer(world, salon)
+    assert (await world.refusal("UpdateReview", refused, other.token)).reason == "REVIEW_NOT_FOUND"
+
+
+@pytest.mark.covers("C7")
+async def test_after_thirty_days_a_review_is_only_deleted(world, salon, customer):
+    review = await customer.review(rating=2)
+    request = pb.UpdateReviewRequest(salon_id=salon.id, review=pb.Review(id=review.id, rating=1))
+    began = world.clock.now()
+    world.clock.advance(timedelta(days=30, seconds=1))
+    try:
+        token = world.mint.user(customer.id)
+        refusal = await world.refusal("UpdateReview", request, token)
+        assert (refusal.code, refusal.reason) == (PRECONDITION, "TOO_LATE_TO_EDIT")
+        assert refusal.metadata["deadline"].startswith("2026-04-11")
+        customer.token = token
+        await customer.delete(review)
+    finally:
+        world.clock.set(began)
+    assert await counts(world, salon) == (0, 0)
+
+
+@pytest.mark.covers("C7")
+async def test_a_deleted_review_is_gone_words_and_all_and_its_visit_is_not_reviewed_again(
+    world, salon, customer
+):
+    review = await customer.review(text="A secret.")
+    await reply(world, review, "Thank you.")
+    await customer.delete(review)
+    await customer.delete(review)
+    assert await counts(world, salon) == (0, 0)
+    for token in (None, customer.token, world.token(salon.id), world.mint.user(is_admin=True)):
+        request = pb.GetReviewRequest(salon_id=salon.id, review_id=review.id)
+        assert (await world.refusal("GetReview", request, token)).reason == "REVIEW_NOT_FOUND"
+    refusal = await world.refusal("CreateReview", customer.request(review.booking_id), customer.token)
+    assert refusal.reason == "REVIEW_EXISTS"
+    (row,) = await world.rows("SELECT text, reply_text FROM reviews WHERE id = %s", review.id)
+    assert (row["text"], row["reply_text"]) == ("", None)
+    assert "secret" not in str(await lines(world, review))
+
+
+@pytest.mark.covers("C7")
+async def test_a_hidden_review_counts_for_nothing_until_it_is_published_again(world, salon, customer):
+    review = await customer.review(rating=1)
+    hidden = await hide(world, review)
+    assert (hidden.state, hidden.hidden_reason) == (pb.Review.HIDDEN, "Insults.")
+    assert await counts(world, salon) == (0, 0)
+    assert not (await listed(world, salon)).reviews
+    request = pb.GetReviewRequest(salon_id=salon.id, review_id=review.id)
+    assert (await world.refusal("GetReview", request)).reason == "REVIEW_NOT_FOUND"
+    for token in (customer.token, world.token(salon.id, Role.STAFF)):
+        assert (await seen_by(world, review, token)).hidden_reason == "Insults."
+    change = pb.UpdateReviewRequest(salon_id=salon.id, review=pb.Review(id=review.id, rating=5))
+    assert (await world.refusal("UpdateReview", change, customer.token)).reason == "REVIEW_HIDDEN"
+    shown = await publish(world, review)
+    assert (shown.state, shown.hidden_reason) == (pb.Review.PUBLISHED, "")
+    assert await counts(world, salon) == (1, 1)
+
+
+async def test_hiding_needs_a_reason_and_a_decision(world, customer):
+    review = await customer.review()
+    admin = world.mint.user(is_admin=True)
+    request = pb.ModerateReviewRequest(
+        salon_id=review.salon_id, review_id=review.id, decision=pb.ModerateReviewRequest.HIDE
+    )
+    assert (await world.refusal("ModerateReview", request, admin)).violations == {"reason": "REQUIRED"}
+    request.decision = pb.ModerateReviewRequest.DECISION_UNSPECIFIED
+    assert (await world.refusal("ModerateReview", request, admin)).violations == {"decision": "REQUIRED"}
+
+
+@pytest.mark.covers("C7")
+async def test_the_salon_answers_and_takes_its_answer_back(world, customer):
+    review = await customer.review()
+    assert (await reply(world, review, "Thank you.")).reply.text == "Thank you."
+    assert (await seen_by(world, review)).reply.text == "Thank you."
+    changed = await customer.change(review, text="Better than good.")
+    assert changed.reply.text == "Thank you."
+    assert not (await reply(world, review, "")).HasField("reply")
+
+
+@pytest.mark.covers("C7")
+async def test_a_report_counts_once_for_each_person_and_waits_for_a_decision(world, salon, customer):
+    review = await customer.review()
+    first, second = Customer(world, salon), Customer(world, salon)
+    for somebody in (first, first, second):
+        await somebody.report(review)
+    (waiting,) = [one for one in (await reported(world)) if one.review.id == review.id]
+    assert (waiting.report_count, list(waiting.reasons)) == (2, ["Not true.", "Not true."])
+    await publish(world, review)
+    await first.report(review)
+    assert review.id not in {one.review.id for one in await reported(world)}
+
+
+async def reported(world):
+    found, token = [], ""
+    while True:
+        request = pb.ListReportedReviewsRequest(page_size=1, page_token=token)
+        page = await world.call("ListReportedReviews", request, world.mint.user(is_admin=True))
+        found.extend(page.reviews)
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+@pytest.mark.covers("C7")
+@pytest.mark.parametrize(
+    ("order", "ratings"),
+    [("NEWEST", [3, 1, 5, 4, 3]), ("HIGHEST", [5, 4, 3, 3, 1]), ("LOWEST", [1, 3, 3, 4, 5])],
+)
+async def test_reviews_come_in_the_asked_order_page_by_page(world, salon, order, ratings):
+    made = [await Customer(world, salon).review(rating=rating) for rating in (3, 4, 5, 1, 3)]
+    number = pb.ListReviewsRequest.Order.Value(order)
+    first = await listed(world, salon, order=number, page_size=2)
+    await Customer(world, salon).review(rating=ratings[0])  # among the first, it does not move what follows
+    second = await listed(world, salon, order=number, page_size=2, page_token=first.next_page_token)
+    third = await listed(world, salon, order=number, page_size=2, page_token=second.next_page_token)
+    found = [review for page in (first, second, third) for review in page.reviews]
+    assert [review.rating for review in found] == ratings
+    assert {review.id for review in found} == {review.id for review in made}
+    assert third.next_page_token == ""
+
+
+@pytest.mark.covers("C7", "C9")
+async def test_every_step_leaves_a_line_and_a_report_does_not_tell_the_salon_who(world, salon, customer):
+    review = await customer.review()
+    await customer.change(review, text="Changed.")
+    await Customer(world, salon).report(review)
+    await reply(world, review, "Thank you.")
+    await hide(world, review)
+    await publish(world, review)
+    await customer.delete(review)
+    found = await lines(world, review)
+    assert [row["action"] for row in found] == [
+        "review.posted", "review.updated", "review.reported", "review.replied", "review.hidden",
+        "review.published", "review.deleted",
+    ]  # fmt: skip
+    assert [row["action"] for row in found if row["salon_id"] is None] == ["review.reported"]
+    assert found[1]["before"] == {"text_length": 5}
+    assert found[1]["after"] == {"text_length": 8}
+    assert found[4]["after"] == {"state": "hidden", "hidden_reason": "Insults."}
+
+
+@pytest.mark.covers("C7")
+async def test_reviewing_tells_others_and_leaves_the_booking_context_as_it_is(world, salon, customer):
+    (before,) = await world.rows("SELECT version FROM salons WHERE id = %s", salon.id)
+    review = await customer.review()
+    assert await world.rows("SELECT version FROM salons WHERE id = %s", salon.id) == [before]
+    (event,) = await world.rows("SELECT subject FROM outbox WHERE aggregate_id = %s", review.id)
+    assert event["subject"] == "kursi.catalog.v1.review.posted"
+
+
+GOLDEN = Path(__file__).parents[4] / "protos" / "testdata" / "events" / "catalog"
+
+
+def test_the_posted_event_is_the_one_that_consumers_are_tested_with():
+    ids = [UUID(f"01890000-0000-7000-8000-00000000000{number}") for number in range(1, 7)]
+    noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    review = Review(
+        id=ids[0], salon_id=ids[1], booking_id=ids[2], author_id=ids[3], service_ids=(ids[4],),
+        staff_ids=(ids[5],), rating=5, text="Not told.", state=ReviewState.PUBLISHED, hidden_reason="", reply=None,
+        revision=1, create_time=noon, update_time=noon,
+    )  # fmt: skip
+    event = posted_event(review)
+    assert (event.subject, event.aggregate_id, event.revision) == (event.type, review.id, 1)
+    assert event.payload == (GOLDEN / f"{event.type}.binpb").read_bytes()
+    assert b"Not told" not in event.payload
+
+
+METHODS = pb.DESCRIPTOR.services_by_name["ReviewService"].methods
+
+
+@pytest.mark.covers("C9")
+@pytest.mark.parametrize("name", ["ReplyToReview", "ModerateReview", "ListReportedReviews"])
+async def test_who_only_has_an_account_does_not_decide(world, customer, name):
+    method = METHODS[[method.name for method in METHODS].index(name)]
+    assert method.GetOptions().Extensions[options_pb2.access].who in (
+        options_pb2.Access.SALON, options_pb2.Access.ADMIN,
+    )  # fmt: skip
+    review = await customer.review()
+    request = getattr(pb, f"{name}Request")()
+    if name != "ListReportedReviews":
+        request.salon_id, request.review_id = review.salon_id, review.id
+    refusal = await world.refusal(name, request, customer.token)
+    assert refusal.code == grpc.StatusCode.PERMISSION_DENIED
