@@ -24,6 +24,52 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Season:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SeasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Season.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEASON_UNSPECIFIED: _Season.ValueType  # 0
+    """All the year."""
+    RAMADAN: _Season.ValueType  # 1
+    """The dates of Ramadan in the Umm al-Qura calendar, which is laid down until 2077; later years have none."""
+
+class Season(_Season, metaclass=_SeasonEnumTypeWrapper):
+    """A part of the year that has hours of its own."""
+
+SEASON_UNSPECIFIED: Season.ValueType  # 0
+"""All the year."""
+RAMADAN: Season.ValueType  # 1
+"""The dates of Ramadan in the Umm al-Qura calendar, which is laid down until 2077; later years have none."""
+Global___Season: _TypeAlias = Season  # noqa: Y015
+
+@_typing.final
+class Rating(_message.Message):
+    """What customers think of a salon."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AVERAGE_HUNDREDTHS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    average_hundredths: _builtins.int
+    """The average of their ratings in hundredths, 100 to 500: 467 is 4.67; 0 without ratings."""
+    count: _builtins.int
+    """How many there are."""
+    def __init__(
+        self,
+        *,
+        average_hundredths: _builtins.int = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_hundredths", b"average_hundredths", "count", b"count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rating: _TypeAlias = Rating  # noqa: Y015
+
 @_typing.final
 class Salon(_message.Message):
     """One business location: the tenant. Staff, services, hours and policies belong to one."""
@@ -146,6 +192,7 @@ class Salon(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID: version 7, or 8 when the salon was opened under a request key, which then decides the id."""
     slug: _builtins.str
@@ -196,6 +243,10 @@ class Salon(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """Set by the service."""
 
+    @_builtins.property
+    def rating(self) -> Global___Rating:
+        """From its published reviews."""
+
     def __init__(
         self,
         *,
@@ -217,10 +268,11 @@ class Salon(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        rating: Global___Rating | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["archive_time", b"archive_time", "create_time", b"create_time", "location", b"location", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archive_time", b"archive_time", "create_time", b"create_time", "location", b"location", "rating", b"rating", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "amenities", b"amenities", "archive_time", b"archive_time", "city", b"city", "create_time", b"create_time", "currency_code", b"currency_code", "descriptions", b"descriptions", "etag", b"etag", "id", b"id", "location", b"location", "names", b"names", "phone_number", b"phone_number", "serves", b"serves", "slug", b"slug", "status", b"status", "territory_code", b"territory_code", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "amenities", b"amenities", "archive_time", b"archive_time", "city", b"city", "create_time", b"create_time", "currency_code", b"currency_code", "descriptions", b"descriptions", "etag", b"etag", "id", b"id", "location", b"location", "names", b"names", "phone_number", b"phone_number", "rating", b"rating", "serves", b"serves", "slug", b"slug", "status", b"status", "territory_code", b"territory_code", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -235,8 +287,13 @@ class Segment(_message.Message):
     DURATION_FIELD_NUMBER: _builtins.int
     NEEDS_STAFF_FIELD_NUMBER: _builtins.int
     RESOURCE_KINDS_FIELD_NUMBER: _builtins.int
+    STAFF_COUNT_FIELD_NUMBER: _builtins.int
     needs_staff: _builtins.bool
     """Whether the staff member is busy; false while colour takes time by itself."""
+    staff_count: _builtins.int
+    """How many of the performers are busy at once; 1 to 5, unset: 1. Only with `needs_staff`. The first of them is the one whom a
+    customer chooses and whose price counts; the others are whoever is free.
+    """
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """How long it takes; whole minutes, 1 minute to 24 hours."""
@@ -251,12 +308,15 @@ class Segment(_message.Message):
         duration: _duration_pb2.Duration | None = ...,
         needs_staff: _builtins.bool = ...,
         resource_kinds: _abc.Iterable[_builtins.str] | None = ...,
+        staff_count: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_staff_count", b"_staff_count", "duration", b"duration", "staff_count", b"staff_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "needs_staff", b"needs_staff", "resource_kinds", b"resource_kinds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_staff_count", b"_staff_count", "duration", b"duration", "needs_staff", b"needs_staff", "resource_kinds", b"resource_kinds", "staff_count", b"staff_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__staff_count: _TypeAlias = _typing.Literal["staff_count"]  # noqa: Y015
+    _WhichOneofArgType__staff_count: _TypeAlias = _typing.Literal["_staff_count", b"_staff_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__staff_count) -> _WhichOneofReturnType__staff_count | None: ...
 
 Global___Segment: _TypeAlias = Segment  # noqa: Y015
 
@@ -337,7 +397,7 @@ class Performer(_message.Message):
 
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
-        """Their duration; unset: the service's. Only for services of one segment."""
+        """Their duration; unset: the service's. Only for services of one segment that one performer does alone."""
 
     def __init__(
         self,
@@ -790,6 +850,201 @@ class DayRange(_message.Message):
 Global___DayRange: _TypeAlias = DayRange  # noqa: Y015
 
 @_typing.final
+class SeasonalHours(_message.Message):
+    """When a salon is open in one season, in place of its usual hours."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEASON_FIELD_NUMBER: _builtins.int
+    RANGES_FIELD_NUMBER: _builtins.int
+    season: Global___Season.ValueType
+    """The season."""
+    @_builtins.property
+    def ranges(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayRange]:
+        """At most 50; empty: closed. A range belongs to the season if the date on which it starts does."""
+
+    def __init__(
+        self,
+        *,
+        season: Global___Season.ValueType = ...,
+        ranges: _abc.Iterable[Global___DayRange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ranges", b"ranges", "season", b"season"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeasonalHours: _TypeAlias = SeasonalHours  # noqa: Y015
+
+@_typing.final
+class PrayerBreaks(_message.Message):
+    """Breaks at prayer times, for all staff at once, computed for each date from the salon's location. Where the sun does not rise or
+    set on a date, that date has none.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Method:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[PrayerBreaks._Method.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        METHOD_UNSPECIFIED: PrayerBreaks._Method.ValueType  # 0
+        """The same as UMM_AL_QURA."""
+        UMM_AL_QURA: PrayerBreaks._Method.ValueType  # 1
+        """Umm al-Qura University, Makkah: 18.5 degrees; isha 90 minutes after maghrib, in Ramadan 120."""
+        MUSLIM_WORLD_LEAGUE: PrayerBreaks._Method.ValueType  # 2
+        """Muslim World League: 18 and 17 degrees."""
+        EGYPTIAN: PrayerBreaks._Method.ValueType  # 3
+        """Egyptian General Authority of Survey: 19.5 and 17.5 degrees."""
+        NORTH_AMERICA: PrayerBreaks._Method.ValueType  # 4
+        """Islamic Society of North America: 15 and 15 degrees."""
+        KARACHI: PrayerBreaks._Method.ValueType  # 5
+        """University of Islamic Sciences, Karachi: 18 and 18 degrees."""
+        DUBAI: PrayerBreaks._Method.ValueType  # 6
+        """Dubai: 18.2 and 18.2 degrees."""
+        KUWAIT: PrayerBreaks._Method.ValueType  # 7
+        """Kuwait: 18 and 17.5 degrees."""
+        QATAR: PrayerBreaks._Method.ValueType  # 8
+        """Qatar: 18 degrees; isha 90 minutes after maghrib."""
+        SINGAPORE: PrayerBreaks._Method.ValueType  # 9
+        """Singapore: 20 and 18 degrees."""
+        MOONSIGHTING_COMMITTEE: PrayerBreaks._Method.ValueType  # 10
+        """Moonsighting Committee: 18 and 18 degrees, with its own rules for seasons and high latitudes."""
+
+    class Method(_Method, metaclass=_MethodEnumTypeWrapper):
+        """How the times are computed: the depth of the sun at fajr and isha, or the time between maghrib and isha."""
+
+    METHOD_UNSPECIFIED: PrayerBreaks.Method.ValueType  # 0
+    """The same as UMM_AL_QURA."""
+    UMM_AL_QURA: PrayerBreaks.Method.ValueType  # 1
+    """Umm al-Qura University, Makkah: 18.5 degrees; isha 90 minutes after maghrib, in Ramadan 120."""
+    MUSLIM_WORLD_LEAGUE: PrayerBreaks.Method.ValueType  # 2
+    """Muslim World League: 18 and 17 degrees."""
+    EGYPTIAN: PrayerBreaks.Method.ValueType  # 3
+    """Egyptian General Authority of Survey: 19.5 and 17.5 degrees."""
+    NORTH_AMERICA: PrayerBreaks.Method.ValueType  # 4
+    """Islamic Society of North America: 15 and 15 degrees."""
+    KARACHI: PrayerBreaks.Method.ValueType  # 5
+    """University of Islamic Sciences, Karachi: 18 and 18 degrees."""
+    DUBAI: PrayerBreaks.Method.ValueType  # 6
+    """Dubai: 18.2 and 18.2 degrees."""
+    KUWAIT: PrayerBreaks.Method.ValueType  # 7
+    """Kuwait: 18 and 17.5 degrees."""
+    QATAR: PrayerBreaks.Method.ValueType  # 8
+    """Qatar: 18 degrees; isha 90 minutes after maghrib."""
+    SINGAPORE: PrayerBreaks.Method.ValueType  # 9
+    """Singapore: 20 and 18 degrees."""
+    MOONSIGHTING_COMMITTEE: PrayerBreaks.Method.ValueType  # 10
+    """Moonsighting Committee: 18 and 18 degrees, with its own rules for seasons and high latitudes."""
+
+    class _Prayer:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PrayerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[PrayerBreaks._Prayer.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PRAYER_UNSPECIFIED: PrayerBreaks._Prayer.ValueType  # 0
+        """Never valid."""
+        FAJR: PrayerBreaks._Prayer.ValueType  # 1
+        """At dawn."""
+        DHUHR: PrayerBreaks._Prayer.ValueType  # 2
+        """At noon."""
+        ASR: PrayerBreaks._Prayer.ValueType  # 3
+        """In the afternoon."""
+        MAGHRIB: PrayerBreaks._Prayer.ValueType  # 4
+        """At sunset."""
+        ISHA: PrayerBreaks._Prayer.ValueType  # 5
+        """At nightfall."""
+
+    class Prayer(_Prayer, metaclass=_PrayerEnumTypeWrapper):
+        """A prayer."""
+
+    PRAYER_UNSPECIFIED: PrayerBreaks.Prayer.ValueType  # 0
+    """Never valid."""
+    FAJR: PrayerBreaks.Prayer.ValueType  # 1
+    """At dawn."""
+    DHUHR: PrayerBreaks.Prayer.ValueType  # 2
+    """At noon."""
+    ASR: PrayerBreaks.Prayer.ValueType  # 3
+    """In the afternoon."""
+    MAGHRIB: PrayerBreaks.Prayer.ValueType  # 4
+    """At sunset."""
+    ISHA: PrayerBreaks.Prayer.ValueType  # 5
+    """At nightfall."""
+
+    class _HighLatitudes:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _HighLatitudesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[PrayerBreaks._HighLatitudes.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        HIGH_LATITUDES_UNSPECIFIED: PrayerBreaks._HighLatitudes.ValueType  # 0
+        """The same as TWILIGHT_ANGLE."""
+        TWILIGHT_ANGLE: PrayerBreaks._HighLatitudes.ValueType  # 1
+        """A part of the night: the method's angle, of 60."""
+        SEVENTH_OF_THE_NIGHT: PrayerBreaks._HighLatitudes.ValueType  # 2
+        """A seventh of the night."""
+        MIDDLE_OF_THE_NIGHT: PrayerBreaks._HighLatitudes.ValueType  # 3
+        """The middle of the night."""
+
+    class HighLatitudes(_HighLatitudes, metaclass=_HighLatitudesEnumTypeWrapper):
+        """What bounds fajr and isha where twilight hardly ends in summer."""
+
+    HIGH_LATITUDES_UNSPECIFIED: PrayerBreaks.HighLatitudes.ValueType  # 0
+    """The same as TWILIGHT_ANGLE."""
+    TWILIGHT_ANGLE: PrayerBreaks.HighLatitudes.ValueType  # 1
+    """A part of the night: the method's angle, of 60."""
+    SEVENTH_OF_THE_NIGHT: PrayerBreaks.HighLatitudes.ValueType  # 2
+    """A seventh of the night."""
+    MIDDLE_OF_THE_NIGHT: PrayerBreaks.HighLatitudes.ValueType  # 3
+    """The middle of the night."""
+
+    METHOD_FIELD_NUMBER: _builtins.int
+    PRAYERS_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    HANAFI_ASR_FIELD_NUMBER: _builtins.int
+    HIGH_LATITUDES_FIELD_NUMBER: _builtins.int
+    method: Global___PrayerBreaks.Method.ValueType
+    """How the times are computed."""
+    hanafi_asr: _builtins.bool
+    """Asr when a shadow is twice as long as what casts it (Hanafi), instead of as long."""
+    high_latitudes: Global___PrayerBreaks.HighLatitudes.ValueType
+    """What bounds fajr and isha where twilight hardly ends."""
+    @_builtins.property
+    def prayers(self) -> _containers.RepeatedScalarFieldContainer[Global___PrayerBreaks.Prayer.ValueType]:
+        """For which prayers there is a break; 1 to 5, each once."""
+
+    @_builtins.property
+    def before(self) -> _duration_pb2.Duration:
+        """How long before the prayer's time the break begins; whole minutes, at most an hour."""
+
+    @_builtins.property
+    def after(self) -> _duration_pb2.Duration:
+        """How long after the prayer's time it ends; whole minutes, 1 minute to 2 hours."""
+
+    def __init__(
+        self,
+        *,
+        method: Global___PrayerBreaks.Method.ValueType = ...,
+        prayers: _abc.Iterable[Global___PrayerBreaks.Prayer.ValueType] | None = ...,
+        before: _duration_pb2.Duration | None = ...,
+        after: _duration_pb2.Duration | None = ...,
+        hanafi_asr: _builtins.bool = ...,
+        high_latitudes: Global___PrayerBreaks.HighLatitudes.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "hanafi_asr", b"hanafi_asr", "high_latitudes", b"high_latitudes", "method", b"method", "prayers", b"prayers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrayerBreaks: _TypeAlias = PrayerBreaks  # noqa: Y015
+
+@_typing.final
 class OpeningHours(_message.Message):
     """When a salon is open, week by week. Staff work within it."""
 
@@ -798,6 +1053,8 @@ class OpeningHours(_message.Message):
     SALON_ID_FIELD_NUMBER: _builtins.int
     RANGES_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    SEASONAL_FIELD_NUMBER: _builtins.int
+    PRAYER_BREAKS_FIELD_NUMBER: _builtins.int
     salon_id: _builtins.str
     """The salon."""
     etag: _builtins.str
@@ -806,16 +1063,26 @@ class OpeningHours(_message.Message):
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayRange]:
         """At most 50."""
 
+    @_builtins.property
+    def seasonal(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeasonalHours]:
+        """Hours of a season, each season once. On its dates they count in place of `ranges`."""
+
+    @_builtins.property
+    def prayer_breaks(self) -> Global___PrayerBreaks:
+        """Nobody works in these breaks, overrides or not. Unset: none. Needs the salon's location."""
+
     def __init__(
         self,
         *,
         salon_id: _builtins.str = ...,
         ranges: _abc.Iterable[Global___DayRange] | None = ...,
         etag: _builtins.str = ...,
+        seasonal: _abc.Iterable[Global___SeasonalHours] | None = ...,
+        prayer_breaks: Global___PrayerBreaks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["prayer_breaks", b"prayer_breaks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "ranges", b"ranges", "salon_id", b"salon_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "prayer_breaks", b"prayer_breaks", "ranges", b"ranges", "salon_id", b"salon_id", "seasonal", b"seasonal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -831,14 +1098,19 @@ class WeeklySchedule(_message.Message):
     EFFECTIVE_UNTIL_FIELD_NUMBER: _builtins.int
     EVERY_WEEKS_FIELD_NUMBER: _builtins.int
     SHIFTS_FIELD_NUMBER: _builtins.int
+    SEASON_FIELD_NUMBER: _builtins.int
     effective_from: _builtins.str
-    """First local date on which it counts, `YYYY-MM-DD`; empty: always has. Where several count, the one with the latest start wins."""
+    """First local date on which it counts, `YYYY-MM-DD`; empty: always has. Where several count, one of a season wins over the others, then
+    the one with the latest start.
+    """
     effective_until: _builtins.str
     """Last local date on which it counts; empty: no end."""
     every_weeks: _builtins.int
     """1 every week (also when 0), 2 every other week, up to 8. Counted from the week of `effective_from`, which is then required;
     weeks begin as in the salon's country. In the weeks between it does not count, and another schedule may.
     """
+    season: Global___Season.ValueType
+    """With a season it counts on that season's dates only. Shifts still lie within the salon's hours, of which a season may have its own."""
     @_builtins.property
     def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayRange]:
         """The shifts; at most 50."""
@@ -850,10 +1122,11 @@ class WeeklySchedule(_message.Message):
         effective_until: _builtins.str = ...,
         every_weeks: _builtins.int = ...,
         shifts: _abc.Iterable[Global___DayRange] | None = ...,
+        season: Global___Season.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_from", b"effective_from", "effective_until", b"effective_until", "every_weeks", b"every_weeks", "shifts", b"shifts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_from", b"effective_from", "effective_until", b"effective_until", "every_weeks", b"every_weeks", "season", b"season", "shifts", b"shifts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1045,7 +1318,11 @@ Global___Closure: _TypeAlias = Closure  # noqa: Y015
 
 @_typing.final
 class Policy(_message.Message):
-    """The rules of booking. Every value may come from the platform, the salon or one service, the most specific wins."""
+    """The rules of booking. Every value may come from the platform, the salon or one service, the most specific wins; a visit of several
+    services keeps the strictest of theirs. Rules about starts (step, layout, notice, how far ahead, latest start) and about how many are
+    too many bind customers, in whatever they book themselves. Members of the salon may book any time at which people and things are free;
+    what they book counts for the days' limits all the same.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1075,6 +1352,33 @@ class Policy(_message.Message):
     """The deposit."""
     FULL: Policy.Prepayment.ValueType  # 3
     """Everything."""
+
+    class _StartMode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StartModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Policy._StartMode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        START_MODE_UNSPECIFIED: Policy._StartMode.ValueType  # 0
+        """Not set here."""
+        GRID: Policy._StartMode.ValueType  # 1
+        """At every step of the grid, counted from local midnight."""
+        GAP_FREE: Policy._StartMode.ValueType  # 2
+        """In steps from the beginning of each stretch of a staff member's free time, and right before its end; never so that a gap is left
+        which is too short for anything that the salon sells.
+        """
+
+    class StartMode(_StartMode, metaclass=_StartModeEnumTypeWrapper):
+        """How offered start times are laid out."""
+
+    START_MODE_UNSPECIFIED: Policy.StartMode.ValueType  # 0
+    """Not set here."""
+    GRID: Policy.StartMode.ValueType  # 1
+    """At every step of the grid, counted from local midnight."""
+    GAP_FREE: Policy.StartMode.ValueType  # 2
+    """In steps from the beginning of each stretch of a staff member's free time, and right before its end; never so that a gap is left
+    which is too short for anything that the salon sells.
+    """
 
     @_typing.final
     class TextsEntry(_message.Message):
@@ -1109,6 +1413,11 @@ class Policy(_message.Message):
     NO_SHOW_FEE_BASIS_POINTS_FIELD_NUMBER: _builtins.int
     MAXIMUM_ACTIVE_BOOKINGS_FIELD_NUMBER: _builtins.int
     TEXTS_FIELD_NUMBER: _builtins.int
+    START_MODE_FIELD_NUMBER: _builtins.int
+    MAXIMUM_BOOKINGS_PER_DAY_FIELD_NUMBER: _builtins.int
+    MAXIMUM_BOOKINGS_PER_STAFF_DAY_FIELD_NUMBER: _builtins.int
+    LATEST_START_FIELD_NUMBER: _builtins.int
+    WAITLIST_OFFER_FIELD_NUMBER: _builtins.int
     automatic_confirmation: _builtins.bool
     """Whether a booking is confirmed without the salon."""
     prepayment: Global___Policy.Prepayment.ValueType
@@ -1121,6 +1430,16 @@ class Policy(_message.Message):
     """Fee of a no-show, as a share of the price in hundredths of a percent."""
     maximum_active_bookings: _builtins.int
     """How many open bookings one customer may have here; 1 to 100."""
+    start_mode: Global___Policy.StartMode.ValueType
+    """How start times are laid out."""
+    maximum_bookings_per_day: _builtins.int
+    """How many bookings the whole salon takes for one local day, whatever their service; 1 to 10,000, 0 for any number. As the policy of a
+    service it closes that service once the salon has so many.
+    """
+    maximum_bookings_per_staff_day: _builtins.int
+    """How many bookings one staff member takes for one local day; 1 to 1,000, 0 for any number."""
+    latest_start: _builtins.str
+    """The latest local time at which a visit starts, `HH:MM`; `24:00` for any time."""
     @_builtins.property
     def slot_step(self) -> _duration_pb2.Duration:
         """Distance between offered start times; 5 minutes to 4 hours."""
@@ -1149,6 +1468,10 @@ class Policy(_message.Message):
     def texts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Text shown to the customer and frozen into the booking, by language; 2,000 characters each."""
 
+    @_builtins.property
+    def waitlist_offer(self) -> _duration_pb2.Duration:
+        """How long a time that was given back is kept for somebody on the waiting list; 1 minute to 24 hours."""
+
     def __init__(
         self,
         *,
@@ -1165,10 +1488,15 @@ class Policy(_message.Message):
         no_show_fee_basis_points: _builtins.int | None = ...,
         maximum_active_bookings: _builtins.int | None = ...,
         texts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        start_mode: Global___Policy.StartMode.ValueType = ...,
+        maximum_bookings_per_day: _builtins.int | None = ...,
+        maximum_bookings_per_staff_day: _builtins.int | None = ...,
+        latest_start: _builtins.str = ...,
+        waitlist_offer: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_automatic_confirmation", b"_automatic_confirmation", "_deposit_basis_points", b"_deposit_basis_points", "_late_cancellation_fee_basis_points", b"_late_cancellation_fee_basis_points", "_maximum_active_bookings", b"_maximum_active_bookings", "_no_show_fee_basis_points", b"_no_show_fee_basis_points", "automatic_confirmation", b"automatic_confirmation", "cancellation_window", b"cancellation_window", "deposit_basis_points", b"deposit_basis_points", "hold", b"hold", "late_cancellation_fee_basis_points", b"late_cancellation_fee_basis_points", "maximum_active_bookings", b"maximum_active_bookings", "maximum_ahead", b"maximum_ahead", "minimum_notice", b"minimum_notice", "no_show_fee_basis_points", b"no_show_fee_basis_points", "reschedule_window", b"reschedule_window", "slot_step", b"slot_step"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_automatic_confirmation", b"_automatic_confirmation", "_deposit_basis_points", b"_deposit_basis_points", "_late_cancellation_fee_basis_points", b"_late_cancellation_fee_basis_points", "_maximum_active_bookings", b"_maximum_active_bookings", "_maximum_bookings_per_day", b"_maximum_bookings_per_day", "_maximum_bookings_per_staff_day", b"_maximum_bookings_per_staff_day", "_no_show_fee_basis_points", b"_no_show_fee_basis_points", "automatic_confirmation", b"automatic_confirmation", "cancellation_window", b"cancellation_window", "deposit_basis_points", b"deposit_basis_points", "hold", b"hold", "late_cancellation_fee_basis_points", b"late_cancellation_fee_basis_points", "maximum_active_bookings", b"maximum_active_bookings", "maximum_ahead", b"maximum_ahead", "maximum_bookings_per_day", b"maximum_bookings_per_day", "maximum_bookings_per_staff_day", b"maximum_bookings_per_staff_day", "minimum_notice", b"minimum_notice", "no_show_fee_basis_points", b"no_show_fee_basis_points", "reschedule_window", b"reschedule_window", "slot_step", b"slot_step", "waitlist_offer", b"waitlist_offer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_automatic_confirmation", b"_automatic_confirmation", "_deposit_basis_points", b"_deposit_basis_points", "_late_cancellation_fee_basis_points", b"_late_cancellation_fee_basis_points", "_maximum_active_bookings", b"_maximum_active_bookings", "_no_show_fee_basis_points", b"_no_show_fee_basis_points", "automatic_confirmation", b"automatic_confirmation", "cancellation_window", b"cancellation_window", "deposit_basis_points", b"deposit_basis_points", "hold", b"hold", "late_cancellation_fee_basis_points", b"late_cancellation_fee_basis_points", "maximum_active_bookings", b"maximum_active_bookings", "maximum_ahead", b"maximum_ahead", "minimum_notice", b"minimum_notice", "no_show_fee_basis_points", b"no_show_fee_basis_points", "prepayment", b"prepayment", "reschedule_window", b"reschedule_window", "slot_step", b"slot_step", "texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_automatic_confirmation", b"_automatic_confirmation", "_deposit_basis_points", b"_deposit_basis_points", "_late_cancellation_fee_basis_points", b"_late_cancellation_fee_basis_points", "_maximum_active_bookings", b"_maximum_active_bookings", "_maximum_bookings_per_day", b"_maximum_bookings_per_day", "_maximum_bookings_per_staff_day", b"_maximum_bookings_per_staff_day", "_no_show_fee_basis_points", b"_no_show_fee_basis_points", "automatic_confirmation", b"automatic_confirmation", "cancellation_window", b"cancellation_window", "deposit_basis_points", b"deposit_basis_points", "hold", b"hold", "late_cancellation_fee_basis_points", b"late_cancellation_fee_basis_points", "latest_start", b"latest_start", "maximum_active_bookings", b"maximum_active_bookings", "maximum_ahead", b"maximum_ahead", "maximum_bookings_per_day", b"maximum_bookings_per_day", "maximum_bookings_per_staff_day", b"maximum_bookings_per_staff_day", "minimum_notice", b"minimum_notice", "no_show_fee_basis_points", b"no_show_fee_basis_points", "prepayment", b"prepayment", "reschedule_window", b"reschedule_window", "slot_step", b"slot_step", "start_mode", b"start_mode", "texts", b"texts", "waitlist_offer", b"waitlist_offer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__automatic_confirmation: _TypeAlias = _typing.Literal["automatic_confirmation"]  # noqa: Y015
     _WhichOneofArgType__automatic_confirmation: _TypeAlias = _typing.Literal["_automatic_confirmation", b"_automatic_confirmation"]  # noqa: Y015
@@ -1178,6 +1506,10 @@ class Policy(_message.Message):
     _WhichOneofArgType__late_cancellation_fee_basis_points: _TypeAlias = _typing.Literal["_late_cancellation_fee_basis_points", b"_late_cancellation_fee_basis_points"]  # noqa: Y015
     _WhichOneofReturnType__maximum_active_bookings: _TypeAlias = _typing.Literal["maximum_active_bookings"]  # noqa: Y015
     _WhichOneofArgType__maximum_active_bookings: _TypeAlias = _typing.Literal["_maximum_active_bookings", b"_maximum_active_bookings"]  # noqa: Y015
+    _WhichOneofReturnType__maximum_bookings_per_day: _TypeAlias = _typing.Literal["maximum_bookings_per_day"]  # noqa: Y015
+    _WhichOneofArgType__maximum_bookings_per_day: _TypeAlias = _typing.Literal["_maximum_bookings_per_day", b"_maximum_bookings_per_day"]  # noqa: Y015
+    _WhichOneofReturnType__maximum_bookings_per_staff_day: _TypeAlias = _typing.Literal["maximum_bookings_per_staff_day"]  # noqa: Y015
+    _WhichOneofArgType__maximum_bookings_per_staff_day: _TypeAlias = _typing.Literal["_maximum_bookings_per_staff_day", b"_maximum_bookings_per_staff_day"]  # noqa: Y015
     _WhichOneofReturnType__no_show_fee_basis_points: _TypeAlias = _typing.Literal["no_show_fee_basis_points"]  # noqa: Y015
     _WhichOneofArgType__no_show_fee_basis_points: _TypeAlias = _typing.Literal["_no_show_fee_basis_points", b"_no_show_fee_basis_points"]  # noqa: Y015
     @_typing.overload
@@ -1188,6 +1520,10 @@ class Policy(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__late_cancellation_fee_basis_points) -> _WhichOneofReturnType__late_cancellation_fee_basis_points | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum_active_bookings) -> _WhichOneofReturnType__maximum_active_bookings | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum_bookings_per_day) -> _WhichOneofReturnType__maximum_bookings_per_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum_bookings_per_staff_day) -> _WhichOneofReturnType__maximum_bookings_per_staff_day | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__no_show_fee_basis_points) -> _WhichOneofReturnType__no_show_fee_basis_points | None: ...
 

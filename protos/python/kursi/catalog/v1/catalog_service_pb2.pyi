@@ -5,12 +5,15 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import latlng_pb2 as _latlng_pb2
 from kursi.catalog.v1 import catalog_pb2 as _catalog_pb2
+from kursi.type.v1 import money_pb2 as _money_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -132,6 +135,45 @@ class SearchSalonsRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Order:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SearchSalonsRequest._Order.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ORDER_UNSPECIFIED: SearchSalonsRequest._Order.ValueType  # 0
+        """RELEVANCE with `query`, else DISTANCE with `near`, else the order in which salons were opened."""
+        RELEVANCE: SearchSalonsRequest._Order.ValueType  # 1
+        """Those that fit the words best first; needs `query`. Names count more than services and their categories, these more than staff,
+        then the city, then descriptions; words as they are written more than near misses.
+        """
+        DISTANCE: SearchSalonsRequest._Order.ValueType  # 2
+        """Nearest first; needs `near`."""
+        RATING: SearchSalonsRequest._Order.ValueType  # 3
+        """Highest average first, of equal ones those with more ratings; salons without ratings last."""
+        PRICE: SearchSalonsRequest._Order.ValueType  # 4
+        """Lowest price first, of the services that fit `category` and the price range; salons without one last. Prices of different
+        currencies are not converted: set `currency_code` too.
+        """
+
+    class Order(_Order, metaclass=_OrderEnumTypeWrapper):
+        """In which order."""
+
+    ORDER_UNSPECIFIED: SearchSalonsRequest.Order.ValueType  # 0
+    """RELEVANCE with `query`, else DISTANCE with `near`, else the order in which salons were opened."""
+    RELEVANCE: SearchSalonsRequest.Order.ValueType  # 1
+    """Those that fit the words best first; needs `query`. Names count more than services and their categories, these more than staff,
+    then the city, then descriptions; words as they are written more than near misses.
+    """
+    DISTANCE: SearchSalonsRequest.Order.ValueType  # 2
+    """Nearest first; needs `near`."""
+    RATING: SearchSalonsRequest.Order.ValueType  # 3
+    """Highest average first, of equal ones those with more ratings; salons without ratings last."""
+    PRICE: SearchSalonsRequest.Order.ValueType  # 4
+    """Lowest price first, of the services that fit `category` and the price range; salons without one last. Prices of different
+    currencies are not converted: set `currency_code` too.
+    """
+
     QUERY_FIELD_NUMBER: _builtins.int
     CITY_FIELD_NUMBER: _builtins.int
     NEAR_FIELD_NUMBER: _builtins.int
@@ -140,8 +182,17 @@ class SearchSalonsRequest(_message.Message):
     SERVES_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MINIMUM_PRICE_MINOR_FIELD_NUMBER: _builtins.int
+    MAXIMUM_PRICE_MINOR_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    MINIMUM_RATING_HUNDREDTHS_FIELD_NUMBER: _builtins.int
+    OPEN_NOW_FIELD_NUMBER: _builtins.int
+    OPEN_TIME_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
     query: _builtins.str
-    """Words of the name, the city or a service; at most 100 characters."""
+    """Words of the name, a service or its category, a staff member, the city, the description; at most 100 characters, of which the first
+    8 words count. Each must be found: as it is written, as the beginning of a word, or with a letter or two wrong.
+    """
     city: _builtins.str
     """City as salons write it, letters folded: `الرّياض` is `الرياض`, `JEDDAH` is `Jeddah`."""
     radius_meters: _builtins.int
@@ -154,9 +205,25 @@ class SearchSalonsRequest(_message.Message):
     """1 to 100; 25 when 0."""
     page_token: _builtins.str
     """From the previous page."""
+    minimum_price_minor: _builtins.int
+    """Has an active service (of `category`, when that is set) that costs at least this much, in minor units of the salon's currency."""
+    maximum_price_minor: _builtins.int
+    """And at most this much."""
+    currency_code: _builtins.str
+    """Prices are in this currency."""
+    minimum_rating_hundredths: _builtins.int
+    """The average rating is at least this, in hundredths: 400 is 4.0; 0 to 500. From 1 on, salons without ratings do not fit."""
+    open_now: _builtins.bool
+    """Open now: within opening hours, not in a closure or a prayer break."""
+    order: Global___SearchSalonsRequest.Order.ValueType
+    """In which order."""
     @_builtins.property
     def near(self) -> _latlng_pb2.LatLng:
-        """Around this point, nearest first, unless `query` is set."""
+        """Around this point."""
+
+    @_builtins.property
+    def open_time(self) -> _timestamp_pb2.Timestamp:
+        """Open at this instant: from now on, at most 7 days ahead. Not together with `open_now`."""
 
     def __init__(
         self,
@@ -169,12 +236,26 @@ class SearchSalonsRequest(_message.Message):
         serves: _catalog_pb2.Salon.Serves.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        minimum_price_minor: _builtins.int | None = ...,
+        maximum_price_minor: _builtins.int | None = ...,
+        currency_code: _builtins.str = ...,
+        minimum_rating_hundredths: _builtins.int = ...,
+        open_now: _builtins.bool = ...,
+        open_time: _timestamp_pb2.Timestamp | None = ...,
+        order: Global___SearchSalonsRequest.Order.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["near", b"near"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum_price_minor", b"_maximum_price_minor", "_minimum_price_minor", b"_minimum_price_minor", "maximum_price_minor", b"maximum_price_minor", "minimum_price_minor", b"minimum_price_minor", "near", b"near", "open_time", b"open_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "city", b"city", "near", b"near", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "radius_meters", b"radius_meters", "serves", b"serves"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum_price_minor", b"_maximum_price_minor", "_minimum_price_minor", b"_minimum_price_minor", "category", b"category", "city", b"city", "currency_code", b"currency_code", "maximum_price_minor", b"maximum_price_minor", "minimum_price_minor", b"minimum_price_minor", "minimum_rating_hundredths", b"minimum_rating_hundredths", "near", b"near", "open_now", b"open_now", "open_time", b"open_time", "order", b"order", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "radius_meters", b"radius_meters", "serves", b"serves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__maximum_price_minor: _TypeAlias = _typing.Literal["maximum_price_minor"]  # noqa: Y015
+    _WhichOneofArgType__maximum_price_minor: _TypeAlias = _typing.Literal["_maximum_price_minor", b"_maximum_price_minor"]  # noqa: Y015
+    _WhichOneofReturnType__minimum_price_minor: _TypeAlias = _typing.Literal["minimum_price_minor"]  # noqa: Y015
+    _WhichOneofArgType__minimum_price_minor: _TypeAlias = _typing.Literal["_minimum_price_minor", b"_minimum_price_minor"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum_price_minor) -> _WhichOneofReturnType__maximum_price_minor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum_price_minor) -> _WhichOneofReturnType__minimum_price_minor | None: ...
 
 Global___SearchSalonsRequest: _TypeAlias = SearchSalonsRequest  # noqa: Y015
 
@@ -192,21 +273,27 @@ class SearchSalonsResponse(_message.Message):
 
         SALON_FIELD_NUMBER: _builtins.int
         DISTANCE_METERS_FIELD_NUMBER: _builtins.int
+        LOWEST_PRICE_FIELD_NUMBER: _builtins.int
         distance_meters: _builtins.int
         """With `near`: how far away."""
         @_builtins.property
         def salon(self) -> _catalog_pb2.Salon:
             """The salon."""
 
+        @_builtins.property
+        def lowest_price(self) -> _money_pb2.Money:
+            """The lowest price of its active services, of those that fit `category` and the price range when these are set."""
+
         def __init__(
             self,
             *,
             salon: _catalog_pb2.Salon | None = ...,
             distance_meters: _builtins.int | None = ...,
+            lowest_price: _money_pb2.Money | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["_distance_meters", b"_distance_meters", "distance_meters", b"distance_meters", "salon", b"salon"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_distance_meters", b"_distance_meters", "distance_meters", b"distance_meters", "lowest_price", b"lowest_price", "salon", b"salon"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["_distance_meters", b"_distance_meters", "distance_meters", b"distance_meters", "salon", b"salon"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_distance_meters", b"_distance_meters", "distance_meters", b"distance_meters", "lowest_price", b"lowest_price", "salon", b"salon"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         _WhichOneofReturnType__distance_meters: _TypeAlias = _typing.Literal["distance_meters"]  # noqa: Y015
         _WhichOneofArgType__distance_meters: _TypeAlias = _typing.Literal["_distance_meters", b"_distance_meters"]  # noqa: Y015
@@ -1582,6 +1669,7 @@ class BookingContext(_message.Message):
     WORKERS_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    SHORTEST_SERVICE_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Grows with each change of anything in the salon that this answer depends on; equal versions mean equal answers."""
     @_builtins.property
@@ -1604,6 +1692,10 @@ class BookingContext(_message.Message):
     def policy(self) -> _catalog_pb2.Policy:
         """The salon's own policy, all values set."""
 
+    @_builtins.property
+    def shortest_service(self) -> _duration_pb2.Duration:
+        """How long the shortest service that customers can book keeps somebody, buffers included; zero when there is none."""
+
     def __init__(
         self,
         *,
@@ -1613,11 +1705,237 @@ class BookingContext(_message.Message):
         workers: _abc.Iterable[Global___BookingContext.Worker] | None = ...,
         resources: _abc.Iterable[_catalog_pb2.Resource] | None = ...,
         policy: _catalog_pb2.Policy | None = ...,
+        shortest_service: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "salon", b"salon"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "salon", b"salon", "shortest_service", b"shortest_service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["offers", b"offers", "policy", b"policy", "resources", b"resources", "salon", b"salon", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["offers", b"offers", "policy", b"policy", "resources", b"resources", "salon", b"salon", "shortest_service", b"shortest_service", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BookingContext: _TypeAlias = BookingContext  # noqa: Y015
+
+@_typing.final
+class ExplainWorkingTimeRequest(_message.Message):
+    """Asks why people do not work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Span(_message.Message):
+        """A time throughout which a staff member would have to work."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        STAFF_ID_FIELD_NUMBER: _builtins.int
+        START_SECONDS_FIELD_NUMBER: _builtins.int
+        END_SECONDS_FIELD_NUMBER: _builtins.int
+        staff_id: _builtins.str
+        """Who."""
+        start_seconds: _builtins.int
+        """Seconds since the epoch."""
+        end_seconds: _builtins.int
+        """Seconds since the epoch, after the start."""
+        def __init__(
+            self,
+            *,
+            staff_id: _builtins.str = ...,
+            start_seconds: _builtins.int = ...,
+            end_seconds: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "staff_id", b"staff_id", "start_seconds", b"start_seconds"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SALON_ID_FIELD_NUMBER: _builtins.int
+    SPANS_FIELD_NUMBER: _builtins.int
+    SERVICE_IDS_FIELD_NUMBER: _builtins.int
+    salon_id: _builtins.str
+    """The salon."""
+    @_builtins.property
+    def spans(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainWorkingTimeRequest.Span]:
+        """At most 2,000."""
+
+    @_builtins.property
+    def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Services whose policies are asked about; at most 200."""
+
+    def __init__(
+        self,
+        *,
+        salon_id: _builtins.str = ...,
+        spans: _abc.Iterable[Global___ExplainWorkingTimeRequest.Span] | None = ...,
+        service_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["salon_id", b"salon_id", "service_ids", b"service_ids", "spans", b"spans"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainWorkingTimeRequest: _TypeAlias = ExplainWorkingTimeRequest  # noqa: Y015
+
+@_typing.final
+class WorkingTimeExplanation(_message.Message):
+    """Why people do not work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Rule:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _RuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[WorkingTimeExplanation._Rule.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        RULE_UNSPECIFIED: WorkingTimeExplanation._Rule.ValueType  # 0
+        """Nothing: they work throughout."""
+        SALON_CLOSED: WorkingTimeExplanation._Rule.ValueType  # 1
+        """A closure of the salon; its id."""
+        OUTSIDE_OPENING_HOURS: WorkingTimeExplanation._Rule.ValueType  # 2
+        """The weekly hours do not have the salon open; the salon's id."""
+        OPENING_BREAK: WorkingTimeExplanation._Rule.ValueType  # 3
+        """The weekly hours have a break; the salon's id."""
+        PRAYER_BREAK: WorkingTimeExplanation._Rule.ValueType  # 4
+        """Time for prayer; the salon's id."""
+        TIME_OFF: WorkingTimeExplanation._Rule.ValueType  # 5
+        """A time away; its id."""
+        DATE_OVERRIDDEN: WorkingTimeExplanation._Rule.ValueType  # 6
+        """An override of a date; the staff member's id."""
+        NOT_ROSTERED: WorkingTimeExplanation._Rule.ValueType  # 7
+        """No shift in the schedule in force, or no schedule; the staff member's id."""
+        BREAK: WorkingTimeExplanation._Rule.ValueType  # 8
+        """A break of a shift; the staff member's id."""
+
+    class Rule(_Rule, metaclass=_RuleEnumTypeWrapper):
+        """What can close working time, in the order in which it is looked at."""
+
+    RULE_UNSPECIFIED: WorkingTimeExplanation.Rule.ValueType  # 0
+    """Nothing: they work throughout."""
+    SALON_CLOSED: WorkingTimeExplanation.Rule.ValueType  # 1
+    """A closure of the salon; its id."""
+    OUTSIDE_OPENING_HOURS: WorkingTimeExplanation.Rule.ValueType  # 2
+    """The weekly hours do not have the salon open; the salon's id."""
+    OPENING_BREAK: WorkingTimeExplanation.Rule.ValueType  # 3
+    """The weekly hours have a break; the salon's id."""
+    PRAYER_BREAK: WorkingTimeExplanation.Rule.ValueType  # 4
+    """Time for prayer; the salon's id."""
+    TIME_OFF: WorkingTimeExplanation.Rule.ValueType  # 5
+    """A time away; its id."""
+    DATE_OVERRIDDEN: WorkingTimeExplanation.Rule.ValueType  # 6
+    """An override of a date; the staff member's id."""
+    NOT_ROSTERED: WorkingTimeExplanation.Rule.ValueType  # 7
+    """No shift in the schedule in force, or no schedule; the staff member's id."""
+    BREAK: WorkingTimeExplanation.Rule.ValueType  # 8
+    """A break of a shift; the staff member's id."""
+
+    @_typing.final
+    class Closing(_message.Message):
+        """The first rule that closes a span."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        RULE_FIELD_NUMBER: _builtins.int
+        ROW_ID_FIELD_NUMBER: _builtins.int
+        DATE_FIELD_NUMBER: _builtins.int
+        START_SECONDS_FIELD_NUMBER: _builtins.int
+        END_SECONDS_FIELD_NUMBER: _builtins.int
+        SEASON_FIELD_NUMBER: _builtins.int
+        rule: Global___WorkingTimeExplanation.Rule.ValueType
+        """The rule."""
+        row_id: _builtins.str
+        """The row behind it."""
+        date: _builtins.str
+        """The local date of the first second that it closes, `YYYY-MM-DD`; with DATE_OVERRIDDEN the date of the override."""
+        start_seconds: _builtins.int
+        """From when it closes time, as far as that is one stretch; 0 when it is not."""
+        end_seconds: _builtins.int
+        """Until when."""
+        season: _catalog_pb2.Season.ValueType
+        """The season whose hours or schedule it is."""
+        def __init__(
+            self,
+            *,
+            rule: Global___WorkingTimeExplanation.Rule.ValueType = ...,
+            row_id: _builtins.str = ...,
+            date: _builtins.str = ...,
+            start_seconds: _builtins.int = ...,
+            end_seconds: _builtins.int = ...,
+            season: _catalog_pb2.Season.ValueType = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "end_seconds", b"end_seconds", "row_id", b"row_id", "rule", b"rule", "season", b"season", "start_seconds", b"start_seconds"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class PolicySources(_message.Message):
+        """Where the values of a policy come from."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        @_typing.final
+        class SourcesEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            value: _catalog_pb2.EffectivePolicy.Source.ValueType
+            def __init__(
+                self,
+                *,
+                key: _builtins.str = ...,
+                value: _catalog_pb2.EffectivePolicy.Source.ValueType = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        SERVICE_ID_FIELD_NUMBER: _builtins.int
+        SOURCES_FIELD_NUMBER: _builtins.int
+        service_id: _builtins.str
+        """The service; empty: the salon."""
+        @_builtins.property
+        def sources(self) -> _containers.ScalarMap[_builtins.str, _catalog_pb2.EffectivePolicy.Source.ValueType]:
+            """Source by field name of Policy, for example `{"slotStep": "SALON"}`."""
+
+        def __init__(
+            self,
+            *,
+            service_id: _builtins.str = ...,
+            sources: _abc.Mapping[_builtins.str, _catalog_pb2.EffectivePolicy.Source.ValueType] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["service_id", b"service_id", "sources", b"sources"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CLOSINGS_FIELD_NUMBER: _builtins.int
+    POLICIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def closings(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkingTimeExplanation.Closing]:
+        """One per asked span, in their order."""
+
+    @_builtins.property
+    def policies(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkingTimeExplanation.PolicySources]:
+        """One per asked service, in their order."""
+
+    def __init__(
+        self,
+        *,
+        closings: _abc.Iterable[Global___WorkingTimeExplanation.Closing] | None = ...,
+        policies: _abc.Iterable[Global___WorkingTimeExplanation.PolicySources] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closings", b"closings", "policies", b"policies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkingTimeExplanation: _TypeAlias = WorkingTimeExplanation  # noqa: Y015

@@ -257,8 +257,9 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SearchSalons(self, request, context):
-        """Live salons that fit: words in English or Arabic (letters folded, near misses found), city, distance, category, who is served.
-        Errors: INVALID_ARGUMENT per field.
+        """Live salons that fit: words in English or Arabic (letters folded, near misses found), city, distance, category, price, rating,
+        who is served, open at a time.
+        Errors: INVALID_ARGUMENT per field; REQUIRED for what the order or another filter cannot do without.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -266,7 +267,7 @@ class CatalogServiceServicer:
 
     def UpdateSalon(self, request, context):
         """Changes a salon. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG; ALREADY_EXISTS: SLUG_TAKEN;
-        FAILED_PRECONDITION: CURRENCY_IN_USE, SALON_ARCHIVED; PERMISSION_DENIED: ADMIN_REQUIRED for SUSPENDED.
+        FAILED_PRECONDITION: CURRENCY_IN_USE, LOCATION_IN_USE, SALON_ARCHIVED; PERMISSION_DENIED: ADMIN_REQUIRED for SUSPENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -423,7 +424,8 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReplaceOpeningHours(self, request, context):
-        """Replaces the opening hours. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG.
+        """Replaces the opening hours. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG; FAILED_PRECONDITION: LOCATION_REQUIRED for
+        prayer breaks of a salon without a location, SALON_ARCHIVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -1754,6 +1756,11 @@ class CatalogInternalServiceStub:
                 request_serializer=kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.GetBookingContextRequest.SerializeToString,
                 response_deserializer=kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.BookingContext.FromString,
                 _registered_method=True)
+        self.ExplainWorkingTime = channel.unary_unary(
+                '/kursi.catalog.v1.CatalogInternalService/ExplainWorkingTime',
+                request_serializer=kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.ExplainWorkingTimeRequest.SerializeToString,
+                response_deserializer=kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.WorkingTimeExplanation.FromString,
+                _registered_method=True)
 
 
 class CatalogInternalServiceServicer:
@@ -1769,6 +1776,15 @@ class CatalogInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainWorkingTime(self, request, context):
+        """Why staff members do not work at times for which GetBookingContext gives no working time, and where the values of policies come from.
+        Errors: NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; INVALID_ARGUMENT per field: TOO_MANY, EMPTY_RANGE, RANGE_TOO_LONG
+        past 62 days.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogInternalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -1776,6 +1792,11 @@ def add_CatalogInternalServiceServicer_to_server(servicer, server):
                     servicer.GetBookingContext,
                     request_deserializer=kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.GetBookingContextRequest.FromString,
                     response_serializer=kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.BookingContext.SerializeToString,
+            ),
+            'ExplainWorkingTime': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainWorkingTime,
+                    request_deserializer=kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.ExplainWorkingTimeRequest.FromString,
+                    response_serializer=kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.WorkingTimeExplanation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1806,6 +1827,33 @@ class CatalogInternalService:
             '/kursi.catalog.v1.CatalogInternalService/GetBookingContext',
             kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.GetBookingContextRequest.SerializeToString,
             kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.BookingContext.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainWorkingTime(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kursi.catalog.v1.CatalogInternalService/ExplainWorkingTime',
+            kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.ExplainWorkingTimeRequest.SerializeToString,
+            kursi_dot_catalog_dot_v1_dot_catalog__service__pb2.WorkingTimeExplanation.FromString,
             options,
             channel_credentials,
             insecure,

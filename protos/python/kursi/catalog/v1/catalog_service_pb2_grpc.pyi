@@ -46,12 +46,13 @@ class CatalogServiceStub:
     ListSalons: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListSalonsRequest, _catalog_service_pb2.ListSalonsResponse]
     """The salons of which the caller is a member, by name."""
     SearchSalons: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.SearchSalonsRequest, _catalog_service_pb2.SearchSalonsResponse]
-    """Live salons that fit: words in English or Arabic (letters folded, near misses found), city, distance, category, who is served.
-    Errors: INVALID_ARGUMENT per field.
+    """Live salons that fit: words in English or Arabic (letters folded, near misses found), city, distance, category, price, rating,
+    who is served, open at a time.
+    Errors: INVALID_ARGUMENT per field; REQUIRED for what the order or another filter cannot do without.
     """
     UpdateSalon: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateSalonRequest, _catalog_pb2.Salon]
     """Changes a salon. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG; ALREADY_EXISTS: SLUG_TAKEN;
-    FAILED_PRECONDITION: CURRENCY_IN_USE, SALON_ARCHIVED; PERMISSION_DENIED: ADMIN_REQUIRED for SUSPENDED.
+    FAILED_PRECONDITION: CURRENCY_IN_USE, LOCATION_IN_USE, SALON_ARCHIVED; PERMISSION_DENIED: ADMIN_REQUIRED for SUSPENDED.
     """
     ArchiveSalon: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ArchiveSalonRequest, _catalog_pb2.Salon]
     """Takes a salon out of sight; nothing is lost. Repeating it changes nothing."""
@@ -102,7 +103,9 @@ class CatalogServiceStub:
     GetOpeningHours: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetOpeningHoursRequest, _catalog_pb2.OpeningHours]
     """When the salon is open."""
     ReplaceOpeningHours: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ReplaceOpeningHoursRequest, _catalog_pb2.OpeningHours]
-    """Replaces the opening hours. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG."""
+    """Replaces the opening hours. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG; FAILED_PRECONDITION: LOCATION_REQUIRED for
+    prayer breaks of a salon without a location, SALON_ARCHIVED.
+    """
     GetAvailability: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetAvailabilityRequest, _catalog_pb2.Availability]
     """When a staff member works."""
     ReplaceAvailability: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ReplaceAvailabilityRequest, _catalog_pb2.Availability]
@@ -144,12 +147,13 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     ListSalons: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListSalonsRequest, _catalog_service_pb2.ListSalonsResponse]  # type: ignore[assignment]
     """The salons of which the caller is a member, by name."""
     SearchSalons: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.SearchSalonsRequest, _catalog_service_pb2.SearchSalonsResponse]  # type: ignore[assignment]
-    """Live salons that fit: words in English or Arabic (letters folded, near misses found), city, distance, category, who is served.
-    Errors: INVALID_ARGUMENT per field.
+    """Live salons that fit: words in English or Arabic (letters folded, near misses found), city, distance, category, price, rating,
+    who is served, open at a time.
+    Errors: INVALID_ARGUMENT per field; REQUIRED for what the order or another filter cannot do without.
     """
     UpdateSalon: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateSalonRequest, _catalog_pb2.Salon]  # type: ignore[assignment]
     """Changes a salon. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG; ALREADY_EXISTS: SLUG_TAKEN;
-    FAILED_PRECONDITION: CURRENCY_IN_USE, SALON_ARCHIVED; PERMISSION_DENIED: ADMIN_REQUIRED for SUSPENDED.
+    FAILED_PRECONDITION: CURRENCY_IN_USE, LOCATION_IN_USE, SALON_ARCHIVED; PERMISSION_DENIED: ADMIN_REQUIRED for SUSPENDED.
     """
     ArchiveSalon: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ArchiveSalonRequest, _catalog_pb2.Salon]  # type: ignore[assignment]
     """Takes a salon out of sight; nothing is lost. Repeating it changes nothing."""
@@ -200,7 +204,9 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     GetOpeningHours: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetOpeningHoursRequest, _catalog_pb2.OpeningHours]  # type: ignore[assignment]
     """When the salon is open."""
     ReplaceOpeningHours: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ReplaceOpeningHoursRequest, _catalog_pb2.OpeningHours]  # type: ignore[assignment]
-    """Replaces the opening hours. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG."""
+    """Replaces the opening hours. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG; FAILED_PRECONDITION: LOCATION_REQUIRED for
+    prayer breaks of a salon without a location, SALON_ARCHIVED.
+    """
     GetAvailability: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetAvailabilityRequest, _catalog_pb2.Availability]  # type: ignore[assignment]
     """When a staff member works."""
     ReplaceAvailability: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ReplaceAvailabilityRequest, _catalog_pb2.Availability]  # type: ignore[assignment]
@@ -263,8 +269,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.SearchSalonsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.SearchSalonsResponse, _abc.Awaitable[_catalog_service_pb2.SearchSalonsResponse]]:
-        """Live salons that fit: words in English or Arabic (letters folded, near misses found), city, distance, category, who is served.
-        Errors: INVALID_ARGUMENT per field.
+        """Live salons that fit: words in English or Arabic (letters folded, near misses found), city, distance, category, price, rating,
+        who is served, open at a time.
+        Errors: INVALID_ARGUMENT per field; REQUIRED for what the order or another filter cannot do without.
         """
 
     @_abc_1.abstractmethod
@@ -274,7 +281,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.Salon, _abc.Awaitable[_catalog_pb2.Salon]]:
         """Changes a salon. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG; ALREADY_EXISTS: SLUG_TAKEN;
-        FAILED_PRECONDITION: CURRENCY_IN_USE, SALON_ARCHIVED; PERMISSION_DENIED: ADMIN_REQUIRED for SUSPENDED.
+        FAILED_PRECONDITION: CURRENCY_IN_USE, LOCATION_IN_USE, SALON_ARCHIVED; PERMISSION_DENIED: ADMIN_REQUIRED for SUSPENDED.
         """
 
     @_abc_1.abstractmethod
@@ -457,7 +464,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.ReplaceOpeningHoursRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.OpeningHours, _abc.Awaitable[_catalog_pb2.OpeningHours]]:
-        """Replaces the opening hours. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG."""
+        """Replaces the opening hours. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG; FAILED_PRECONDITION: LOCATION_REQUIRED for
+        prayer breaks of a salon without a location, SALON_ARCHIVED.
+        """
 
     @_abc_1.abstractmethod
     def GetAvailability(
@@ -563,6 +572,11 @@ class CatalogInternalServiceStub:
     resolved to instants. Every part carries its version.
     Errors: NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; INVALID_ARGUMENT: RANGE_TOO_LONG past 62 days.
     """
+    ExplainWorkingTime: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ExplainWorkingTimeRequest, _catalog_service_pb2.WorkingTimeExplanation]
+    """Why staff members do not work at times for which GetBookingContext gives no working time, and where the values of policies come from.
+    Errors: NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; INVALID_ARGUMENT per field: TOO_MANY, EMPTY_RANGE, RANGE_TOO_LONG
+    past 62 days.
+    """
 
 @_typing.type_check_only
 class CatalogInternalServiceAsyncStub(CatalogInternalServiceStub):
@@ -573,6 +587,11 @@ class CatalogInternalServiceAsyncStub(CatalogInternalServiceStub):
     """All that booking needs to offer and to take times, in one call: services, staff, resources, policies, and working time
     resolved to instants. Every part carries its version.
     Errors: NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; INVALID_ARGUMENT: RANGE_TOO_LONG past 62 days.
+    """
+    ExplainWorkingTime: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ExplainWorkingTimeRequest, _catalog_service_pb2.WorkingTimeExplanation]  # type: ignore[assignment]
+    """Why staff members do not work at times for which GetBookingContext gives no working time, and where the values of policies come from.
+    Errors: NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; INVALID_ARGUMENT per field: TOO_MANY, EMPTY_RANGE, RANGE_TOO_LONG
+    past 62 days.
     """
 
 class CatalogInternalServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -587,6 +606,17 @@ class CatalogInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         """All that booking needs to offer and to take times, in one call: services, staff, resources, policies, and working time
         resolved to instants. Every part carries its version.
         Errors: NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; INVALID_ARGUMENT: RANGE_TOO_LONG past 62 days.
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainWorkingTime(
+        self,
+        request: _catalog_service_pb2.ExplainWorkingTimeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.WorkingTimeExplanation, _abc.Awaitable[_catalog_service_pb2.WorkingTimeExplanation]]:
+        """Why staff members do not work at times for which GetBookingContext gives no working time, and where the values of policies come from.
+        Errors: NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; INVALID_ARGUMENT per field: TOO_MANY, EMPTY_RANGE, RANGE_TOO_LONG
+        past 62 days.
         """
 
 def add_CatalogInternalServiceServicer_to_server(servicer: CatalogInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
