@@ -9,6 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kursi_catalog.domain.closing import ClosedBy, Situation, closing_of
+from kursi_catalog.domain.hours import Availability, DayRange, OpeningHours, SeasonalHours, WeeklyShifts
+from kursi_catalog.domain.prayer import Method, Prayer, PrayerBreaks, Rules, times_of
+from kursi_catalog.domain.roster import opening_of, roster_of
+from kursi_catalog.domain.salon import Location
 from kursi_catalog.domain.schedule import (
     Closure,
     LocalRange,
@@ -18,8 +23,11 @@ from kursi_catalog.domain.schedule import (
     TimeOff,
     WallTime,
     WeeklyRange,
+    open_time,
     resolve,
+    to_epoch,
 )
+from kursi_catalog.domain.season import Season
 
 RULE = UUID(int=1)
 STAFF = UUID(int=2)
@@ -30,6 +38,11 @@ AROUND = {
     "America/New_York gap": ("America/New_York", date(2026, 3, 8)),
     "America/New_York fold": ("America/New_York", date(2026, 11, 1)),
     "Asia/Riyadh": ("Asia/Riyadh", date(2026, 3, 29)),
+}
+PLACES = {
+    "Europe/Berlin": Location(52.52, 13.405),
+    "America/New_York": Location(40.7128, -74.006),
+    "Asia/Riyadh": Location(24.7136, 46.6753),
 }
 
 
@@ -103,19 +116,40 @@ class Oracle:
             self.at(*closure.starts) <= minute < self.at(*closure.ends) for closure in self.salon.closures
         )
 
+    def is_prayer(self, minute):
+        breaks = self.salon.prayer_breaks
+        return breaks is not None and any(
+            times[one] - breaks.before.seconds <= minute * 60 < times[one] + breaks.after.seconds
+            for day in self.days
+            for one in breaks.prayers
+            if (times := times_of(self.salon.location, breaks.rules, day))
+        )
+
     def is_off(self, minute):
         return any(off.during[0] <= minute * 60 < off.during[1] for off in self.member.time_off)
 
     def is_rostered(self, minute):
         return self.inside(minute, self.dated) or self.inside(minute, self.shifts)
 
+    def is_open(self, minute):
+        return not self.is_closed(minute) and not self.is_prayer(minute) and self.inside(minute, self.hours)
+
     def works(self, minute):
-        return (
-            not self.is_closed(minute)
-            and not self.is_off(minute)
-            and self.inside(minute, self.hours)
-            and self.is_rostered(minute)
-        )
+        return self.is_open(minute) and not self.is_off(minute) and self.is_rostered(minute)
+
+    def first_rule(self, minute):
+        """Which rule closes the minute, each looked at by itself; None when the member works."""
+        if self.is_closed(minute):
+            return {ClosedBy.CLOSURE}
+        if not self.inside(minute, self.hours):
+            return {ClosedBy.OPENING_HOURS, ClosedBy.OPENING_BREAK}
+        if self.is_prayer(minute):
+            return {ClosedBy.PRAYER_BREAK}
+        if self.is_off(minute):
+            return {ClosedBy.TIME_OFF}
+        if not self.is_rostered(minute):
+            return {ClosedBy.OVERRIDE, ClosedBy.ROSTER, ClosedBy.BREAK}
+        return {None}
 
 
 MINUTE = st.integers(0, 1439)
@@ -126,6 +160,15 @@ def spans(start=MINUTE, length=MINUTE):
 
 
 NIGHT = spans(st.integers(0, 240), st.integers(1, 300))  # where the clocks change
+
+
+BREAKS = st.builds(
+    PrayerBreaks,
+    st.builds(Rules, st.sampled_from(Method)),
+    st.lists(st.sampled_from(Prayer), min_size=1, max_size=5, unique=True).map(tuple),
+    st.integers(0, 60).map(lambda n: timedelta(minutes=n)),
+    st.integers(1, 120).map(lambda n: timedelta(minutes=n)),
+)
 
 
 @st.composite
@@ -161,6 +204,8 @@ def situations(draw):
         zone=ZoneInfo(zone),
         hours=hours,
         closures=tuple(draw(st.lists(st.builds(Closure, st.just(RULE), walls, walls), max_size=1))),
+        prayer_breaks=draw(st.none() | BREAKS),
+        location=PLACES[zone],
     )
     member = StaffSchedule(
         staff_id=STAFF,
@@ -195,6 +240,76 @@ def test_resolved_intervals_equal_a_clock_read_minute_by_minute(situation):
 
     answer = resolve(salon, [member], start, start + timedelta(hours=36))[STAFF]
 
-    working = {minute for begin, end in answer for minute in range(begin // 60, end // 60)}
-    assert working == {minute for minute in window if oracle.works(minute)}
-    assert all(left[1] < right[0] for left, right in pairwise(answer))
+    opened = open_time(salon, start, start + timedelta(hours=36))
+
+    assert minutes_of(answer) == {minute for minute in window if oracle.works(minute)}
+    assert minutes_of(opened) == {minute for minute in window if oracle.is_open(minute)}
+    assert all(left[1] < right[0] for left, right in (*pairwise(answer), *pairwise(opened)))
+
+
+def minutes_of(intervals):
+    return {minute for begin, end in intervals for minute in range(begin // 60, end // 60)}
+
+
+# Ramadan of 1447 is 18 February to 19 March 2026.
+RAMADAN = {date(2026, 2, 18) + timedelta(days=offset) for offset in range(30)}
+WEEK = st.lists(st.tuples(st.integers(1, 7), spans()), max_size=5, unique_by=lambda one: one[0]).map(
+    lambda ranges: tuple(DayRange(weekday, during) for weekday, during in ranges)
+)
+
+
+@pytest.mark.covers("C5")
+@settings(max_examples=60, deadline=None)
+@given(WEEK, WEEK, WEEK, WEEK, st.sampled_from([date(2026, 2, 18), date(2026, 3, 20), date(2026, 3, 5)]))
+def test_ramadan_hours_and_shifts_equal_a_calendar_read_day_by_day(usual, own, shifts, fasting, middle):
+    days = [middle + timedelta(days=offset) for offset in range(-4, 4)]
+    opening = OpeningHours(usual, (SeasonalHours(Season.RAMADAN, own),))
+    # The later start would win, were it not for the season.
+    late = WeeklyShifts(date(2026, 1, 1), None, 1, shifts)
+    availability = Availability((WeeklyShifts(None, None, 1, fasting, Season.RAMADAN), late))
+    salon = SalonSchedule(ZoneInfo("Asia/Riyadh"), opening_of(RULE, opening, days))
+    member = roster_of(STAFF, availability, (), days, 6)
+    start = datetime(middle.year, middle.month, middle.day, tzinfo=UTC)
+    first = int(start.timestamp()) // 60
+
+    answer = resolve(salon, [member], start, start + timedelta(days=2))[STAFF]
+
+    def covered(minute, everyday, in_ramadan):
+        return any(
+            when("Asia/Riyadh", middle, day, one.during.start)
+            <= minute
+            < when("Asia/Riyadh", middle, day, one.during.end)
+            for day in days[1:7]
+            for one in (in_ramadan if day in RAMADAN else everyday)
+            if one.weekday == day.isoweekday()
+        )
+
+    assert minutes_of(answer) == {
+        minute
+        for minute in range(first, first + 2 * 1440)
+        if covered(minute, usual, own) and covered(minute, shifts, fasting)
+    }
+
+
+@pytest.mark.covers("B3")
+@settings(max_examples=60, deadline=None)
+@given(situations(), st.integers(0, 36 * 60 - 1), st.integers(1, 180))
+def test_nothing_closes_exactly_what_is_worked_and_each_minute_is_closed_by_its_first_rule(
+    situation, offset, length
+):
+    zone, middle, salon, member = situation
+    oracle = Oracle(zone, middle, salon, member)
+    first = int(datetime(middle.year, middle.month, middle.day, tzinfo=UTC).timestamp()) // 60 - 360 + offset
+    closures = [
+        TimeOff(RULE, (to_epoch(salon.zone, *one.starts), to_epoch(salon.zone, *one.ends)))
+        for one in salon.closures
+    ]
+
+    def closed(start, end):
+        closing = closing_of(Situation(UUID(int=3), salon, closures, member, (start * 60, end * 60)))
+        return closing.rule if closing else None
+
+    assert closed(first, first + 1) in oracle.first_rule(first)
+    assert (closed(first, first + length) is None) == all(
+        oracle.works(minute) for minute in range(first, first + length)
+    )

@@ -2,12 +2,11 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from kursi_catalog.domain.hours import DayRange
+from kursi_catalog.domain.hours import DayRange, OpeningHours
 from kursi_catalog.domain.policy import NOTHING, Policy, Source, effective
 from kursi_catalog.domain.salon import distinguished, slug_from
 from kursi_catalog.domain.schedule import LocalRange
 from kursi_catalog.domain.trail import difference
-from kursi_catalog.store.hours import Hours
 
 
 @pytest.mark.parametrize(
@@ -30,8 +29,8 @@ def test_a_short_name_with_its_distinction_is_a_short_name():
 
 
 def test_the_trail_shows_what_differs_as_people_write_it():
-    before = Hours((DayRange(1, LocalRange(540, 1020)),), 1)
-    after = Hours((DayRange(1, LocalRange(540, 1620), (LocalRange(720, 780),)),), 2)
+    before = OpeningHours((DayRange(1, LocalRange(540, 1020)),))
+    after = OpeningHours((DayRange(1, LocalRange(540, 1620), (LocalRange(720, 780),)),))
     assert difference(before, after) == (
         {"ranges": [{"weekday": 1, "during": "09:00-17:00", "breaks": []}]},
         {"ranges": [{"weekday": 1, "during": "09:00-27:00", "breaks": ["12:00-13:00"]}]},

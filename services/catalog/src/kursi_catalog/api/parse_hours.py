@@ -9,19 +9,35 @@ from google.protobuf.message import Message
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi_chassis.validation import Violations
 
+from kursi_catalog.api.parse_prayer import prayer_breaks
 from kursi_catalog.api.reading import Read, choice, local_date, seconds, texts
-from kursi_catalog.domain.hours import Availability, DayOverride, DayRange, WeeklyShifts
-from kursi_catalog.domain.policy import Prepayment
+from kursi_catalog.domain.hours import (
+    Availability,
+    DayOverride,
+    DayRange,
+    OpeningHours,
+    SeasonalHours,
+    WeeklyShifts,
+)
+from kursi_catalog.domain.policy import Prepayment, StartMode
 from kursi_catalog.domain.schedule import LATEST_MINUTE, MINUTES_PER_DAY, LocalRange
+from kursi_catalog.domain.season import Season
 
 _TIME = re.compile(r"(\d{2}):([0-5]\d)")
 _MOST_RANGES, _MOST_BREAKS, _MOST_SCHEDULES, _MOST_OVERRIDES, _MOST_OF_A_DATE = 50, 8, 12, 400, 50
+_MOST_SEASONS = 10
 _LAST_START = MINUTES_PER_DAY - 1
+
+SEASON: Mapping[int, Season] = {pb.RAMADAN: Season.RAMADAN}
 
 PREPAYMENT: Mapping[int, Prepayment] = {
     pb.Policy.NONE: Prepayment.NONE,
     pb.Policy.DEPOSIT: Prepayment.DEPOSIT,
     pb.Policy.FULL: Prepayment.FULL,
+}
+START_MODE: Mapping[int, StartMode] = {
+    pb.Policy.GRID: StartMode.GRID,
+    pb.Policy.GAP_FREE: StartMode.GAP_FREE,
 }
 
 
@@ -30,6 +46,25 @@ def day_ranges(check: Violations, field: str, ranges: Sequence[pb.DayRange]) -> 
     check.count(field, ranges, _MOST_RANGES)
     return tuple(
         _day_range(check, f"{field}[{position}]", one) for position, one in enumerate(ranges[:_MOST_RANGES])
+    )
+
+
+def opening_hours(check: Violations, message: pb.OpeningHours) -> OpeningHours:
+    """Hours of the week, of seasons, and prayer breaks."""
+    seasonal = "opening_hours.seasonal"
+    check.count(seasonal, message.seasonal, _MOST_SEASONS)
+    return OpeningHours(
+        day_ranges(check, "opening_hours.ranges", message.ranges),
+        tuple(
+            SeasonalHours(
+                choice(check, f"{seasonal}[{position}].season", one.season, SEASON),
+                day_ranges(check, f"{seasonal}[{position}].ranges", one.ranges),
+            )
+            for position, one in enumerate(message.seasonal[:_MOST_SEASONS])
+        ),
+        prayer_breaks(check, "opening_hours.prayer_breaks", message.prayer_breaks)
+        if message.HasField("prayer_breaks")
+        else None,
     )
 
 
@@ -57,6 +92,7 @@ def _schedule(check: Violations, field: str, one: pb.WeeklySchedule) -> WeeklySh
         local_date(check, f"{field}.effective_until", last) if last else None,
         check.integer(f"{field}.every_weeks", one.every_weeks, 0, 8) or 1,
         day_ranges(check, f"{field}.shifts", one.shifts),
+        choice(check, f"{field}.season", one.season, SEASON) if one.season else None,
     )
 
 
@@ -108,6 +144,7 @@ _BOUNDS: Mapping[str, tuple[timedelta, timedelta]] = {
     "cancellation_window": (timedelta(0), 30 * _DAY),
     "reschedule_window": (timedelta(0), 30 * _DAY),
     "hold": (timedelta(minutes=2), timedelta(hours=2)),
+    "waitlist_offer": (timedelta(minutes=1), _DAY),
 }
 SPANS = tuple(_BOUNDS)
 _SHARES = ("deposit_basis_points", "late_cancellation_fee_basis_points", "no_show_fee_basis_points")
@@ -141,6 +178,16 @@ def _prepayment(check: Violations, field: str, policy: pb.Policy) -> Prepayment 
     return choice(check, field, policy.prepayment, PREPAYMENT) if policy.prepayment else None
 
 
+def _start_mode(check: Violations, field: str, policy: pb.Policy) -> StartMode | None:
+    return choice(check, field, policy.start_mode, START_MODE) if policy.start_mode else None
+
+
+def _latest_start(check: Violations, field: str, policy: pb.Policy) -> str | None:
+    if policy.latest_start:
+        _time(check, field, policy.latest_start, MINUTES_PER_DAY)
+    return policy.latest_start or None
+
+
 def _texts(check: Violations, field: str, policy: pb.Policy) -> dict[str, str] | None:
     return texts(check, field, policy.texts, 2000, lines=True) or None
 
@@ -155,6 +202,10 @@ POLICY: Mapping[str, Read[pb.Policy]] = {
     "prepayment": _prepayment,
     **_named(_SHARES, 0, 10_000),
     **_named(["maximum_active_bookings"], 1, 100),
+    **_named(["maximum_bookings_per_day"], 0, 10_000),
+    **_named(["maximum_bookings_per_staff_day"], 0, 1_000),
+    "start_mode": _start_mode,
+    "latest_start": _latest_start,
     "texts": _texts,
 }
 """A field that is not set reads as None: the level above decides."""

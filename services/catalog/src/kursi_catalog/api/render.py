@@ -18,15 +18,17 @@ from kursi_chassis.grpc.times import duration, timestamp
 from kursi_chassis.money import Money
 
 from kursi_catalog.api import parse_hours, parse_things
+from kursi_catalog.api.parse_prayer import prayer_breaks_message
 from kursi_catalog.domain import absence, hours, policy
 from kursi_catalog.domain.resource import Resource
 from kursi_catalog.domain.salon import Salon
 from kursi_catalog.domain.schedule import LocalRange
+from kursi_catalog.domain.season import Season
 from kursi_catalog.domain.service import AddOn, Performer, Segment, Service
 from kursi_catalog.domain.staff import StaffMember
 from kursi_catalog.queries.audit import AuditEntry
 from kursi_catalog.queries.context import BookingContext
-from kursi_catalog.store.hours import Hours, KeptAvailability
+from kursi_catalog.store.hours import KeptAvailability, KeptHours
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -39,6 +41,8 @@ _SERVES = _numbers(parse_things.SERVES)
 _STATUS = _numbers(parse_things.STATUS)
 _PLACE = _numbers(parse_things.PLACE)
 _PREPAYMENT = _numbers(parse_hours.PREPAYMENT)
+_SEASON = _numbers(parse_hours.SEASON)
+_START_MODE = _numbers(parse_hours.START_MODE)
 
 
 def salon(it: Salon) -> pb.Salon:
@@ -85,8 +89,18 @@ def resource(it: Resource) -> pb.Resource:
     )  # fmt: skip
 
 
-def opening_hours(salon_id: UUID, it: Hours) -> pb.OpeningHours:
-    return pb.OpeningHours(salon_id=str(salon_id), ranges=_day_ranges(it.ranges), etag=etag_of(it.revision))
+def opening_hours(salon_id: UUID, it: KeptHours) -> pb.OpeningHours:
+    opening = it.opening
+    return pb.OpeningHours(
+        salon_id=str(salon_id),
+        ranges=_day_ranges(opening.ranges),
+        seasonal=[
+            pb.SeasonalHours(season=_season(one.season), ranges=_day_ranges(one.ranges))
+            for one in opening.seasonal
+        ],
+        prayer_breaks=prayer_breaks_message(opening.prayer_breaks) if opening.prayer_breaks else None,
+        etag=etag_of(it.revision),
+    )
 
 
 def availability(salon_id: UUID, staff_id: UUID, it: KeptAvailability) -> pb.Availability:
@@ -132,7 +146,8 @@ def booking_context(it: BookingContext) -> service_pb.BookingContext:
     """Built in place, because a message that is handed to another one is copied: that took most of the time."""
     common = _policy(it.policy)
     message = service_pb.BookingContext(
-        salon=salon(it.salon), version=it.salon.version, resources=map(resource, it.resources), policy=common
+        salon=salon(it.salon), version=it.salon.version, resources=map(resource, it.resources), policy=common,
+        shortest_service=duration(it.shortest_service),
     )
     for offer in it.offers:
         in_force = common if offer.policy is it.policy else _policy(offer.policy)
@@ -155,12 +170,19 @@ def _policy(it: policy.Policy) -> pb.Policy:
         no_show_fee_basis_points=it.no_show_fee_basis_points,
         maximum_active_bookings=it.maximum_active_bookings,
         texts=it.texts,
+        start_mode=pb.Policy.StartMode.ValueType(_START_MODE[it.start_mode] if it.start_mode else 0),
+        maximum_bookings_per_day=it.maximum_bookings_per_day,
+        maximum_bookings_per_staff_day=it.maximum_bookings_per_staff_day,
+        latest_start=it.latest_start,
     )
 
 
 def _segment(it: Segment) -> pb.Segment:
     return pb.Segment(
-        duration=duration(it.duration), needs_staff=it.needs_staff, resource_kinds=it.resource_kinds
+        duration=duration(it.duration),
+        needs_staff=it.needs_staff,
+        resource_kinds=it.resource_kinds,
+        staff_count=it.staff_count if it.staff_count > 1 else None,
     )
 
 
@@ -191,7 +213,12 @@ def _schedule(it: hours.WeeklyShifts) -> pb.WeeklySchedule:
         effective_until=it.effective_until.isoformat() if it.effective_until else "",
         every_weeks=it.every_weeks,
         shifts=_day_ranges(it.shifts),
+        season=_season(it.season) if it.season else pb.SEASON_UNSPECIFIED,
     )
+
+
+def _season(it: Season) -> pb.Season.ValueType:
+    return pb.Season.ValueType(_SEASON[it])
 
 
 def _override(it: hours.DayOverride) -> pb.DateOverride:

@@ -38,8 +38,8 @@ class ScheduleMethods:
         hours = request.opening_hours
         with Violations() as check:
             salon_id = check.id("salon_id", request.salon_id)
-            ranges = parse_hours.day_ranges(check, "opening_hours.ranges", hours.ranges)
-        kept = await self._schedules.replace_hours(current_caller(), salon_id, ranges, etag=hours.etag)
+            opening = parse_hours.opening_hours(check, hours)
+        kept = await self._schedules.replace_hours(current_caller(), salon_id, opening, etag=hours.etag)
         return render.opening_hours(salon_id, kept)
 
     async def GetAvailability(

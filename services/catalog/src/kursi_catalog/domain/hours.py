@@ -6,7 +6,9 @@ from datetime import date
 
 from kursi_chassis.errors import Violation
 
+from kursi_catalog.domain.prayer import PrayerBreaks
 from kursi_catalog.domain.schedule import LocalRange
+from kursi_catalog.domain.season import Season
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,31 @@ class DayRange:
 
 
 @dataclass(frozen=True, slots=True)
+class SeasonalHours:
+    """When a salon is open on the dates of a season; no ranges is closed."""
+
+    season: Season
+    ranges: tuple[DayRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningHours:
+    """When a salon is open: week by week, in seasons of their own, and not at prayer times."""
+
+    ranges: tuple[DayRange, ...] = ()
+    seasonal: tuple[SeasonalHours, ...] = ()
+    prayer_breaks: PrayerBreaks | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WeeklyShifts:
-    """Shifts that repeat between two dates, both included; None has no bound."""
+    """Shifts that repeat between two dates, both included; None has no bound. With a season, on its dates only."""
 
     effective_from: date | None
     effective_until: date | None
     every_weeks: int
     shifts: tuple[DayRange, ...]
+    season: Season | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +77,28 @@ def wrong_day_ranges(field: str, ranges: Sequence[DayRange]) -> Iterator[Violati
             yield Violation(f"{at}.start", "OVERLAPS")
 
 
+def wrong_opening_hours(opening: OpeningHours) -> Iterator[Violation]:
+    """Everything that makes opening hours ambiguous or empty where they should not be."""
+    yield from wrong_day_ranges("opening_hours.ranges", opening.ranges)
+    seasons: set[Season] = set()
+    for position, one in enumerate(opening.seasonal):
+        at = f"opening_hours.seasonal[{position}]"
+        if one.season in seasons:
+            yield Violation(f"{at}.season", "DUPLICATE")
+        seasons.add(one.season)
+        yield from wrong_day_ranges(f"{at}.ranges", one.ranges)
+
+
 def wrong_availability(availability: Availability) -> Iterator[Violation]:
     """Everything that makes an availability ambiguous or empty where it should not be."""
-    starts: set[date | None] = set()
+    starts: set[tuple[Season | None, date | None]] = set()
     for position, schedule in enumerate(availability.schedules):
         at = f"availability.schedules[{position}]"
         yield from _wrong_dates(at, schedule)
-        if schedule.effective_from in starts:
+        start = (schedule.season, schedule.effective_from)
+        if start in starts:
             yield Violation(f"{at}.effective_from", "DUPLICATE")
-        starts.add(schedule.effective_from)
+        starts.add(start)
         yield from wrong_day_ranges(f"{at}.shifts", schedule.shifts)
     days: set[date] = set()
     for position, override in enumerate(availability.overrides):

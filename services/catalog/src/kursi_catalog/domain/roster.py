@@ -1,20 +1,24 @@
-"""Which weekly schedule counts on which date.
+"""Which weekly schedule and which opening hours count on which date.
 
-Of the schedules that count on a date the one with the latest start wins, so that a summer schedule can lie over
-the usual one and end by itself. A schedule of every other week counts in its own weeks only; in the others the
-next one shows through, which is how two people share a chair in turns.
+Of the schedules that count on a date one of the date's season wins over the others, then the one with the latest
+start, so that a summer schedule can lie over the usual one and end by itself. A schedule of every other week counts
+in its own weeks only; in the others the next one shows through, which is how two people share a chair in turns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import groupby
+from typing import TypeVar
 from uuid import UUID
 
 from babel import Locale, UnknownLocaleError
 
-from kursi_catalog.domain.hours import Availability, DayRange, WeeklyShifts
+from kursi_catalog.domain.hours import Availability, DayRange, OpeningHours, WeeklyShifts
 from kursi_catalog.domain.schedule import Override, StaffSchedule, TimeOff, WeeklyRange
+from kursi_catalog.domain.season import Season, season_of
+
+K = TypeVar("K")
 
 _MONDAY = 0
 
@@ -53,6 +57,31 @@ def weekly(rule_id: UUID, ranges: Sequence[DayRange]) -> tuple[WeeklyRange, ...]
     return tuple(WeeklyRange(rule_id, one.weekday, one.during, one.breaks) for one in ranges)
 
 
+def opening_of(rule_id: UUID, opening: OpeningHours, days: Sequence[date]) -> tuple[WeeklyRange, ...]:
+    """The opening hours in force on these dates: the season's where it has its own, the usual ones elsewhere."""
+    if not opening.seasonal:
+        return weekly(rule_id, opening.ranges)
+    seasonal = {one.season: one.ranges for one in opening.seasonal}
+    return tuple(
+        WeeklyRange(
+            rule_id,
+            one.weekday,
+            one.during,
+            one.breaks,
+            valid_from=dates[0],
+            valid_to=dates[-1],
+            season=season,
+        )
+        for season, dates in _runs(days, lambda day: _season_in(seasonal, day))
+        for one in (opening.ranges if season is None else seasonal[season])
+    )
+
+
+def _season_in(seasonal: Collection[Season], day: date) -> Season | None:
+    season = season_of(day)
+    return season if season in seasonal else None
+
+
 @lru_cache(maxsize=512)
 def first_weekday_of(territory_code: str) -> int:
     """The day on which a week starts in a country, Monday is 0; Monday where nobody knows better."""
@@ -65,24 +94,36 @@ def first_weekday_of(territory_code: str) -> int:
 def _shifts_in_force(
     staff_id: UUID, schedules: Sequence[WeeklyShifts], days: Sequence[date], first_weekday: int
 ) -> Iterator[WeeklyRange]:
-    latest_first = sorted(schedules, key=lambda one: one.effective_from or date.min, reverse=True)
-    for winner, run in groupby(days, lambda day: _winner(latest_first, day, first_weekday)):
+    ranked = sorted(schedules, key=_precedence, reverse=True)
+    for winner, dates in _runs(days, lambda day: _winner(ranked, day, first_weekday)):
         if winner is None:
             continue
-        dates = list(run)
         for one in winner.shifts:
             yield WeeklyRange(
-                staff_id, one.weekday, one.during, one.breaks, valid_from=dates[0], valid_to=dates[-1]
-            )
+                staff_id, one.weekday, one.during, one.breaks,
+                valid_from=dates[0], valid_to=dates[-1], season=winner.season,
+            )  # fmt: skip
 
 
-def _winner(latest_first: Sequence[WeeklyShifts], day: date, first_weekday: int) -> WeeklyShifts | None:
-    return next((one for one in latest_first if _counts_on(one, day, first_weekday)), None)
+def _precedence(schedule: WeeklyShifts) -> tuple[bool, date]:
+    return schedule.season is not None, schedule.effective_from or date.min
+
+
+def _runs(days: Sequence[date], rule: Callable[[date], K]) -> Iterator[tuple[K, Sequence[date]]]:
+    """Stretches of dates on which the same rule counts."""
+    for found, run in groupby(days, rule):
+        yield found, list(run)
+
+
+def _winner(ranked: Sequence[WeeklyShifts], day: date, first_weekday: int) -> WeeklyShifts | None:
+    return next((one for one in ranked if _counts_on(one, day, first_weekday)), None)
 
 
 def _counts_on(schedule: WeeklyShifts, day: date, first_weekday: int) -> bool:
     first, last = schedule.effective_from, schedule.effective_until
     if (first and day < first) or (last and day > last):
+        return False
+    if schedule.season is not None and schedule.season is not season_of(day):
         return False
     if first is None or schedule.every_weeks == 1:
         return True

@@ -6,7 +6,8 @@ Rules are written in the salon's local time and become instants only here, one c
    shifts that are valid on it. A shift belongs to the date it starts on, even when it ends after midnight;
 2. within the salon's opening hours;
 3. without time off;
-4. without closures.
+4. without prayer breaks;
+5. without closures.
 
 Each step is a function of its own, so that "why is this time closed" can be asked of the steps one at a time.
 Instants are whole epoch seconds, ranges are half-open, minutes count from local midnight and may pass 24:00.
@@ -21,6 +22,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from kursi_chassis.intervals import Interval, IntervalSet, clip, intersect, merged, subtract
+
+from kursi_catalog.domain import prayer
+from kursi_catalog.domain.prayer import PrayerBreaks
+from kursi_catalog.domain.salon import Location
+from kursi_catalog.domain.season import Season
 
 MINUTES_PER_DAY = 1440
 LATEST_MINUTE = 2 * MINUTES_PER_DAY
@@ -47,7 +53,8 @@ class WeeklyRange:
 
     `weekday` is ISO: Monday is 1. `valid_from` and `valid_to` are both inclusive. With `every_weeks` above 1
     the range applies in the week of `anchor` and each n-th week before and after it; that week starts on the
-    anchor's own weekday, so that a salon whose week starts on Sunday anchors it on a Sunday.
+    anchor's own weekday, so that a salon whose week starts on Sunday anchors it on a Sunday. `season` only tells
+    of which season's rules it is; on which dates these count, the validity says.
     """
 
     rule_id: UUID
@@ -58,6 +65,7 @@ class WeeklyRange:
     valid_to: date | None = None
     every_weeks: int = 1
     anchor: date | None = None
+    season: Season | None = None
 
     def applies_on(self, day: date) -> bool:
         """Whether the range starts on this local date."""
@@ -108,9 +116,13 @@ class Closure:
 
 @dataclass(frozen=True, slots=True)
 class SalonSchedule:
+    """Prayer breaks are computed from the location; without one there are none."""
+
     zone: ZoneInfo
     hours: tuple[WeeklyRange, ...]
     closures: tuple[Closure, ...] = ()
+    prayer_breaks: PrayerBreaks | None = None
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +151,14 @@ def resolve(
     """Working time per staff member in ``[start, end)``: epoch seconds, sorted, merged, half-open."""
     window = (int(start.timestamp()), int(end.timestamp()))
     days = days_that_reach(salon.zone, window)
-    open_time = open_intervals(salon, days)
+    # Prayer breaks come off the opening hours, once for everybody.
+    hours = without_prayer_breaks(open_intervals(salon, days), prayer_intervals(salon, days))
     closed = closed_intervals(salon)
     return {
         member.staff_id: clip(
             without_closures(
                 without_time_off(
-                    within_salon_hours(rostered_intervals(salon.zone, member, days), open_time), member
+                    within_salon_hours(rostered_intervals(salon.zone, member, days), hours), member
                 ),
                 closed,
             ),
@@ -153,6 +166,14 @@ def resolve(
         )
         for member in staff
     }
+
+
+def open_time(salon: SalonSchedule, start: datetime, end: datetime) -> IntervalSet:
+    """When the salon is open in ``[start, end)``, whoever works: within its hours, not at prayer, not closed."""
+    window = (int(start.timestamp()), int(end.timestamp()))
+    days = days_that_reach(salon.zone, window)
+    hours = without_prayer_breaks(open_intervals(salon, days), prayer_intervals(salon, days))
+    return clip(without_closures(hours, closed_intervals(salon)), *window)
 
 
 def days_that_reach(zone: ZoneInfo, window: Interval) -> Sequence[date]:
@@ -166,7 +187,7 @@ def days_that_reach(zone: ZoneInfo, window: Interval) -> Sequence[date]:
 
 def open_intervals(salon: SalonSchedule, days: Sequence[date]) -> IntervalSet:
     """When the salon's weekly hours have it open, closures not yet considered."""
-    return _weekly_intervals(salon.zone, salon.hours, days)
+    return weekly_intervals(salon.zone, salon.hours, days)
 
 
 def closed_intervals(salon: SalonSchedule) -> IntervalSet:
@@ -177,10 +198,22 @@ def closed_intervals(salon: SalonSchedule) -> IntervalSet:
     )
 
 
+def prayer_intervals(salon: SalonSchedule, days: Sequence[date]) -> IntervalSet:
+    """When the salon breaks off for prayer.
+
+    A date is the sun's at the place. The clocks of a zone that lies far from its longitude may show the day before
+    or after it, so the dates of the clock are taken with one more at their end; at their beginning they reach far
+    enough already.
+    """
+    if salon.prayer_breaks is None or salon.location is None or not days:
+        return ()
+    return prayer.intervals(salon.prayer_breaks, salon.location, [*days, days[-1] + timedelta(days=1)])
+
+
 def rostered_intervals(zone: ZoneInfo, member: StaffSchedule, days: Sequence[date]) -> IntervalSet:
     """What the staff member is down for: overrides on their dates, weekly shifts on all others."""
     overrides = {override.day: override for override in member.overrides}
-    weekly = _weekly_intervals(zone, member.shifts, [day for day in days if day not in overrides])
+    weekly = weekly_intervals(zone, member.shifts, [day for day in days if day not in overrides])
     dated = merged(
         _interval(zone, day, during) for day in days if day in overrides for during in overrides[day].ranges
     )
@@ -197,12 +230,18 @@ def without_time_off(working: IntervalSet, member: StaffSchedule) -> IntervalSet
     return subtract(working, merged(absence.during for absence in member.time_off))
 
 
+def without_prayer_breaks(working: IntervalSet, breaks: IntervalSet) -> IntervalSet:
+    """Everybody breaks off at once, override or not."""
+    return subtract(working, breaks)
+
+
 def without_closures(working: IntervalSet, closed: IntervalSet) -> IntervalSet:
     """A closure wins over everything."""
     return subtract(working, closed)
 
 
-def _weekly_intervals(zone: ZoneInfo, rules: Sequence[WeeklyRange], days: Sequence[date]) -> IntervalSet:
+def weekly_intervals(zone: ZoneInfo, rules: Sequence[WeeklyRange], days: Sequence[date]) -> IntervalSet:
+    """What weekly ranges make of these dates, their breaks left out."""
     by_weekday: dict[int, list[WeeklyRange]] = {}
     for rule in rules:
         by_weekday.setdefault(rule.weekday, []).append(rule)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -23,9 +23,11 @@ from kursi_catalog.store import hours, policies, resources, salons, services, st
 from kursi_catalog.store.policies import Levels
 from kursi_catalog.store.rows import Row
 
-_CLOSURES = """, s.hours, ARRAY(
+_CLOSURES = """, s.hours, s.seasonal_hours, s.prayer_breaks, ARRAY(
     SELECT ARRAY[floor(extract(epoch FROM x.start_time))::bigint, ceil(extract(epoch FROM x.end_time))::bigint]
-    FROM closures x WHERE x.salon_id = s.id AND x.end_time > %(start)s AND x.start_time < %(end)s) AS closures"""
+    FROM closures x WHERE x.salon_id = s.id AND x.end_time > %(start)s AND x.start_time < %(end)s) AS closures,
+    (SELECT COALESCE(min(x.duration_minutes + x.buffer_before_minutes + x.buffer_after_minutes), 0)
+     FROM services x WHERE x.salon_id = s.id AND x.active AND x.archive_time IS NULL) AS shortest_minutes"""
 _TIME_OFF = """, ARRAY(
     SELECT ARRAY[floor(extract(epoch FROM x.start_time))::bigint, ceil(extract(epoch FROM x.end_time))::bigint]
     FROM time_off x WHERE x.staff_id = it.id AND x.end_time > %(start)s AND x.start_time < %(end)s) AS time_off"""
@@ -88,6 +90,7 @@ class BookingContext:
     offers: Sequence[Offer]
     workers: Sequence[Worker]
     resources: Sequence[Resource]
+    shortest_service: timedelta
 
 
 async def booking_context(database: Database, platform: Policy, question: Question) -> BookingContext:
@@ -99,12 +102,12 @@ async def booking_context(database: Database, platform: Policy, question: Questi
         SalonNotFound, ServiceNotFound, StaffNotFound: something that is named is not there at all.
     """
     async with database.repeatable_snapshot() as connection:
-        answers = await _ask(connection, question)
+        answers = await ask(connection, question)
     salon_rows, service_rows, staff_rows, resource_rows, policy_rows = answers
     if not salon_rows:
         raise SalonNotFound
-    _expect_all(question.service_ids, service_rows, ServiceNotFound)
-    _expect_all(question.staff_ids, staff_rows, StaffNotFound)
+    expect_all(question.service_ids, service_rows, ServiceNotFound)
+    expect_all(question.staff_ids, staff_rows, StaffNotFound)
     levels = policies.read_levels(policy_rows)
     common = _policy(platform, levels, None)
     return BookingContext(
@@ -117,10 +120,11 @@ async def booking_context(database: Database, platform: Policy, question: Questi
         ],
         workers=_workers(salon_rows[0], [row for row in staff_rows if row["archive_time"] is None], question),
         resources=[resources.read(row) for row in resource_rows],
+        shortest_service=timedelta(minutes=salon_rows[0]["shortest_minutes"]),
     )
 
 
-async def _ask(connection: Connection, question: Question) -> Sequence[Sequence[Row]]:
+async def ask(connection: Connection, question: Question) -> Sequence[Sequence[Row]]:
     """All statements at once: one round trip instead of five."""
     parameters: Mapping[str, object] = {
         "salon_id": question.salon_id,
@@ -139,7 +143,8 @@ async def _ask(connection: Connection, question: Question) -> Sequence[Sequence[
         return [await cursor.fetchall() for cursor in cursors]
 
 
-def _expect_all(asked: Collection[UUID], rows: Sequence[Row], missing: type[NotFound]) -> None:
+def expect_all(asked: Collection[UUID], rows: Sequence[Row], missing: type[NotFound]) -> None:
+    """Raises: `missing` when one of the asked ids has no row."""
     if not {row["id"] for row in rows}.issuperset(asked):
         raise missing
 
@@ -150,13 +155,19 @@ def _policy(platform: Policy, levels: Levels, service_id: UUID | None) -> Policy
     return effective(platform, salon, own).policy
 
 
-def _workers(salon_row: Row, staff_rows: Sequence[Row], question: Question) -> Sequence[Worker]:
+def schedules_of(
+    salon_row: Row, staff_rows: Sequence[Row], window: Interval
+) -> tuple[schedule.SalonSchedule, Sequence[schedule.StaffSchedule]]:
+    """The rules that count in the window, closures aside: those of the salon, and by row those of its staff."""
     zone = ZoneInfo(salon_row["time_zone"])
-    window = (int(question.start.timestamp()), int(question.end.timestamp()))
     days = schedule.days_that_reach(zone, window)
     first_weekday = roster.first_weekday_of(salon_row["territory_code"])
+    kept = hours.read_hours(salon_row)
     opening = schedule.SalonSchedule(
-        zone, roster.weekly(salon_row["id"], hours.read_day_ranges(salon_row["hours"]))
+        zone,
+        roster.opening_of(salon_row["id"], kept, days),
+        prayer_breaks=kept.prayer_breaks,
+        location=salons.read_location(salon_row),
     )
     rosters = [
         roster.roster_of(
@@ -168,6 +179,12 @@ def _workers(salon_row: Row, staff_rows: Sequence[Row], question: Question) -> S
         )
         for row in staff_rows
     ]
+    return opening, rosters
+
+
+def _workers(salon_row: Row, staff_rows: Sequence[Row], question: Question) -> Sequence[Worker]:
+    window = (int(question.start.timestamp()), int(question.end.timestamp()))
+    opening, rosters = schedules_of(salon_row, staff_rows, window)
     working = schedule.resolve(opening, rosters, question.start, question.end)
     # Closures are kept as instants, so they come off the instants that the wall-clock rules gave.
     closed = merged(_interval(one) for one in salon_row["closures"])

@@ -7,7 +7,7 @@ from kursi_chassis.db.violations import constraint_errors
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from kursi_catalog.domain.errors import CurrencyInUse, SlugTaken
+from kursi_catalog.domain.errors import CurrencyInUse, LocationInUse, SlugTaken
 from kursi_catalog.domain.salon import Location, Salon, SalonStatus, Serves
 from kursi_catalog.store.rows import Row, fetch_one, insert_row, update_row
 
@@ -48,10 +48,15 @@ async def insert(connection: Connection, salon: Salon) -> None:
 
 
 async def update(connection: Connection, salon: Salon) -> None:
-    """Raises: SlugTaken; CurrencyInUse when services are priced in the currency that was to change."""
+    """Write the salon's fields.
+
+    Raises: SlugTaken; CurrencyInUse when services are priced in the currency that was to change; LocationInUse
+    when prayer breaks are computed from the location that was to go.
+    """
     errors = {
         "salons_slug_key": lambda _: SlugTaken(slug=salon.slug),
         "services_currency_fkey": lambda _: CurrencyInUse(),
+        "salons_prayer_place": lambda _: LocationInUse(),
     }
     with constraint_errors(errors):
         await update_row(connection, "salons", salon.id, _write(salon))
@@ -67,7 +72,7 @@ def read(row: Row) -> Salon:
         address=row["address"],
         city=row["city"],
         territory_code=row["territory_code"],
-        location=None if row["latitude"] is None else Location(row["latitude"], row["longitude"]),
+        location=read_location(row),
         phone_number=row["phone_number"],
         time_zone=row["time_zone"],
         currency_code=row["currency_code"],
@@ -80,6 +85,11 @@ def read(row: Row) -> Salon:
         revision=row["revision"],
         version=row["version"],
     )
+
+
+def read_location(row: Row) -> Location | None:
+    """Where the salon in a row is."""
+    return None if row["latitude"] is None else Location(row["latitude"], row["longitude"])
 
 
 def _write(salon: Salon) -> Row:

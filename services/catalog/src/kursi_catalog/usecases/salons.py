@@ -64,8 +64,8 @@ class Salons:
     async def update(self, caller: Caller, salon_id: UUID, *, etag: str, fields: Fields) -> Salon:
         """Change the given fields.
 
-        Raises: StaleEtag, SlugTaken, CurrencyInUse, SalonArchived, SalonNotFound, AdminRequired when the
-        platform's own status is to be set or lifted by somebody else.
+        Raises: StaleEtag, SlugTaken, CurrencyInUse, LocationInUse, SalonArchived, SalonNotFound, AdminRequired when
+        the platform's own status is to be set or lifted by somebody else.
         """
         async with self._database.transaction() as connection:
             edit = await editing.begin(connection, caller, salon_id, self._clock.now())

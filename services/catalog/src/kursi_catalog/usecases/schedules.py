@@ -1,6 +1,5 @@
 """When a salon is open, when its staff work, and when they do not."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from kursi_chassis.caller import Caller
@@ -12,12 +11,12 @@ from kursi_chassis.grpc.etag import check_etag
 from kursi_catalog.domain import trail
 from kursi_catalog.domain.absence import Closure, TimeOff
 from kursi_catalog.domain.errors import ClosureNotFound, StaffNotFound, TimeOffNotFound
-from kursi_catalog.domain.hours import Availability, DayRange, wrong_availability, wrong_day_ranges
+from kursi_catalog.domain.hours import Availability, OpeningHours, wrong_availability, wrong_opening_hours
 from kursi_catalog.queries.visibility import visible_salon
 from kursi_catalog.store import absences, hours
 from kursi_catalog.store.absences import Position
 from kursi_catalog.store.edits import Change, Edit
-from kursi_catalog.store.hours import Hours, KeptAvailability
+from kursi_catalog.store.hours import KeptAvailability, KeptHours
 from kursi_catalog.usecases import editing
 from kursi_catalog.usecases.once import Render, RequestKey, once
 
@@ -27,31 +26,30 @@ class Schedules:
         self._database = database
         self._clock = clock
 
-    async def hours(self, caller: Caller, salon_id: UUID) -> Hours:
+    async def hours(self, caller: Caller, salon_id: UUID) -> KeptHours:
         """Raises: SalonNotFound."""
         async with self._database.snapshot() as connection:
             await visible_salon(connection, caller, salon_id)
             return await hours.hours_of(connection, salon_id)
 
     async def replace_hours(
-        self, caller: Caller, salon_id: UUID, ranges: Sequence[DayRange], *, etag: str
-    ) -> Hours:
-        """Raises: Invalid, StaleEtag, SalonNotFound, SalonArchived."""
-        _refuse_wrong(*wrong_day_ranges("opening_hours.ranges", ranges))
+        self, caller: Caller, salon_id: UUID, opening: OpeningHours, *, etag: str
+    ) -> KeptHours:
+        """Raises: Invalid, StaleEtag, SalonNotFound, SalonArchived; LocationRequired for prayer breaks nowhere."""
+        _refuse_wrong(*wrong_opening_hours(opening))
         async with self._database.transaction() as connection:
             edit = await editing.begin(connection, caller, salon_id, self._clock.now())
             before = await hours.hours_of(connection, salon_id)
             check_etag(etag, before.revision)
-            after = Hours(tuple(ranges), before.revision + 1)
-            await hours.replace_hours(connection, salon_id, after.ranges)
+            await hours.replace_hours(connection, salon_id, opening)
             await edit.record(
                 Change(
                     action="opening_hours.replaced", target_type="opening_hours", target_id=salon_id,
-                    before=trail.document(before), after=trail.document(after),
+                    before=trail.document(before.opening), after=trail.document(opening),
                     topic="schedule", resource_id=salon_id,
                 )
             )  # fmt: skip
-            return after
+            return KeptHours(opening, before.revision + 1)
 
     async def availability(self, caller: Caller, salon_id: UUID, staff_id: UUID) -> KeptAvailability:
         """Raises: SalonNotFound, StaffNotFound."""
