@@ -47,3 +47,15 @@ class CatalogSettings(ServiceSettings):
     """None, for the same reason."""
     policy_maximum_active_bookings: int = Field(default=5, ge=1, le=100)
     """Five: a family's visits fit, blocking a salon's week with one account does not."""
+    policy_start_mode: Literal["grid", "gap_free"] = "grid"
+    """The grid: times that people expect. Leaving no gaps offers fewer of them, which a salon decides for itself."""
+    policy_maximum_bookings_per_day: int = Field(default=0, ge=0, le=10_000)
+    """Any number: working time is the limit."""
+    policy_maximum_bookings_per_staff_day: int = Field(default=0, ge=0, le=1_000)
+    """Any number, for the same reason."""
+    policy_latest_start: str = Field(default="24:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")
+    """Any time: a visit that is too long for the evening does not fit into working time anyway."""
+    policy_waitlist_offer: timedelta = Field(
+        default=timedelta(minutes=10), ge=timedelta(minutes=1), le=timedelta(hours=24)
+    )
+    """Ten minutes, like a hold: enough to see the message and answer, short enough to ask the next one in time."""

@@ -333,3 +333,29 @@ async def test_every_change_makes_a_new_version(world, make, what):
     is_about_staff = what in ("staff", "availability", "time off")
     assert (after.workers[0].version > before.workers[0].version) == is_about_staff
     assert (after.offers[0].version > before.offers[0].version) == (what == "service")
+
+
+async def test_the_answer_names_the_rules_about_days_and_how_many_people_work_at_once(world, make):
+    salon, _, member = await a_working_salon(world, make)
+    team = [pb.Segment(duration=make.minutes(45), needs_staff=True, staff_count=2)]
+    massage = await world.service(
+        salon, segments=team, performers=[pb.Performer(staff_id=member.id)], buffer_after=make.minutes(10)
+    )
+    limits = pb.Policy(maximum_bookings_per_day=9, start_mode=pb.Policy.GAP_FREE, latest_start="15:00")
+    patch = api.UpdatePolicyRequest(salon_id=salon.id, service_id=massage.id, policy=limits)
+    await world.call("UpdatePolicy", patch, world.token(salon.id))
+    (offer,) = (await ask(world, question(salon, service_ids=[massage.id]))).offers
+    assert [segment.staff_count for segment in offer.service.segments] == [2]
+    assert (offer.policy.maximum_bookings_per_day, offer.policy.latest_start) == (9, "15:00")
+    assert offer.policy.start_mode == pb.Policy.GAP_FREE
+
+
+async def test_the_answer_knows_the_shortest_service_whatever_is_asked_for(world, make):
+    salon, service, member = await a_working_salon(world, make)
+    performers = [pb.Performer(staff_id=member.id)]
+    await world.service(
+        salon, duration=make.minutes(20), buffer_before=make.minutes(5), performers=performers
+    )
+    await world.service(salon, duration=make.minutes(5), active=False, performers=performers)
+    context = await ask(world, question(salon, service_ids=[service.id]))
+    assert context.shortest_service == make.minutes(25)

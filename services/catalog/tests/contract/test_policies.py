@@ -113,6 +113,9 @@ BAD_VALUES = {
     "late_cancellation_fee_basis_points": [-1, 10_001],
     "no_show_fee_basis_points": [-1, 10_001],
     "maximum_active_bookings": [0, 101],
+    "maximum_bookings_per_day": [-1, 10_001],
+    "maximum_bookings_per_staff_day": [-1, 1_001],
+    "waitlist_offer": [duration(timedelta(seconds=59)), hours(25)],
 }
 
 
@@ -128,3 +131,46 @@ async def test_values_stay_within_their_bounds(world):
     odd = update(salon, prepayment=9, hold=duration(timedelta(minutes=5, milliseconds=1)))
     refusal = await world.refusal("UpdatePolicy", odd, world.token(salon.id))
     assert refusal.violations == {"policy.prepayment": "UNKNOWN_VALUE", "policy.hold": "NOT_WHOLE_SECONDS"}
+
+
+@pytest.mark.covers("C6")
+async def test_a_service_lifts_what_its_salon_limits(world):
+    salon = await world.salon()
+    service, owner = await world.service(salon), world.token(salon.id)
+    await world.call(
+        "UpdatePolicy",
+        update(
+            salon,
+            start_mode=pb.Policy.GAP_FREE,
+            maximum_bookings_per_day=8,
+            maximum_bookings_per_staff_day=3,
+            latest_start="15:00",
+            waitlist_offer=hours(2),
+        ),
+        owner,
+    )
+    await world.call(
+        "UpdatePolicy",
+        update(salon, service, maximum_bookings_per_day=0, latest_start="24:00", start_mode=pb.Policy.GRID),
+        owner,
+    )
+    answer = await world.call("GetPolicy", get(salon, service))
+    in_force = answer.policy
+    assert (in_force.start_mode, in_force.latest_start) == (pb.Policy.GRID, "24:00")
+    assert (in_force.maximum_bookings_per_day, in_force.maximum_bookings_per_staff_day) == (0, 3)
+    assert in_force.waitlist_offer == hours(2)
+    names = ("startMode", "latestStart", "maximumBookingsPerDay", "maximumBookingsPerStaffDay")
+    assert [answer.sources[name] for name in names] == [SERVICE, SERVICE, SERVICE, SALON]
+
+
+@pytest.mark.parametrize("latest", ["24:01", "9:00", "noon", "25:00", "12:60"])
+async def test_the_latest_start_is_a_time_of_day(world, latest):
+    salon = await world.salon()
+    refusal = await world.refusal("UpdatePolicy", update(salon, latest_start=latest), world.token(salon.id))
+    assert refusal.violations == {"policy.latestStart": "NOT_A_TIME"}
+
+
+async def test_starts_are_laid_out_in_known_ways_only(world):
+    salon = await world.salon()
+    refusal = await world.refusal("UpdatePolicy", update(salon, start_mode=7), world.token(salon.id))
+    assert refusal.violations == {"policy.startMode": "UNKNOWN_VALUE"}

@@ -134,6 +134,21 @@ def bad_services(make):
             },
             {"service.performers[0].duration": "NEEDS_ONE_SEGMENT"},
         ),
+        "several people, own time": (
+            {
+                "segments": [pb.Segment(duration=make.minutes(45), needs_staff=True, staff_count=2)],
+                "performers": [pb.Performer(staff_id=some, duration=make.minutes(30))],
+            },
+            {"service.performers[0].duration": "NEEDS_ONE_PERFORMER"},
+        ),
+        "several of nobody": (
+            {"segments": [pb.Segment(duration=make.minutes(45), staff_count=2)]},
+            {"service.segments[0].staffCount": "NEEDS_STAFF"},
+        ),
+        "too many people": (
+            {"segments": [pb.Segment(duration=make.minutes(45), needs_staff=True, staff_count=6)]},
+            {"service.segments[0].staffCount": "OUT_OF_RANGE"},
+        ),
         "performer's currency": (
             {"performers": [pb.Performer(staff_id=some, price=make.sar(1, "AED"))]},
             {"service.performers[0].price.currencyCode": "OTHER_CURRENCY"},

@@ -108,7 +108,12 @@ def _segment(check: Violations, field: str, segment: pb.Segment) -> Segment:
         minutes(check, f"{field}.duration", segment.duration, _MINUTE, LONGEST),
         segment.needs_staff,
         tuple(check.matching(f"{field}.resource_kinds[{position}]", kind, KIND) for position, kind in kinds),
+        _staff_count(check, f"{field}.staff_count", segment),
     )
+
+
+def _staff_count(check: Violations, field: str, segment: pb.Segment) -> int:
+    return check.integer(field, segment.staff_count, 1, 5) if segment.HasField("staff_count") else 1
 
 
 def _add_ons(check: Violations, field: str, service: pb.Service) -> tuple[AddOn, ...]:

@@ -146,7 +146,10 @@ def booking_context(it: BookingContext) -> service_pb.BookingContext:
     """Built in place, because a message that is handed to another one is copied: that took most of the time."""
     common = _policy(it.policy)
     message = service_pb.BookingContext(
-        salon=salon(it.salon), version=it.salon.version, resources=map(resource, it.resources), policy=common,
+        salon=salon(it.salon),
+        version=it.salon.version,
+        resources=map(resource, it.resources),
+        policy=common,
         shortest_service=duration(it.shortest_service),
     )
     for offer in it.offers:

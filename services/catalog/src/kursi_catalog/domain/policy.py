@@ -12,6 +12,13 @@ class Prepayment(StrEnum):
     FULL = "full"
 
 
+class StartMode(StrEnum):
+    """How offered starts are laid out: on a grid of the day, or so that no gap is left that nobody can use."""
+
+    GRID = "grid"
+    GAP_FREE = "gap_free"
+
+
 class Source(IntEnum):
     """Where a value came from, least specific first."""
 
@@ -22,7 +29,11 @@ class Source(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What one level decides. None leaves the value to the level above."""
+    """What one level decides. None leaves the value to the level above.
+
+    Of bookings per day, zero allows any number. `latest_start` is a local time as people
+    write it, "24:00" allows any.
+    """
 
     slot_step: timedelta | None = None
     minimum_notice: timedelta | None = None
@@ -37,6 +48,11 @@ class Policy:
     no_show_fee_basis_points: int | None = None
     maximum_active_bookings: int | None = None
     texts: Mapping[str, str] | None = None
+    start_mode: StartMode | None = None
+    maximum_bookings_per_day: int | None = None
+    maximum_bookings_per_staff_day: int | None = None
+    latest_start: str | None = None
+    waitlist_offer: timedelta | None = None
 
 
 NOTHING = Policy()

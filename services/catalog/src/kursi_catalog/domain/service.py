@@ -22,11 +22,15 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part during which the same people and things are busy; one unit of each entry of the kinds."""
+    """A part during which the same people and things are busy; one unit of each entry of the kinds.
+
+    Where staff is needed, `staff_count` of the performers are busy at once.
+    """
 
     duration: timedelta
     needs_staff: bool
     resource_kinds: tuple[str, ...] = ()
+    staff_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ def settled(service: Service, new_id: Callable[[], UUID]) -> Service:
 def violations_of(service: Service, before: Service | None, currency_code: str) -> Iterator[Violation]:
     """What is wrong with a service as a whole, whatever each of its fields looks like alone."""
     yield from _wrong_durations(service)
+    yield from _wrong_teams(service)
     yield from _wrong_prices(service, currency_code)
     yield from _wrong_members(service, before)
 
@@ -93,10 +98,23 @@ def _wrong_durations(service: Service) -> Iterator[Violation]:
     elif service.segments and service.duration != total:
         minutes = total // timedelta(minutes=1)
         yield Violation("service.duration", "NOT_SUM_OF_SEGMENTS", {"minutes": minutes})
-    if len(service.segments) > 1:
+    yield from _wrong_own_times(service)
+
+
+def _wrong_own_times(service: Service) -> Iterator[Violation]:
+    """Whoever has a time of their own performs the whole service, alone."""
+    needs_several = any(segment.staff_count > 1 for segment in service.segments)
+    if len(service.segments) > 1 or needs_several:
+        reason = "NEEDS_ONE_PERFORMER" if needs_several else "NEEDS_ONE_SEGMENT"
         for position, performer in enumerate(service.performers):
             if performer.duration is not None:
-                yield Violation(f"service.performers[{position}].duration", "NEEDS_ONE_SEGMENT")
+                yield Violation(f"service.performers[{position}].duration", reason)
+
+
+def _wrong_teams(service: Service) -> Iterator[Violation]:
+    for position, segment in enumerate(service.segments):
+        if segment.staff_count > 1 and not segment.needs_staff:
+            yield Violation(f"service.segments[{position}].staff_count", "NEEDS_STAFF")
 
 
 def _wrong_prices(service: Service, currency_code: str) -> Iterator[Violation]:

@@ -8,12 +8,20 @@ from kursi_chassis.db.database import Connection
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from kursi_catalog.domain.policy import FIELDS, Policy, Prepayment
+from kursi_catalog.domain.policy import FIELDS, Policy, Prepayment, StartMode
 from kursi_catalog.store.rows import Row, fetch_all
 
 _SECOND = timedelta(seconds=1)
 _SPANS = frozenset(
-    {"slot_step", "minimum_notice", "maximum_ahead", "cancellation_window", "reschedule_window", "hold"}
+    {
+        "slot_step",
+        "minimum_notice",
+        "maximum_ahead",
+        "cancellation_window",
+        "reschedule_window",
+        "hold",
+        "waitlist_offer",
+    }
 )
 _COLUMN = {name: f"{name}_seconds" if name in _SPANS else name for name in FIELDS}
 
@@ -52,7 +60,8 @@ def _read(row: Row) -> Policy:
     values = {name: row[column] for name, column in _COLUMN.items()}
     spans = {name: values[name] * _SECOND for name in _SPANS if values[name] is not None}
     prepayment = Prepayment(values["prepayment"]) if values["prepayment"] else None
-    return Policy(**{**values, **spans, "prepayment": prepayment})
+    start_mode = StartMode(values["start_mode"]) if values["start_mode"] else None
+    return Policy(**{**values, **spans, "prepayment": prepayment, "start_mode": start_mode})
 
 
 def _write(policy: Policy) -> Row:
@@ -63,5 +72,6 @@ def _write(policy: Policy) -> Row:
     return {
         **row,
         "prepayment": policy.prepayment.value if policy.prepayment else None,
+        "start_mode": policy.start_mode.value if policy.start_mode else None,
         "texts": None if policy.texts is None else Jsonb(policy.texts),
     }

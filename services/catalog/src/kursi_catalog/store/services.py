@@ -109,7 +109,9 @@ _Part = Mapping[str, Any]  # Any: a JSON object as we wrote it
 
 
 def _segment(part: _Part) -> Segment:
-    return Segment(part["minutes"] * _MINUTE, part["needs_staff"], tuple(part["resource_kinds"]))
+    # Written before several could work at once, it names no number.
+    staff_count = part.get("staff_count", 1)
+    return Segment(part["minutes"] * _MINUTE, part["needs_staff"], tuple(part["resource_kinds"]), staff_count)
 
 
 def _segment_row(segment: Segment) -> Row:
@@ -117,6 +119,7 @@ def _segment_row(segment: Segment) -> Row:
         "minutes": segment.duration // _MINUTE,
         "needs_staff": segment.needs_staff,
         "resource_kinds": list(segment.resource_kinds),
+        "staff_count": segment.staff_count,
     }
 
 
