@@ -277,12 +277,18 @@ async def customers(identity, mint, fixed_clock):
         yield IdentityCustomers(identity_service_pb2_grpc.IdentityInternalServiceStub(channel))
 
 
-@pytest_asyncio.fixture
-async def database(databases):
+@pytest.fixture
+def database_urls(databases):
+    """A database of this test's own, by the roles that may enter it."""
     with databases.borrow("booking") as urls:
-        opened = await Database.open(urls.app, application_name="test")
-        yield opened
-        await opened.close()
+        yield urls
+
+
+@pytest_asyncio.fixture
+async def database(database_urls):
+    opened = await Database.open(database_urls.app, application_name="test")
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -148,7 +149,7 @@ class ListSlots(Protocol):
 
 
 class HoldExpiry(Protocol):
-    """The use case that lets go of a hold."""
+    """The use case that lets go of a hold, of a booking or of an offer."""
 
     async def __call__(self, booking_id: UUID) -> bool:
         """Whether the hold was due and is expired now. Does nothing for anything else."""
@@ -252,7 +253,7 @@ class BookingStore(Protocol):
         ...
 
     async def overdue_holds(self, claims: Sequence[Claim], now: datetime) -> list[UUID]:
-        """Bookings whose hold is over but not yet expired and that are in the way of these claims."""
+        """Held bookings and offers whose time is over but that are not yet expired and are in the way of these claims."""
         ...
 
     async def last_booked(self, staff_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
@@ -263,8 +264,8 @@ class BookingStore(Protocol):
         """Guests that were joined since then and have visits under their old id all the same."""
         ...
 
-    async def page(self, wanted: "BookingFilter", after: "Position | None", size: int) -> list[Booking]:
-        """Up to `size` bookings that fit, newest start first, beyond the position."""
+    async def page(self, wanted: "BookingFilter", after: "Position | None", size: int) -> "BookingPage":
+        """Up to `size` bookings that fit, in the asked order, beyond the position."""
         ...
 
 
@@ -280,13 +281,23 @@ class NewBooking:
     answer: bytes
 
 
+class ListOrder(Enum):
+    """By what lists of bookings are sorted: the start, latest or earliest first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
 Position = tuple[datetime, UUID]
 """Where a list of bookings goes on: start and id of the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class BookingFilter:
-    """Which bookings are listed; everything set must fit. At least one of salon and customer is set."""
+    """Which bookings are listed; everything set must fit.
+
+    At least one of salon and customer is set, and the salon with `text`.
+    """
 
     salon_id: UUID | None
     customer_id: UUID | None
@@ -294,6 +305,17 @@ class BookingFilter:
     states: frozenset[State]
     start_min: datetime | None
     start_max: datetime | None
+    service_id: UUID | None = None
+    text: str = ""
+    order: ListOrder = ListOrder.NEWEST
+
+
+@dataclass(frozen=True, slots=True)
+class BookingPage:
+    """Some bookings of a list, and where it goes on; None at its end. Few or none may fit before it does."""
+
+    bookings: Sequence[Booking]
+    rest: Position | None
 
 
 class TimeTaken(Exception):

@@ -16,18 +16,25 @@ from kursi_chassis.validation import Violations
 from kursi_booking.api.rendering import STATES
 from kursi_booking.domain.guest import WalkIn
 from kursi_booking.domain.visit import MAX_SERVICES
-from kursi_booking.ports import BookingFilter, KeyedRequest, WantedService
+from kursi_booking.ports import BookingFilter, KeyedRequest, ListOrder, WantedService
 from kursi_booking.usecases.acting import Order
 from kursi_booking.usecases.create_booking import WantedVisit
 from kursi_booking.usecases.reschedule_booking import NewTime
 
 ANY = "any"
-_LONGEST_TEXT = 500
+LONGEST_TEXT = 500
 _MOST_ADD_ONS = 20
 _LONGEST_REQUEST_ID = 128
 _LONGEST_NUMBER = 40
 _LONGEST_NAME = 80
+_LONGEST_SEARCH = 100
+_MOST_WORDS = 8
 _STATES = {number: state for state, number in STATES.items()}
+_ORDERS = {
+    booking_service_pb2.ListBookingsRequest.ORDER_UNSPECIFIED: ListOrder.NEWEST,
+    booking_service_pb2.ListBookingsRequest.NEWEST_START: ListOrder.NEWEST,
+    booking_service_pb2.ListBookingsRequest.OLDEST_START: ListOrder.OLDEST,
+}
 
 
 class ActionRequest(Protocol):
@@ -64,7 +71,7 @@ def order(request: ActionRequest, reason: str = "") -> Order:
         return Order(
             booking_id=check.id("booking_id", request.booking_id),
             etag=request.etag,
-            reason=check.text("reason", reason, _LONGEST_TEXT, lines=True),
+            reason=check.text("reason", reason, LONGEST_TEXT, lines=True),
         )
 
 
@@ -82,8 +89,8 @@ def wanted_visit(request: booking_service_pb2.CreateBookingRequest) -> WantedVis
         return WantedVisit(
             salon_id=check.id("salon_id", request.salon_id),
             start=_start(check, request.start_time),
-            services=_wanted(check, request.items),
-            note=check.text("note", request.note, _LONGEST_TEXT, lines=True),
+            services=wanted_items(check, request.items),
+            note=check.text("note", request.note, LONGEST_TEXT, lines=True),
             customer_id=check.optional_id("customer_id", request.customer_id),
             guest=_guest(check, request),
         )
@@ -92,7 +99,7 @@ def wanted_visit(request: booking_service_pb2.CreateBookingRequest) -> WantedVis
 def wanted_services(request: booking_service_pb2.ChangeServicesRequest) -> tuple[WantedService, ...]:
     """All services from now on."""
     with Violations() as check:
-        return _wanted(check, request.items)
+        return wanted_items(check, request.items)
 
 
 def new_time(request: booking_service_pb2.RescheduleBookingRequest) -> NewTime:
@@ -114,6 +121,12 @@ def booking_filter(request: booking_service_pb2.ListBookingsRequest) -> BookingF
         known = [state for state in request.states if state in _STATES]
         if len(known) < len(request.states):
             check.add("states", "UNKNOWN_VALUE")
+        if request.order not in _ORDERS:
+            check.add("order", "UNKNOWN_VALUE")
+        text = check.text("text", request.text, _LONGEST_SEARCH)
+        check.count("text", text.split(), _MOST_WORDS)
+        if text:
+            check.require("salon_id", request.salon_id)
         return BookingFilter(
             salon_id=check.optional_id("salon_id", request.salon_id),
             customer_id=check.optional_id("customer_id", request.customer_id),
@@ -121,10 +134,16 @@ def booking_filter(request: booking_service_pb2.ListBookingsRequest) -> BookingF
             states=frozenset(_STATES[state] for state in known),
             start_min=_optional(check, request, "start_time_min"),
             start_max=_optional(check, request, "start_time_max"),
+            service_id=check.optional_id("service_id", request.service_id),
+            text=text,
+            order=_ORDERS.get(request.order, ListOrder.NEWEST),
         )
 
 
-def _wanted(check: Violations, items: Sequence[booking_service_pb2.WantedItem]) -> tuple[WantedService, ...]:
+def wanted_items(
+    check: Violations, items: Sequence[booking_service_pb2.WantedItem]
+) -> tuple[WantedService, ...]:
+    """One to eight wanted services."""
     check.count("items", items, MAX_SERVICES, least=1)
     return tuple(
         WantedService(

@@ -15,7 +15,6 @@ from kursi_chassis.grpc.paging import PageTokens, page_size
 from kursi_booking.api import requests
 from kursi_booking.api.rendering import booking_message, history_message
 from kursi_booking.api.slots import ask_of, free_times
-from kursi_booking.domain.booking import Booking
 from kursi_booking.ports import BookingFilter, ListSlots, Position
 from kursi_booking.usecases.cancel_booking import CancelBooking, CancelWithoutFee
 from kursi_booking.usecases.change_services import ChangeServices
@@ -74,12 +73,10 @@ class BookingServicer(booking_service_pb2_grpc.BookingServiceServicer):
         caller, wanted = current_caller(), requests.booking_filter(request)
         size, filters = page_size(request.page_size), _filters(wanted, caller.key)
         position = _position(self._tokens.decode(request.page_token, filters))
-        found = await self._do.reading.page(wanted, position, size + 1, caller)
+        page = await self._do.reading.page(wanted, position, size, caller)
         return service_pb.ListBookingsResponse(
-            bookings=[booking_message(booking, booking.settlement) for booking in found[:size]],
-            next_page_token=self._tokens.encode(_after(found[size - 1]), filters)
-            if len(found) > size
-            else "",
+            bookings=[booking_message(booking, booking.settlement) for booking in page.bookings],
+            next_page_token=self._tokens.encode(_token(page.rest), filters) if page.rest else "",
         )
 
     async def ListBookingHistory(
@@ -148,11 +145,15 @@ def _filters(wanted: BookingFilter, caller: str) -> dict[str, object]:
         "states": ",".join(sorted(state.value for state in wanted.states)),
         "min": wanted.start_min,
         "max": wanted.start_max,
+        "service": wanted.service_id,
+        "text": wanted.text,
+        "order": wanted.order,
     }
 
 
-def _after(booking: Booking) -> list[str | int | None]:
-    return [booking.during.start.isoformat(), str(booking.booking_id)]
+def _token(position: Position) -> list[str | int | None]:
+    start, booking_id = position
+    return [start.isoformat(), str(booking_id)]
 
 
 def _position(token: Sequence[str | int | None] | None) -> Position | None:

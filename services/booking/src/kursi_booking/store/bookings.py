@@ -12,20 +12,20 @@ from psycopg.rows import class_row
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.claims import Claim
-from kursi_booking.domain.errors import TooManyBookings
 from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.ports import (
     AlreadyAnswered,
     BookingFilter,
+    BookingPage,
     KeyedRequest,
     NewBooking,
     Position,
-    TimeTaken,
     Work,
 )
-from kursi_booking.store.create import CREATE, LIMIT_REACHED, TIME_TAKEN, create_parameters
-from kursi_booking.store.listing import list_statement
-from kursi_booking.store.rows import booking, read_bookings
+from kursi_booking.store.create import CREATE, create_parameters, refused
+from kursi_booking.store.listing import find_page
+from kursi_booking.store.rows import read_bookings
+from kursi_booking.store.words import Word, read_words
 from kursi_booking.store.work import BookingWork
 
 _REPETITION = "replies_pkey"
@@ -52,14 +52,12 @@ class Bookings:
             async with self._database.autocommit() as connection:
                 await CREATE.execute(connection, create_parameters(new))
         except psycopg.errors.IntegrityError as error:
-            refused_by = error.diag.constraint_name
-            if refused_by == TIME_TAKEN:
-                raise TimeTaken from error
-            if refused_by == LIMIT_REACHED:
-                raise TooManyBookings(new.active_limit or 0) from error
-            if refused_by == _REPETITION:
+            if error.diag.constraint_name == _REPETITION:
                 raise AlreadyAnswered(await self.first_answer(new.request) or b"") from error
-            raise
+            meaning = refused(error, new)
+            if meaning is None:
+                raise
+            raise meaning from error
         return new.answer
 
     async def first_answer(self, request: KeyedRequest) -> bytes | None:
@@ -78,10 +76,10 @@ class Bookings:
         return found[0] if found else None
 
     async def overdue_holds(self, claims: Sequence[Claim], now: datetime) -> list[UUID]:
-        """Bookings whose hold is over but not yet expired and that are in the way of these claims."""
+        """Held bookings and offers whose time is over but that are not yet expired and are in the way of these claims."""
         async with self._database.reading() as connection:
             cursor = await connection.execute(
-                "SELECT DISTINCT held.booking_id "
+                "SELECT DISTINCT coalesce(held.booking_id, held.offer_id) "
                 "FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS wanted (resource_id, start_at, end_at) "
                 "JOIN claims AS held ON held.resource_id = wanted.resource_id "
                 "    AND held.during && tstzrange(wanted.start_at, wanted.end_at) "
@@ -93,7 +91,7 @@ class Bookings:
                     now,
                 ],
             )
-            return [booking_id for (booking_id,) in await cursor.fetchall()]
+            return [overdue for (overdue,) in await cursor.fetchall()]
 
     async def last_booked(self, staff_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
         """When each of them was last booked by somebody, as far as that is not too long ago to matter."""
@@ -118,12 +116,17 @@ class Bookings:
             )
             return await cursor.fetchall()
 
-    async def page(self, wanted: BookingFilter, after: Position | None, size: int) -> list[Booking]:
-        """Up to `size` bookings that fit, newest start first, beyond the position."""
-        statement, parameters = list_statement(wanted, after, size)
+    async def page(self, wanted: BookingFilter, after: Position | None, size: int) -> BookingPage:
+        """Up to `size` bookings that fit, in the asked order, beyond the position."""
         async with self._database.reading() as connection:
-            cursor = await connection.execute(statement, parameters)
-            return [booking(row) for row in await cursor.fetchall()]
+            words: Sequence[Word] = ()
+            if wanted.text and wanted.salon_id:
+                words = await read_words(connection, wanted.salon_id, wanted.text)
+                if not words:
+                    return BookingPage((), None)
+            found = await find_page(connection, wanted, words, after, size)
+            read = {one.booking_id: one for one in await read_bookings(connection, found.ids)}
+        return BookingPage([read[booking_id] for booking_id in found.ids if booking_id in read], found.rest)
 
     @asynccontextmanager
     async def _work(self) -> AsyncIterator[Work]:

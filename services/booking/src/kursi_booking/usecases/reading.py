@@ -9,7 +9,7 @@ from kursi_chassis.caller import Caller, Role
 from kursi_chassis.errors import Denied
 
 from kursi_booking.domain.booking import Booking, HistoryEntry
-from kursi_booking.ports import BookingFilter, BookingStore, Position
+from kursi_booking.ports import BookingFilter, BookingPage, BookingStore, Position
 from kursi_booking.usecases.access import visible
 
 
@@ -39,8 +39,8 @@ class Reading:
 
     async def page(
         self, wanted: BookingFilter, after: Position | None, size: int, caller: Caller
-    ) -> list[Booking]:
-        """One page, newest start first. Raises: RoleRequired for somebody else's salon, Denied for another customer."""
+    ) -> BookingPage:
+        """One page. Raises: RoleRequired for somebody else's salon, Denied for another customer."""
         if wanted.salon_id is not None:
             caller.require_role(wanted.salon_id, Role.STAFF)
             return await self._store.page(wanted, after, size)
