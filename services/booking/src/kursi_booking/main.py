@@ -22,7 +22,7 @@ from nats.aio.client import Client
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.catalog import CatalogClient
 from kursi_booking.adapters.customers import REPEATABLE, IdentityCustomers
-from kursi_booking.api import internal, servicer
+from kursi_booking.api import internal, servicer, waitlist
 from kursi_booking.api.internal import BookingInternalServicer
 from kursi_booking.api.rendering import booking_answer
 from kursi_booking.api.servicer import BookingServicer, UseCases
@@ -31,6 +31,7 @@ from kursi_booking.consumers.guests import FILTERS as GUEST_FILTERS
 from kursi_booking.consumers.guests import HandleGuests
 from kursi_booking.consumers.payments import FILTERS, HandlePayments
 from kursi_booking.jobs.hold_expiry import HoldExpirer
+from kursi_booking.jobs.waitlist_sweep import EVERY as SWEEP_EVERY
 from kursi_booking.ports import BookingStore, Customers, HoldExpiry, Offers
 from kursi_booking.queries.history import History
 from kursi_booking.queries.occupancy import ClaimedTimes
@@ -45,7 +46,7 @@ from kursi_booking.usecases.check_in_booking import CheckInBooking
 from kursi_booking.usecases.complete_booking import CompleteBooking
 from kursi_booking.usecases.confirm_booking import ConfirmBooking
 from kursi_booking.usecases.create_booking import CreateBooking
-from kursi_booking.usecases.expire_hold import ExpireHold, ExpireHolds
+from kursi_booking.usecases.expire_hold import ExpireHolds
 from kursi_booking.usecases.get_payment_terms import GetPaymentTerms
 from kursi_booking.usecases.get_visit import GetVisit
 from kursi_booking.usecases.join_guest import CONSUMER as GUESTS_CONSUMER
@@ -56,6 +57,7 @@ from kursi_booking.usecases.moving import Moving
 from kursi_booking.usecases.offer import OfferLoader
 from kursi_booking.usecases.reading import Reading
 from kursi_booking.usecases.reschedule_booking import RescheduleBooking
+from kursi_booking.waitlist_wiring import WaitlistParts, freed_times_consumer
 
 ROLES = ("serve", "relay", "consume", "jobs")
 
@@ -73,6 +75,7 @@ class Parts:
     expire_hold: HoldExpiry
     customers: Customers
     clock: Clock
+    waiting: WaitlistParts
 
 
 def parts(
@@ -84,13 +87,15 @@ def parts(
 ) -> Parts:
     """Everything below the use cases, over one database, one catalog and one identity."""
     store = Bookings(database)
+    waiting = WaitlistParts(database, store, clock)
     return Parts(
         database=database,
         store=store,
         offers=OfferLoader(catalog, ClaimedTimes(database), clock, settings.catalog_oldest),
-        expire_hold=ExpireHold(store, clock, describe_event),
+        expire_hold=waiting.expire_hold,
         customers=customers,
         clock=clock,
+        waiting=waiting,
     )
 
 
@@ -100,6 +105,7 @@ def servicers(have: Parts, settings: BookingSettings) -> list[tuple[object, str]
     return [
         (BookingServicer(use_cases(have), key), servicer.NAME),
         (BookingInternalServicer(GetPaymentTerms(have.store), GetVisit(have.store)), internal.NAME),
+        (have.waiting.servicer(have.offers, key), waitlist.NAME),
     ]
 
 
@@ -146,16 +152,16 @@ async def build(settings: BookingSettings, roles: frozenset[str]) -> AsyncIterat
             built["consume"] = together(
                 payments_consumer(client, database, wiring.clock, settings).run,
                 guests_consumer(client, database, wiring.clock, settings).run,
+                await _freed_times(wiring, settings, database, client),
             )
         if "jobs" in roles:
-            built["jobs"] = jobs(database, wiring.clock)
+            built["jobs"] = together(jobs(database, wiring.clock), await _sweep(wiring, settings, database))
         yield built
 
 
 async def _serve(wiring: Wiring, settings: BookingSettings, database: Database) -> Role:
     peers = await Peers.open(wiring)
-    catalog = catalog_grpc.CatalogInternalServiceStub(await peers.channel("catalog", _CATALOG_READS))
-    kept = CatalogClient(catalog, wiring.clock)
+    kept = await _catalog(wiring, peers)
     identity = identity_grpc.IdentityInternalServiceStub(await peers.channel("identity", REPEATABLE))
     have = parts(database, kept, IdentityCustomers(identity), wiring.clock, settings)
     offered = servicers(have, settings)
@@ -163,12 +169,41 @@ async def _serve(wiring: Wiring, settings: BookingSettings, database: Database) 
     return serve_following(serve, CatalogChanges(await wiring.nats("catalog"), kept).run)
 
 
+async def _catalog(wiring: Wiring, peers: Peers) -> CatalogClient:
+    catalog = catalog_grpc.CatalogInternalServiceStub(await peers.channel("catalog", _CATALOG_READS))
+    return CatalogClient(catalog, wiring.clock)
+
+
+async def _freed_times(wiring: Wiring, settings: BookingSettings, database: Database, client: Client) -> Role:
+    kept = await _catalog(wiring, await Peers.open(wiring))
+    match = _waiting(database, wiring.clock).match(_offers(kept, database, wiring.clock, settings))
+    freed_times = freed_times_consumer(client, database, match, settings)
+    return together(freed_times.run, CatalogChanges(await wiring.nats("catalog"), kept).run)
+
+
+async def _sweep(wiring: Wiring, settings: BookingSettings, database: Database) -> Role:
+    kept = await _catalog(wiring, await Peers.open(wiring))
+    waiting = _waiting(database, wiring.clock)
+    sweep = waiting.sweep(_offers(kept, database, wiring.clock, settings))
+    runner = JobRunner(database, [Job("waitlist", SWEEP_EVERY, sweep)], duty="kursi.waitlist")
+    return together(waiting.expirer, runner.run, CatalogChanges(await wiring.nats("catalog"), kept).run)
+
+
+def _waiting(database: Database, clock: Clock) -> WaitlistParts:
+    return WaitlistParts(database, Bookings(database), clock)
+
+
+def _offers(kept: CatalogClient, database: Database, clock: Clock, settings: BookingSettings) -> Offers:
+    return OfferLoader(kept, ClaimedTimes(database), clock, settings.catalog_oldest)
+
+
 def payments_consumer(
     client: Client, database: Database, clock: Clock, settings: BookingSettings
 ) -> EventConsumer:
     """What payments do to bookings."""
     store = Bookings(database)
-    apply = ApplyPayment(store, ExpireHold(store, clock, describe_event), clock, describe_event)
+    expire_hold = WaitlistParts(database, store, clock).expire_hold
+    apply = ApplyPayment(store, expire_hold, clock, describe_event)
     return EventConsumer(
         client,
         database,

@@ -1,6 +1,8 @@
 """The whole service in process: its real wiring over a cloned database, a catalog at the wire, and a fixed clock."""
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.events.v1 import booking_events_pb2
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.booking.v1 import booking_service_pb2_grpc
+from kursi.booking.v1.waitlist_service_pb2_grpc import WaitlistServiceStub
 from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
 from kursi.type.v1 import money_pb2
 from kursi_booking.adapters.booking_events import describe_event
@@ -26,6 +29,11 @@ from kursi_chassis.caller import Role
 from kursi_chassis.events.envelope import ReceivedEvent
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import ISSUER, bearer, refused, serving
+
+# Under importlib's import mode a folder of tests is no package: helpers are imported by name.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from waiting_room import WaitingRoom
 
 
 def minutes(count):
@@ -260,3 +268,12 @@ def hold(world):
 
     held.service = service
     return held
+
+
+@pytest.fixture
+def room(world):
+    """The salon's waiting list."""
+    waiting = world.have.waiting
+    return WaitingRoom(
+        world, WaitlistServiceStub(world.channel), waiting.match(world.have.offers), waiting
+    )

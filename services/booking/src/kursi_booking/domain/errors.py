@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from kursi_chassis.errors import (
+    AlreadyExists,
     Conflict,
     DomainError,
     FailedPrecondition,
@@ -137,6 +138,48 @@ class TooManyBookings(FailedPrecondition):
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit=limit)
+
+
+class EntryIsClosed(IllegalTransition):
+    """The state of an entry of the waiting list does not allow what was asked."""
+
+    en = "An entry that is {state} cannot do this: {action}."
+    ar = "لا يمكن تنفيذ الإجراء {action} على طلب انتظار حالته {state}."
+
+
+class OfferGone(FailedPrecondition):
+    """The offered time is no longer kept for this entry, or never was."""
+
+    reason = "OFFER_GONE"
+    en = "This offer is no longer open."
+    ar = "لم يعد هذا العرض متاحًا."
+
+
+class TooManyWaitlistEntries(FailedPrecondition):
+    """The customer waits for as much as one person may wait for here."""
+
+    reason = "TOO_MANY_WAITLIST_ENTRIES"
+    en = "There are already {limit} open entries on this waiting list, which is the limit."
+    ar = "يوجد بالفعل {limit} من الطلبات المفتوحة في قائمة الانتظار، وهو الحد الأقصى."
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit=limit)
+
+
+class AlreadyWaiting(AlreadyExists):
+    """The customer waits for the same services at the same time already."""
+
+    reason = "ALREADY_WAITING"
+    en = "There is already an open entry for these services at this time."
+    ar = "يوجد بالفعل طلب انتظار مفتوح لهذه الخدمات في هذا الوقت."
+
+
+class WaitlistEntryNotFound(NotFound):
+    """There is no such entry, or it is none of the caller's business."""
+
+    reason = "WAITLIST_ENTRY_NOT_FOUND"
+    en = "This entry of the waiting list was not found."
+    ar = "لم يُعثر على هذا الطلب في قائمة الانتظار."
 
 
 class BookingNotFound(NotFound):

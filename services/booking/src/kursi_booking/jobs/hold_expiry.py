@@ -1,7 +1,9 @@
-"""Holds end within a second of their time."""
+"""Holds, of bookings and of offers, end within a second of their time."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Protocol
 
 import psycopg
 from kursi_chassis.clock import Clock
@@ -9,9 +11,6 @@ from kursi_chassis.db.leadership import pause
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.logging import get_logger
 from prometheus_client import Counter, Gauge
-
-from kursi_booking.ports import DueHolds
-from kursi_booking.usecases.expire_hold import ExpireHolds
 
 BATCH = 500
 _WORKERS = 2
@@ -21,12 +20,24 @@ _LONGEST_NAP = timedelta(seconds=0.5)
 _SHORTEST_NAP = timedelta(seconds=0.1)
 """Holds that end close to each other are taken together: a transaction for each would cost ten times as much."""
 
-EXPIRED = Counter("kursi_booking_holds_expired_total", "Holds that ran out")
+EXPIRED = Counter("kursi_booking_holds_expired_total", "Holds that ran out", ["what"])
 OVERDUE = Gauge(
-    "kursi_booking_hold_overdue_seconds", "Age of the oldest hold that is over and not expired yet"
+    "kursi_booking_hold_overdue_seconds", "Age of the oldest hold that is over and not expired yet", ["what"]
 )
 
 log = get_logger()
+
+
+class Timed(Protocol):
+    """Things that end."""
+
+    async def next_due(self) -> datetime | None:
+        """When the next one ends; None when there is none."""
+        ...
+
+
+Expire = Callable[[int], Awaitable[int]]
+"""Ends up to so many that are over, in one transaction; how many it were."""
 
 
 class HoldExpirer:
@@ -34,8 +45,9 @@ class HoldExpirer:
     and any number of processes share the work.
     """
 
-    def __init__(self, holds: DueHolds, expire_holds: ExpireHolds, clock: Clock) -> None:
+    def __init__(self, holds: Timed, expire_holds: Expire, clock: Clock, *, what: str = "booking") -> None:
         self._holds = holds
+        self._what = what
         self._expire_holds = expire_holds
         self._clock = clock
 
@@ -58,10 +70,10 @@ class HoldExpirer:
         expired = BATCH
         while expired == BATCH and not stopping.is_set():
             expired = await self._expire_holds(BATCH)
-            EXPIRED.inc(expired)
+            EXPIRED.labels(self._what).inc(expired)
 
     async def _seconds_to_next(self) -> float:
         due, now = await self._holds.next_due(), self._clock.now()
-        OVERDUE.set(max((now - due).total_seconds(), 0) if due else 0)
+        OVERDUE.labels(self._what).set(max((now - due).total_seconds(), 0) if due else 0)
         nap = min(due - now, _LONGEST_NAP) if due else _LONGEST_NAP
         return max(nap, _SHORTEST_NAP).total_seconds()

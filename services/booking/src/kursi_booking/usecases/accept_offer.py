@@ -1,0 +1,68 @@
+"""Somebody takes the time that was kept for them."""
+
+from uuid import UUID
+
+from kursi_chassis.caller import Caller
+from kursi_chassis.clock import Clock
+from kursi_chassis.db.retries import run_with_retries
+from kursi_chassis.errors import DomainError
+from kursi_chassis.ids import new_id
+
+from kursi_booking.domain import waitlist as verbs
+from kursi_booking.domain.policy import Party
+from kursi_booking.ports import BookingStore, DescribeEvent, KeyedRequest, NewBooking, Render
+from kursi_booking.usecases.waitlist_acting import act_on_entry, visible_entry
+from kursi_booking.waitlist_ports import DescribeEntry, Waitlist
+
+
+class AcceptOffer:
+    """Turns an offer into a booking, in one transaction: both have happened, or neither."""
+
+    def __init__(
+        self,
+        waitlist: Waitlist,
+        store: BookingStore,
+        clock: Clock,
+        *,
+        describe_entry: DescribeEntry,
+        describe: DescribeEvent,
+        render: Render,
+    ) -> None:
+        self._waitlist = waitlist
+        self._store = store
+        self._clock = clock
+        self._describe_entry = describe_entry
+        self._describe = describe
+        self._render = render
+
+    async def __call__(self, entry_id: UUID, offer_id: UUID, request: KeyedRequest, caller: Caller) -> bytes:
+        """The answer with the new booking, or the first answer when the request is a repetition.
+
+        Raises: WaitlistEntryNotFound, OfferGone, TooManyBookings.
+        """
+        try:
+            return await run_with_retries(lambda: self._accept(entry_id, offer_id, request, caller))
+        except DomainError:
+            # The offer may be gone because the first of these requests accepted it.
+            first = await self._store.first_answer(request)
+            if first is None:
+                raise
+            return first
+
+    async def _accept(self, entry_id: UUID, offer_id: UUID, request: KeyedRequest, caller: Caller) -> bytes:
+        async with self._waitlist.work() as work:
+            # Whoever else answers the offer, or lets it run out or go, waits here and finds it gone.
+            entry = visible_entry(await work.locked(entry_id), caller)
+            act = act_on_entry(entry, caller, self._clock.now())
+            held = verbs.open_offer(entry, act, offer_id)
+            change, created = verbs.accept(entry, act, offer_id, new_id())
+            new = NewBooking(
+                change=created,
+                claims=await work.claims_of(offer_id),
+                active_limit=held.active_limit if act.party is Party.CUSTOMER else None,
+                event=self._describe(None, created),
+                request=request,
+                answer=self._render(created.booking, None),
+            )
+            await work.save_accepted(change, self._describe_entry(change), new)
+            return new.answer

@@ -1,0 +1,170 @@
+"""Time that became free is kept for whoever waits for it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from kursi_chassis.clock import Clock
+from kursi_chassis.db.retries import run_with_retries
+from kursi_chassis.errors import DomainError, Unavailable
+from kursi_chassis.ids import new_id
+
+from kursi_booking.domain import waitlist as verbs
+from kursi_booking.domain.availability import find_openings
+from kursi_booking.domain.booking import Act
+from kursi_booking.domain.errors import CatalogUnavailable, SlotTaken
+from kursi_booking.domain.policy import Party
+from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.state import Channel
+from kursi_booking.domain.waitlist import FARTHEST, OFFER_LASTS, Entry, HeldTime
+from kursi_booking.ports import Ask, BookingStore, HoldExpiry, Offer, Offers, TimeTaken, WantedService
+from kursi_booking.usecases.expire_hold import SYSTEM
+from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, place
+from kursi_booking.waitlist_ports import DescribeEntry, Waitlist
+
+MOST_ENTRIES = 500
+"""Entries of one salon that one pass looks at; each costs a look at what is taken."""
+TRIES = 3
+"""How often an entry is tried again when somebody books faster."""
+LONGEST_VISIT = timedelta(days=1)
+"""How long before the freed time a visit may start that needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchParts:
+    """What matching is put together from."""
+
+    waitlist: Waitlist
+    store: BookingStore
+    offers: Offers
+    expire_hold: HoldExpiry
+    describe: DescribeEntry
+
+
+class _Faster(Exception):
+    """Somebody else took the time while the entry was looked at."""
+
+
+class MatchWaitlist:
+    """Goes through those who wait in a salon, in the order in which they are asked, and keeps the first time that fits
+    for each. It may be told of the same freed time twice, late, or never and be run at its own pace: who is offered
+    something no longer waits, and what is kept is no longer free.
+    """
+
+    def __init__(self, parts: MatchParts, clock: Clock) -> None:
+        self._waitlist = parts.waitlist
+        self._store = parts.store
+        self._offers = parts.offers
+        self._expire_hold = parts.expire_hold
+        self._describe = parts.describe
+        self._clock = clock
+
+    async def __call__(self, salon_id: UUID, freed: TimeRange | None = None) -> int:
+        """Offer what fits to those whose wishes reach into `freed`, to all without it; how many offers were made.
+
+        Raises: CatalogUnavailable when nobody can say who works when.
+        """
+        now = self._clock.now()
+        reach = _reach(freed, now)
+        if reach is None:
+            return 0
+        offered = 0
+        for entry in await self._waitlist.in_turn(salon_id, reach, MOST_ENTRIES):
+            offered += await self._serve(entry)
+        return offered
+
+    async def _serve(self, entry: Entry) -> bool:
+        """Whether a time is kept for the entry now."""
+        for _ in range(TRIES):
+            try:
+                found = await self._find(entry)
+                return found is not None and await self._keep(entry, *found)
+            except (_Faster, SlotTaken):
+                continue
+            except Unavailable:
+                raise
+            except DomainError:
+                # The salon closed, or no longer sells this, or they no longer perform it: that may change again, and
+                # the entry ends with its ranges.
+                return False
+        return False
+
+    async def _find(self, entry: Entry) -> tuple[Offer, Placement] | None:
+        """The first visit that the entry wishes for. Raises: SlotTaken; what `Offers.to_show` raises."""
+        now = self._clock.now()
+        offer = await self._offers.to_show(_ask(entry, now))
+        if offer.stale:
+            raise CatalogUnavailable
+        start = _first_start(offer, entry, now)
+        if start is None:
+            return None
+        people = candidates(offer)
+        if people:
+            offer = fairly(offer, await self._store.last_booked(people, now))
+        return offer, place(offer, start, check_for(Party.CUSTOMER))
+
+    async def _keep(self, entry: Entry, offer: Offer, placement: Placement) -> bool:
+        """Whether the entry still waited. Raises: _Faster when somebody has the time, or had it until now."""
+        try:
+            return await run_with_retries(lambda: self._write(entry, offer, placement))
+        except TimeTaken as error:
+            for overdue in await self._store.overdue_holds(placement.claims, self._clock.now()):
+                await self._expire_hold(overdue)
+            raise _Faster from error
+
+    async def _write(self, entry: Entry, offer: Offer, placement: Placement) -> bool:
+        """Raises: TimeTaken."""
+        async with self._waitlist.work() as work:
+            latest = await work.locked(entry.entry_id)
+            if latest is None or latest.revision != entry.revision:
+                return False
+            act = Act(SYSTEM, Party.SYSTEM, self._clock.now())
+            change = verbs.offer(latest, act, _held(offer, placement, act.at))
+            await work.save_offered(change, self._describe(change), placement.claims)
+            return True
+
+
+def _reach(freed: TimeRange | None, now: datetime) -> TimeRange | None:
+    """The starts that may have become possible; None when all of them are over."""
+    if freed is None:
+        return TimeRange(now, now + FARTHEST)
+    start = max(freed.start - LONGEST_VISIT, now)
+    return TimeRange(start, freed.end) if start < freed.end else None
+
+
+def _ask(entry: Entry, now: datetime) -> Ask:
+    """What the entry wishes for, as its maker would have asked for free times."""
+    last = entry.ranges[-1].end
+    return Ask(
+        salon_id=entry.salon_id,
+        wanted=tuple(WantedService(*wish) for wish in entry.wishes),
+        first=min(max(entry.ranges[0].start, now), last),
+        last=last,
+        customer_id=entry.customer_id,
+        party=Party.CUSTOMER if entry.channel is Channel.CUSTOMER else Party.SALON,
+    )
+
+
+def _first_start(offer: Offer, entry: Entry, now: datetime) -> datetime | None:
+    """The earliest start inside the wishes that was not offered before."""
+    visits = [
+        TimeRange.of_epoch(opening.start, opening.end)
+        for wished in entry.ranges
+        for question in offer.questions
+        for opening in find_openings(question, *wished.epoch)
+    ]
+    return min(
+        (visit.start for visit in visits if visit.start > now and entry.would_take(visit)), default=None
+    )
+
+
+def _held(offer: Offer, placement: Placement, now: datetime) -> HeldTime:
+    start = placement.items[0].during.start
+    return HeldTime(
+        offer_id=new_id(),
+        items=placement.items,
+        policy=offer.policy,
+        active_limit=offer.active_limit,
+        offered_at=now,
+        expires_at=min(now + OFFER_LASTS, start),
+    )
