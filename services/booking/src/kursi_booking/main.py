@@ -22,7 +22,9 @@ from nats.aio.client import Client
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.catalog import CatalogClient
 from kursi_booking.adapters.customers import REPEATABLE, IdentityCustomers
-from kursi_booking.api import internal, servicer, waitlist
+from kursi_booking.api import availability, calendar, internal, servicer, waitlist
+from kursi_booking.api.availability import AvailabilityServicer, AvailabilityUseCases
+from kursi_booking.api.calendar import CalendarServicer
 from kursi_booking.api.internal import BookingInternalServicer
 from kursi_booking.api.rendering import booking_answer
 from kursi_booking.api.servicer import BookingServicer, UseCases
@@ -30,9 +32,12 @@ from kursi_booking.consumers.catalog_changes import CatalogChanges
 from kursi_booking.consumers.guests import FILTERS as GUEST_FILTERS
 from kursi_booking.consumers.guests import HandleGuests
 from kursi_booking.consumers.payments import FILTERS, HandlePayments
+from kursi_booking.group_wiring import GroupParts
 from kursi_booking.jobs.hold_expiry import HoldExpirer
 from kursi_booking.jobs.waitlist_sweep import EVERY as SWEEP_EVERY
 from kursi_booking.ports import BookingStore, Customers, HoldExpiry, Offers
+from kursi_booking.queries.calendar import CalendarInDatabase
+from kursi_booking.queries.claim_rows import FirstClaims
 from kursi_booking.queries.history import History
 from kursi_booking.queries.occupancy import ClaimedTimes
 from kursi_booking.settings import BookingSettings
@@ -47,14 +52,18 @@ from kursi_booking.usecases.complete_booking import CompleteBooking
 from kursi_booking.usecases.confirm_booking import ConfirmBooking
 from kursi_booking.usecases.create_booking import CreateBooking
 from kursi_booking.usecases.expire_hold import ExpireHolds
+from kursi_booking.usecases.explain_slot import ExplainSlot
+from kursi_booking.usecases.find_next_slot import FindNextSlot
 from kursi_booking.usecases.get_payment_terms import GetPaymentTerms
 from kursi_booking.usecases.get_visit import GetVisit
 from kursi_booking.usecases.join_guest import CONSUMER as GUESTS_CONSUMER
 from kursi_booking.usecases.join_guest import JoinGuest
+from kursi_booking.usecases.list_bookable_days import ListBookableDays
 from kursi_booking.usecases.list_slots import FindFreeTimes
 from kursi_booking.usecases.mark_no_show import MarkNoShow
 from kursi_booking.usecases.moving import Moving
 from kursi_booking.usecases.offer import OfferLoader
+from kursi_booking.usecases.read_calendar import ReadCalendar
 from kursi_booking.usecases.reading import Reading
 from kursi_booking.usecases.reschedule_booking import RescheduleBooking
 from kursi_booking.waitlist_wiring import WaitlistParts, freed_times_consumer
@@ -62,7 +71,10 @@ from kursi_booking.waitlist_wiring import WaitlistParts, freed_times_consumer
 ROLES = ("serve", "relay", "consume", "jobs")
 
 _STRAGGLERS_EVERY = timedelta(minutes=1)
-_CATALOG_READS = ["kursi.catalog.v1.CatalogInternalService/GetBookingContext"]
+_CATALOG_READS = [
+    "kursi.catalog.v1.CatalogInternalService/GetBookingContext",
+    "kursi.catalog.v1.CatalogInternalService/ExplainWorkingTime",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +82,9 @@ class Parts:
     """What use cases are put together from."""
 
     database: Database
+    catalog: CatalogClient
     store: BookingStore
-    offers: Offers
+    offers: OfferLoader
     expire_hold: HoldExpiry
     customers: Customers
     clock: Clock
@@ -90,6 +103,7 @@ def parts(
     waiting = WaitlistParts(database, store, clock)
     return Parts(
         database=database,
+        catalog=catalog,
         store=store,
         offers=OfferLoader(catalog, ClaimedTimes(database), clock, settings.catalog_oldest),
         expire_hold=waiting.expire_hold,
@@ -106,7 +120,19 @@ def servicers(have: Parts, settings: BookingSettings) -> list[tuple[object, str]
         (BookingServicer(use_cases(have), key), servicer.NAME),
         (BookingInternalServicer(GetPaymentTerms(have.store), GetVisit(have.store)), internal.NAME),
         (have.waiting.servicer(have.offers, key), waitlist.NAME),
+        *GroupParts(have.database, have.store, have.offers, have.expire_hold, have.clock).servicers(key),
+        (AvailabilityServicer(availability_use_cases(have)), availability.NAME),
+        (CalendarServicer(ReadCalendar(have.catalog, CalendarInDatabase(have.database))), calendar.NAME),
     ]
+
+
+def availability_use_cases(have: Parts) -> AvailabilityUseCases:
+    """What can be asked about free times besides their list."""
+    return AvailabilityUseCases(
+        find_next=FindNextSlot(have.offers, have.clock),
+        list_days=ListBookableDays(have.offers),
+        explain=ExplainSlot(have.offers, have.catalog, FirstClaims(have.database), have.clock),
+    )
 
 
 def use_cases(have: Parts) -> UseCases:

@@ -401,6 +401,9 @@ class Booking(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     GUEST_FIELD_NUMBER: _builtins.int
+    SERIES_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    SEATS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     salon_id: _builtins.str
@@ -425,6 +428,12 @@ class Booking(_message.Message):
     """Grows by one with each change."""
     etag: _builtins.str
     """Send it back in an action to be refused (STALE_ETAG) when the booking changed meanwhile."""
+    series_id: _builtins.str
+    """The series that it is a visit of; empty for most."""
+    session_id: _builtins.str
+    """The group session that its seats are in; empty for most."""
+    seats: _builtins.int
+    """With `session_id`: how many seats it takes; the price of its item is that of all of them."""
     @_builtins.property
     def salon_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The salon's names when it was booked, by language."""
@@ -505,10 +514,13 @@ class Booking(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         guest: Global___Booking.Guest | None = ...,
+        series_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        seats: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "guest", b"guest", "hold_expire_time", b"hold_expire_time", "paid", b"paid", "policy", b"policy", "prepayment", b"prepayment", "settlement", b"settlement", "start_time", b"start_time", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "channel", b"channel", "create_time", b"create_time", "customer_id", b"customer_id", "end_time", b"end_time", "etag", b"etag", "guest", b"guest", "hold_expire_time", b"hold_expire_time", "id", b"id", "items", b"items", "local_start", b"local_start", "note", b"note", "paid", b"paid", "payment_state", b"payment_state", "policy", b"policy", "prepayment", b"prepayment", "revision", b"revision", "salon_id", b"salon_id", "salon_names", b"salon_names", "settlement", b"settlement", "start_time", b"start_time", "state", b"state", "time_zone", b"time_zone", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "channel", b"channel", "create_time", b"create_time", "customer_id", b"customer_id", "end_time", b"end_time", "etag", b"etag", "guest", b"guest", "hold_expire_time", b"hold_expire_time", "id", b"id", "items", b"items", "local_start", b"local_start", "note", b"note", "paid", b"paid", "payment_state", b"payment_state", "policy", b"policy", "prepayment", b"prepayment", "revision", b"revision", "salon_id", b"salon_id", "salon_names", b"salon_names", "seats", b"seats", "series_id", b"series_id", "session_id", b"session_id", "settlement", b"settlement", "start_time", b"start_time", "state", b"state", "time_zone", b"time_zone", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

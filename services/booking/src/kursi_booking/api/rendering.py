@@ -15,7 +15,7 @@ from kursi_booking.domain.policy import CancellationOutcome
 from kursi_booking.domain.state import Channel, PaymentState, State
 
 STATES = {state: pb.Booking.State.Value(state.name) for state in State}
-_PAYMENT_STATES = {
+PAYMENT_STATES = {
     PaymentState.NOT_REQUIRED: pb.Booking.NOT_REQUIRED,
     PaymentState.AWAITING: pb.Booking.DUE,
     PaymentState.PAID: pb.Booking.PAID,
@@ -23,7 +23,7 @@ _PAYMENT_STATES = {
     PaymentState.REFUND_DUE: pb.Booking.REFUND_DUE,
     PaymentState.REFUNDED: pb.Booking.REFUNDED,
 }
-_CHANNELS = {Channel.CUSTOMER: pb.Booking.CUSTOMER, Channel.SALON: pb.Booking.SALON}
+CHANNELS = {Channel.CUSTOMER: pb.Booking.CUSTOMER, Channel.SALON: pb.Booking.SALON}
 
 
 def booking_message(booking: Booking, settlement: CancellationOutcome | None) -> pb.Booking:
@@ -35,7 +35,7 @@ def booking_message(booking: Booking, settlement: CancellationOutcome | None) ->
         salon_names=booking.salon.names,
         customer_id=str(booking.customer_id),
         state=STATES[booking.state],
-        payment_state=_PAYMENT_STATES[booking.payment_state],
+        payment_state=PAYMENT_STATES[booking.payment_state],
         start_time=timestamp(during.start),
         end_time=timestamp(during.end),
         time_zone=booking.salon.time_zone,
@@ -53,13 +53,16 @@ def booking_message(booking: Booking, settlement: CancellationOutcome | None) ->
             texts=policy.text,
         ),
         note=booking.note,
-        channel=_CHANNELS[booking.channel],
+        channel=CHANNELS[booking.channel],
         cancellation_reason=booking.cancellation_reason,
         settlement=_settlement(settlement) if settlement else None,
         revision=booking.revision,
         etag=etag_of(booking.revision),
         create_time=timestamp(booking.created_at),
         update_time=timestamp(booking.updated_at),
+        series_id=str(booking.series_id or ""),
+        session_id=str(booking.session_id or ""),
+        seats=booking.seats if booking.session_id else 0,
         guest=None if booking.guest_name is None else pb.Booking.Guest(display_name=booking.guest_name),
     )
 

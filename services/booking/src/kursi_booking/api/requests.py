@@ -88,7 +88,7 @@ def wanted_visit(request: booking_service_pb2.CreateBookingRequest) -> WantedVis
     with Violations() as check:
         return WantedVisit(
             salon_id=check.id("salon_id", request.salon_id),
-            start=_start(check, request.start_time),
+            start=start(check, request.start_time),
             services=wanted_items(check, request.items),
             note=check.text("note", request.note, LONGEST_TEXT, lines=True),
             customer_id=check.optional_id("customer_id", request.customer_id),
@@ -107,7 +107,7 @@ def new_time(request: booking_service_pb2.RescheduleBookingRequest) -> NewTime:
     with Violations() as check:
         check.count("staff_ids", request.staff_ids, MAX_SERVICES)
         return NewTime(
-            start=_start(check, request.start_time),
+            start=start(check, request.start_time),
             staff_ids=[
                 None if value == ANY else check.id(f"staff_ids[{position}]", value)
                 for position, value in enumerate(request.staff_ids[:MAX_SERVICES])
@@ -132,8 +132,8 @@ def booking_filter(request: booking_service_pb2.ListBookingsRequest) -> BookingF
             customer_id=check.optional_id("customer_id", request.customer_id),
             staff_id=check.optional_id("staff_id", request.staff_id),
             states=frozenset(_STATES[state] for state in known),
-            start_min=_optional(check, request, "start_time_min"),
-            start_max=_optional(check, request, "start_time_max"),
+            start_min=optional_instant(check, request, "start_time_min"),
+            start_max=optional_instant(check, request, "start_time_max"),
             service_id=check.optional_id("service_id", request.service_id),
             text=text,
             order=_ORDERS.get(request.order, ListOrder.NEWEST),
@@ -172,12 +172,13 @@ def _guest(check: Violations, request: booking_service_pb2.CreateBookingRequest)
     )
 
 
-def _start(check: Violations, message: Timestamp) -> datetime:
+def start(check: Violations, message: Timestamp) -> datetime:
     """A start; visits begin at whole seconds."""
     if message.nanos:
         check.add("start_time", "MALFORMED")
     return instant(check, "start_time", message)
 
 
-def _optional(check: Violations, request: Message, field: str) -> datetime | None:
+def optional_instant(check: Violations, request: Message, field: str) -> datetime | None:
+    """An instant that may be left out."""
     return instant(check, field, getattr(request, field)) if request.HasField(field) else None

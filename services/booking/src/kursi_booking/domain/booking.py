@@ -14,6 +14,7 @@ from kursi_chassis.money import Money
 
 from kursi_booking.domain.errors import IllegalTransition, NotStartedYet
 from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
+from kursi_booking.domain.session_errors import SeatCannotMove
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import OCCUPYING, Channel, EventType, PaymentState, State
 
@@ -80,6 +81,9 @@ class Booking:
     updated_at: datetime
     guest_name: str | None = None
     """What the salon called somebody whom it booked by phone number; None for everybody else."""
+    series_id: UUID | None = None
+    session_id: UUID | None = None
+    seats: int = 1
 
     @property
     def during(self) -> TimeRange:
@@ -259,8 +263,10 @@ def reschedule(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
 
 
 def check_reschedule(booking: Booking, act: Act) -> None:
-    """Whether the booking may move at all, wherever to. Raises: IllegalTransition, TooLateToReschedule."""
+    """Whether it may move at all, wherever to. Raises: IllegalTransition, SeatCannotMove, TooLateToReschedule."""
     expect(booking, "reschedule", *_MOVABLE)
+    if booking.session_id is not None:
+        raise SeatCannotMove
     booking.policy.check_reschedule(act.party, booking.during.start, act.at)
 
 
@@ -277,8 +283,10 @@ def change_services(booking: Booking, act: Act, items: tuple[Item, ...]) -> Chan
 
 
 def check_change_services(booking: Booking, act: Act) -> None:
-    """Whether the services may change at all. Raises: IllegalTransition, TooLateToReschedule."""
+    """Whether the services may change at all. Raises: IllegalTransition, SeatCannotMove, TooLateToReschedule."""
     expect(booking, "change_services", *OCCUPYING)
+    if booking.session_id is not None:
+        raise SeatCannotMove
     booking.policy.check_reschedule(act.party, booking.during.start, act.at)
 
 

@@ -2,10 +2,12 @@
 
 from typing import Final, LiteralString
 
+import psycopg
 from kursi_chassis import idempotency
 from kursi_chassis.events import outbox
 
-from kursi_booking.ports import NewBooking
+from kursi_booking.domain.errors import TooManyBookings
+from kursi_booking.ports import NewBooking, TimeTaken
 from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
 from kursi_booking.store.numbered import numbered
 from kursi_booking.store.rows import (
@@ -42,11 +44,12 @@ WITH answered AS (
     INSERT INTO bookings (id, salon_id, customer_id, state, payment_state, revision, start_at, end_at,
         hold_expire_at, salon_names, time_zone, territory_code, currency_code, total_minor, paid_minor, fee_minor,
         refund_due_minor, payments, policy, channel, note, cancellation_reason, created_at, updated_at,
-        guest_name)
+        guest_name, series_id, session_id, seats)
     SELECT %(id)s, %(salon_id)s, %(customer_id)s, %(state)s, %(payment_state)s, %(revision)s, %(start_at)s, %(end_at)s,
         %(hold_expire_at)s::timestamptz, %(salon_names)s, %(time_zone)s, %(territory_code)s, %(currency_code)s,
         %(total_minor)s, %(paid_minor)s, %(fee_minor)s, %(refund_due_minor)s, %(payments)s::uuid[], %(policy)s,
-        %(channel)s, %(note)s, %(cancellation_reason)s, %(created_at)s, %(updated_at)s, %(guest_name)s::text
+        %(channel)s, %(note)s, %(cancellation_reason)s, %(created_at)s, %(updated_at)s, %(guest_name)s::text,
+        %(series_id)s::uuid, %(session_id)s::uuid, %(seats)s
     WHERE (SELECT count(*) FROM claimed) = cardinality(%(claim_resources)s::uuid[])
     RETURNING 1
 ), itemised AS (
@@ -62,6 +65,16 @@ SELECT CASE WHEN EXISTS (SELECT FROM booked) THEN true
 """  # noqa: S608 -- put together from constants
 
 CREATE: Final = numbered(_CREATE)
+
+
+def refused(error: psycopg.errors.IntegrityError, new: NewBooking) -> Exception | None:
+    """What it means that the statement was refused; None for anything that is no answer to a caller."""
+    refused_by = error.diag.constraint_name
+    if refused_by == TIME_TAKEN:
+        return TimeTaken()
+    if refused_by == LIMIT_REACHED:
+        return TooManyBookings(new.active_limit or 0)
+    return None
 
 
 def create_parameters(new: NewBooking) -> dict[str, object]:

@@ -1,9 +1,11 @@
 """Holds whose time has come, by hundreds."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Final, LiteralString
+from uuid import UUID
 
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.events import outbox
@@ -12,6 +14,7 @@ from kursi_chassis.events.envelope import Event
 from kursi_booking.domain.booking import Booking, Change
 from kursi_booking.ports import HoldBatch
 from kursi_booking.store.rows import history_parameters, read_bookings
+from kursi_booking.store.seats import move_seats
 
 # Both walk the partial index on the expiry of held bookings and nothing else.
 NEXT_DUE: Final[LiteralString] = "SELECT min(hold_expire_at) FROM bookings WHERE state = 'held'"
@@ -83,3 +86,13 @@ class _LockedHolds:
         ids = [change.booking.booking_id for change in changes]
         await self._connection.execute(EXPIRE, {"ids": ids, **history_parameters(entry)})
         await outbox.append_many(self._connection, events)
+        for session_id, seats in sorted(_seats_by_session(changes).items()):
+            await move_seats(self._connection, session_id, -seats)
+
+
+def _seats_by_session(changes: Sequence[Change]) -> Counter[UUID]:
+    seats: Counter[UUID] = Counter()
+    for change in changes:
+        if change.booking.session_id is not None:
+            seats[change.booking.session_id] += change.booking.seats
+    return seats

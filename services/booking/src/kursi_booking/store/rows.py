@@ -8,7 +8,7 @@ from uuid import UUID
 from kursi_chassis.db.database import Connection
 from kursi_chassis.money import Money
 from psycopg.types.json import Jsonb
-from psycopg.types.numeric import Int8
+from psycopg.types.numeric import Int2, Int8
 
 from kursi_booking.domain.booking import Booking, HistoryEntry, Item, SalonFacts
 from kursi_booking.domain.policy import PolicySnapshot, Prepayment
@@ -19,7 +19,7 @@ SELECT_BOOKINGS: Final[LiteralString] = """
 SELECT b.id, b.salon_id, b.customer_id, b.state, b.payment_state, b.revision, b.hold_expire_at, b.salon_names,
        b.time_zone, b.territory_code, b.currency_code, b.paid_minor, b.fee_minor, b.refund_due_minor, b.payments,
        b.policy, b.channel, b.note, b.cancellation_reason, b.created_at, b.updated_at,
-       b.guest_name,
+       b.guest_name, b.series_id, b.session_id, b.seats,
        (SELECT jsonb_agg(jsonb_build_array(
                    i.id, i.service_id, i.staff_id, extract(epoch FROM i.start_at)::bigint,
                    extract(epoch FROM i.end_at)::bigint, i.price_minor, i.service_names, i.staff_names,
@@ -44,7 +44,7 @@ def booking(row: Sequence[Any]) -> Booking:  # Any: a row has as many types as c
     (
         booking_id, salon_id, customer_id, state, payment_state, revision, expires_at, salon_names, time_zone,
         territory_code, currency, paid, fee, refund_due, payments, policy, channel, note, cancellation_reason,
-        created_at, updated_at, guest_name, items,
+        created_at, updated_at, guest_name, series_id, session_id, seats, items,
     ) = row  # fmt: skip
     return Booking(
         booking_id=booking_id,
@@ -67,6 +67,9 @@ def booking(row: Sequence[Any]) -> Booking:  # Any: a row has as many types as c
         created_at=created_at,
         updated_at=updated_at,
         guest_name=guest_name,
+        series_id=series_id,
+        session_id=session_id,
+        seats=seats,
     )
 
 
@@ -102,6 +105,9 @@ def booking_parameters(booking: Booking) -> dict[str, object]:
         "created_at": booking.created_at,
         "updated_at": booking.updated_at,
         "guest_name": booking.guest_name,
+        "series_id": booking.series_id,
+        "session_id": booking.session_id,
+        "seats": Int2(booking.seats),
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, LiteralString
 from uuid import UUID
 
+import psycopg
 from kursi_chassis.db.database import Connection
 from kursi_chassis.events import inbox, outbox
 from kursi_chassis.events.envelope import Event
@@ -13,8 +14,9 @@ from kursi_booking.domain.booking import Booking, Change, HistoryEntry
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.domain.slot import TimeRange
-from kursi_booking.ports import CountedPayment, KeyedRequest, TimeTaken
+from kursi_booking.ports import CountedPayment, KeyedRequest, NewBooking, TimeTaken
 from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
+from kursi_booking.store.create import CREATE, create_parameters, refused
 from kursi_booking.store.rows import (
     INSERT_HISTORY,
     INSERT_ITEMS,
@@ -23,6 +25,7 @@ from kursi_booking.store.rows import (
     item_parameters,
     read_bookings,
 )
+from kursi_booking.store.seats import follow_seats
 
 UPDATE_BOOKING: Final[LiteralString] = """
 UPDATE bookings SET state = %(state)s, payment_state = %(payment_state)s, revision = %(revision)s,
@@ -138,6 +141,9 @@ class BookingWork:
             "ON CONFLICT DO NOTHING",
             [joined.guest_id, joined.salon_id, joined.user_id, joined.at],
         )
+        await self._connection.execute(
+            "UPDATE booking_series SET customer_id = %s WHERE customer_id = %s", [joined.user_id, joined.guest_id]
+        )
 
     async def merge_counters(self, joined: JoinedGuest) -> None:
         """What counted as the guest's counts as the account's; beyond the limit too, as the visits are booked."""
@@ -146,6 +152,23 @@ class BookingWork:
             {"salon_id": joined.salon_id, "guest_id": joined.guest_id, "user_id": joined.user_id},
         )
 
+    async def lock_times(self, claims: Sequence[Claim]) -> None:
+        """Take the locks of all these claims at once, before any of them is taken by itself."""
+        await self._connection.execute(TAKE_LOCKS, {"lock_keys": lock_keys(claims)})
+
+    async def add(self, new: NewBooking) -> None:
+        """Write a whole new booking in this transaction, which is at an end when it is refused. Its request has no key.
+
+        Raises: TimeTaken, TooManyBookings.
+        """
+        try:
+            await CREATE.execute(self._connection, create_parameters(new))
+        except psycopg.errors.IntegrityError as error:
+            meaning = refused(error, new)
+            if meaning is None:
+                raise
+            raise meaning from error
+
     async def save(self, change: Change, event: Event) -> None:
         """Write a change that leaves the visit where it is: the row, its claims' state, counter, history, event."""
         before, booking = self._before[change.booking.booking_id], change.booking
@@ -153,6 +176,7 @@ class BookingWork:
         await self._write(before, change, event)
         if claim_state(before) != claim_state(booking) or before.expires_at != booking.expires_at:
             await self._connection.execute(FOLLOW_STATE, _claim_row(booking))
+        await self._follow_seats(before, booking)
 
     async def save_moved(self, change: Change, event: Event, claims: Sequence[Claim]) -> None:
         """Write a change with new items and claims, in place of the old ones; also takes claims that were released.
@@ -167,6 +191,11 @@ class BookingWork:
         if await cursor.fetchone() != (len(claims),):
             raise TimeTaken
         await self._write(before, change, event)
+        await self._follow_seats(before, booking)
+
+    async def _follow_seats(self, before: Booking, after: Booking) -> None:
+        if not await follow_seats(self._connection, before, after):
+            raise TimeTaken
 
     async def _count(self, before: Booking, after: Booking) -> None:
         # Before any claim is touched, as in the statement that creates: otherwise a booking of the same customer

@@ -16,6 +16,23 @@ def is_member(caller: Caller, salon_id: UUID) -> bool:
     return caller.is_admin or caller.role_in(salon_id) >= Role.STAFF
 
 
+def act_for(
+    customer_id: UUID | None, salon_id: UUID, caller: Caller, at: datetime, reason: str = ""
+) -> tuple[UUID, Act]:
+    """Whose new visit it is, and who books it on whose behalf; without a customer it is the caller's own.
+
+    Raises: Denied for somebody else's without a role in the salon.
+    """
+    whose = customer_id or caller.user_id
+    if whose is None:
+        raise Denied
+    if whose == caller.user_id:
+        return whose, Act(caller.actor, Party.CUSTOMER, at, reason)
+    if is_member(caller, salon_id):
+        return whose, Act(caller.actor, Party.SALON, at, reason)
+    raise Denied
+
+
 def visible(booking: Booking | None, caller: Caller) -> Booking:
     """The booking, for its customer and the salon's members. Raises: BookingNotFound for others."""
     if booking is None:

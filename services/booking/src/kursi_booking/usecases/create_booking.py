@@ -30,7 +30,7 @@ from kursi_booking.ports import (
     TimeTaken,
     WantedService,
 )
-from kursi_booking.usecases.access import is_member
+from kursi_booking.usecases.access import act_for, is_member
 from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, nearby, place, taken
 
 TRIES = 5
@@ -128,16 +128,8 @@ class CreateBooking:
 
     def _errand(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> _Errand:
         """Whose visit it is. Raises: Denied for somebody else's without a role in the salon."""
-        customer_id = wanted.customer_id or caller.user_id
-        if customer_id is None:
-            raise Denied
-        if customer_id == caller.user_id:
-            party = Party.CUSTOMER
-        elif is_member(caller, wanted.salon_id):
-            party = Party.SALON
-        else:
-            raise Denied
-        return _Errand(wanted, customer_id, Act(caller.actor, party, self._clock.now()), request)
+        customer_id, act = act_for(wanted.customer_id, wanted.salon_id, caller, self._clock.now())
+        return _Errand(wanted, customer_id, act, request)
 
     async def _take(self, errand: _Errand) -> bytes:
         """Try until nobody is left. Each try reads the claims again, so it sees who was faster and asks the next.

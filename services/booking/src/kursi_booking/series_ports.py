@@ -1,0 +1,90 @@
+"""What the use cases of recurring visits need of the rooms below them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from kursi_booking.domain.booking import Booking
+from kursi_booking.domain.series import Series, Upcoming
+from kursi_booking.ports import KeyedRequest, NewBooking
+
+
+@dataclass(frozen=True, slots=True)
+class NewSeries:
+    """Everything that is written when a series is made. The visits have no key of their own: the request's is for all."""
+
+    series: Series
+    visits: tuple[NewBooking, ...]
+    request: KeyedRequest
+    answer: bytes
+
+
+class VisitRefused(Exception):
+    """One of the visits could not be written, so nothing was: `cause` is TimeTaken or TooManyBookings."""
+
+    def __init__(self, number: int, cause: Exception) -> None:
+        super().__init__()
+        self.number = number
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFilter:
+    """Which series are listed; everything set must fit. At least one of the two is set."""
+
+    salon_id: UUID | None
+    customer_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesView:
+    """A series as it is shown, with its bookings: made ones, or in a dry run (`is_foreseen`) those that would be."""
+
+    series: Series
+    bookings: Sequence[Booking]
+    now: datetime
+    is_foreseen: bool = False
+
+
+class RenderSeries(Protocol):
+    """Words a series for a caller, as it is kept for repetitions."""
+
+    def __call__(self, view: SeriesView) -> bytes:
+        """The series with its visits."""
+        ...
+
+
+class RenderCancelled(Protocol):
+    """Words what was taken back, as it is kept for repetitions."""
+
+    def __call__(self, bookings: Sequence[Booking]) -> bytes:
+        """The bookings with their settlements, and the sums."""
+        ...
+
+
+class SeriesStore(Protocol):
+    """Series in the database."""
+
+    async def create(self, new: NewSeries) -> bytes:
+        """Write a series and all its visits in one transaction, and return its answer, or the first answer when the
+        request is a repetition.
+
+        Raises: VisitRefused.
+        """
+        ...
+
+    async def find(self, series_id: UUID) -> Series | None:
+        """The series."""
+        ...
+
+    async def bookings_of(self, series_id: UUID) -> list[Booking]:
+        """Its bookings by start, without locks. Which ones they are never changes."""
+        ...
+
+    async def page(
+        self, wanted: SeriesFilter, after: UUID | None, size: int, now: datetime
+    ) -> list[tuple[Series, Upcoming]]:
+        """Up to `size` series that fit, the newest first, older than `after`."""
+        ...

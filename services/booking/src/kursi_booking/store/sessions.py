@@ -1,0 +1,170 @@
+"""Group sessions in the database."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from typing import Final, LiteralString
+from uuid import UUID
+
+from kursi_chassis.db.database import Connection, Database
+
+from kursi_booking.domain.booking import Booking
+from kursi_booking.domain.claims import Claim
+from kursi_booking.domain.session import Session, SessionChange, SessionState
+from kursi_booking.ports import NewBooking, Position, TimeTaken
+from kursi_booking.session_ports import SessionFilter, SessionWork
+from kursi_booking.store.claims import TAKE_LOCKS, claim_parameters, lock_keys
+from kursi_booking.store.rows import SELECT_BOOKINGS, booking
+from kursi_booking.store.seats import move_seats
+from kursi_booking.store.session_rows import (
+    INSERT_ENTRY,
+    INSERT_SESSION,
+    SELECT_SESSIONS,
+    entry_parameters,
+    session_of,
+    session_parameters,
+)
+from kursi_booking.store.work import BookingWork
+
+_CLAIM: Final[LiteralString] = """
+INSERT INTO claims (session_id, resource_id, during, state)
+SELECT %(session_id)s, claim.resource_id, tstzrange(claim.start_at, claim.end_at), 'blocked'
+FROM unnest(%(claim_resources)s::uuid[], %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[])
+         WITH ORDINALITY AS claim (resource_id, start_at, end_at, number)
+ORDER BY claim.number ON CONFLICT DO NOTHING
+"""
+_UPDATE: Final[LiteralString] = """
+UPDATE sessions SET capacity = %(capacity)s, state = %(state)s, cancellation_reason = %(cancellation_reason)s,
+    revision = %(revision)s, updated_at = %(updated_at)s
+WHERE id = %(id)s
+"""
+_LOCK_COUNTERS: Final[LiteralString] = """
+SELECT FROM customer_counters AS counter JOIN unnest(%s::uuid[], %s::uuid[]) AS wanted (salon_id, customer_id)
+    USING (salon_id, customer_id)
+ORDER BY counter.salon_id, counter.customer_id FOR UPDATE OF counter
+"""
+_PAGE: Final[LiteralString] = """
+WHERE s.salon_id = %(salon_id)s AND s.state = 'scheduled' AND s.start_at >= %(start_min)s
+    AND (%(start_max)s::timestamptz IS NULL OR s.start_at < %(start_max)s)
+    AND (%(service_id)s::uuid IS NULL OR s.service_id = %(service_id)s)
+    AND (%(after_start)s::timestamptz IS NULL OR (s.start_at, s.id) > (%(after_start)s, %(after_id)s::uuid))
+ORDER BY s.start_at, s.id LIMIT %(size)s
+"""
+
+
+class SessionsInDatabase:
+    """See `kursi_booking.session_ports.SessionStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def work(self) -> AbstractAsyncContextManager[SessionWork]:
+        """One transaction: a clean exit commits, an exception rolls back."""
+        return self._work()
+
+    async def find(self, session_id: UUID) -> Session | None:
+        """The session, without a lock."""
+        async with self._database.reading() as connection:
+            cursor = await connection.execute(SELECT_SESSIONS + "WHERE s.id = %s", [session_id])
+            row = await cursor.fetchone()
+        return session_of(row) if row else None
+
+    async def overdue_seats(self, session_id: UUID, now: datetime) -> list[UUID]:
+        """Bookings whose hold is over but not yet expired."""
+        async with self._database.reading() as connection:
+            cursor = await connection.execute(
+                "SELECT id FROM bookings WHERE session_id = %s AND state = 'held' AND hold_expire_at <= %s ORDER BY id",
+                [session_id, now],
+            )
+            return [booking_id for (booking_id,) in await cursor.fetchall()]
+
+    async def page(self, wanted: SessionFilter, after: Position | None, size: int) -> list[Session]:
+        """Up to `size` sessions that fit and take place, the soonest first, beyond the position."""
+        parameters = {
+            "salon_id": wanted.salon_id,
+            "service_id": wanted.service_id,
+            "start_min": wanted.start_min,
+            "start_max": wanted.start_max,
+            "after_start": after[0] if after else None,
+            "after_id": after[1] if after else None,
+            "size": size,
+        }
+        async with self._database.reading() as connection:
+            cursor = await connection.execute(SELECT_SESSIONS + _PAGE, parameters)
+            return [session_of(row) for row in await cursor.fetchall()]
+
+    async def bookings_of(self, session_id: UUID, after: UUID | None, size: int) -> list[Booking]:
+        """Up to `size` of its bookings, the oldest first: ids grow with time."""
+        async with self._database.reading() as connection:
+            cursor = await connection.execute(
+                SELECT_BOOKINGS
+                + "WHERE b.session_id = %(session_id)s AND (%(after)s::uuid IS NULL OR b.id > %(after)s) "
+                "ORDER BY b.id LIMIT %(size)s",
+                {"session_id": session_id, "after": after, "size": size},
+            )
+            return [booking(row) for row in await cursor.fetchall()]
+
+    @asynccontextmanager
+    async def _work(self) -> AsyncIterator[SessionWork]:
+        async with self._database.transaction() as connection:
+            yield _Work(connection)
+
+
+class _Work:
+    """See `kursi_booking.session_ports.SessionWork`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.bookings = BookingWork(connection)
+
+    async def add(self, change: SessionChange, claims: Sequence[Claim]) -> None:
+        """Write a new session. Raises: TimeTaken."""
+        await self._connection.execute(INSERT_SESSION, session_parameters(change.session))
+        await self._connection.execute(INSERT_ENTRY, entry_parameters(change))
+        await self._connection.execute(TAKE_LOCKS, {"lock_keys": lock_keys(claims)})
+        cursor = await self._connection.execute(
+            _CLAIM, {"session_id": change.session.session_id, **claim_parameters(claims)}
+        )
+        if cursor.rowcount != len(claims):
+            raise TimeTaken
+
+    async def join(self, new: NewBooking) -> bool:
+        """Write a new booking of seats, and whether there are enough. Raises: TooManyBookings."""
+        booking = new.change.booking
+        await self.bookings.add(new)
+        return booking.session_id is not None and await move_seats(
+            self._connection, booking.session_id, booking.seats
+        )
+
+    async def open_bookings(self, session_id: UUID) -> list[UUID]:
+        """The bookings that have neither ended nor been called off, in the order in which they must be locked."""
+        cursor = await self._connection.execute(
+            "SELECT id FROM bookings WHERE session_id = %s AND state IN ('held', 'pending', 'confirmed', 'checked_in') "
+            "ORDER BY id",
+            [session_id],
+        )
+        return [booking_id for (booking_id,) in await cursor.fetchall()]
+
+    async def lock_counters(self, bookings: Sequence[Booking]) -> None:
+        """Lock the counters of the customers of these bookings, in one order."""
+        salons = [booking.salon_id for booking in bookings]
+        await self._connection.execute(
+            _LOCK_COUNTERS, [salons, [booking.customer_id for booking in bookings]]
+        )
+
+    async def locked(self, session_id: UUID) -> Session | None:
+        """The session, whose seats nobody else can take until this transaction ends."""
+        cursor = await self._connection.execute(
+            SELECT_SESSIONS + "WHERE s.id = %s FOR NO KEY UPDATE", [session_id]
+        )
+        row = await cursor.fetchone()
+        return session_of(row) if row else None
+
+    async def save(self, change: SessionChange) -> None:
+        """Write a change of the session itself; one that is called off lets go of its people and things."""
+        await self._connection.execute(_UPDATE, session_parameters(change.session))
+        await self._connection.execute(INSERT_ENTRY, entry_parameters(change))
+        if change.session.state is SessionState.CANCELLED:
+            await self._connection.execute(
+                "UPDATE claims SET state = 'released' WHERE session_id = %s", [change.session.session_id]
+            )

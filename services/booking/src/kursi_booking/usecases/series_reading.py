@@ -1,0 +1,47 @@
+"""Looking at series: one, or a list."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from kursi_chassis.caller import Caller, Role
+from kursi_chassis.clock import Clock
+from kursi_chassis.errors import Denied
+
+from kursi_booking.domain.series import Series, Upcoming
+from kursi_booking.domain.series_errors import SeriesNotFound
+from kursi_booking.series_ports import SeriesFilter, SeriesStore, SeriesView
+from kursi_booking.usecases.access import is_member
+
+
+def visible_series(series: Series | None, caller: Caller) -> Series:
+    """The series, for its customer and the salon's members. Raises: SeriesNotFound for others."""
+    if series is None:
+        raise SeriesNotFound
+    if series.customer_id != caller.user_id and not is_member(caller, series.salon_id):
+        raise SeriesNotFound
+    return series
+
+
+class SeriesReading:
+    """What customers see of their own series, and members of a salon of its."""
+
+    def __init__(self, store: SeriesStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def one(self, series_id: UUID, caller: Caller) -> SeriesView:
+        """The series with its bookings. Raises: SeriesNotFound."""
+        series = visible_series(await self._store.find(series_id), caller)
+        return SeriesView(series, await self._store.bookings_of(series_id), self._clock.now())
+
+    async def page(
+        self, wanted: SeriesFilter, after: UUID | None, size: int, caller: Caller
+    ) -> list[tuple[Series, Upcoming]]:
+        """One page, the newest first. Raises: RoleRequired for somebody else's salon, Denied for another customer."""
+        now = self._clock.now()
+        if wanted.salon_id is not None:
+            caller.require_role(wanted.salon_id, Role.STAFF)
+            return await self._store.page(wanted, after, size, now)
+        if caller.user_id is None or wanted.customer_id not in (None, caller.user_id):
+            raise Denied
+        return await self._store.page(replace(wanted, customer_id=caller.user_id), after, size, now)

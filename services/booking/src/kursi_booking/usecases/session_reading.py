@@ -1,0 +1,39 @@
+"""Looking at group sessions: anybody at what takes place, the salon at who comes."""
+
+from uuid import UUID
+
+from kursi_chassis.caller import Caller
+from kursi_chassis.clock import Clock
+
+from kursi_booking.domain.booking import Booking
+from kursi_booking.domain.session import Session
+from kursi_booking.domain.session_errors import SessionNotFound
+from kursi_booking.ports import Position
+from kursi_booking.session_ports import SessionFilter, SessionStore
+from kursi_booking.usecases.change_session import act_on
+
+
+class SessionReading:
+    """What there is to see of sessions."""
+
+    def __init__(self, store: SessionStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def one(self, session_id: UUID) -> Session:
+        """The session. Raises: SessionNotFound."""
+        session = await self._store.find(session_id)
+        if session is None:
+            raise SessionNotFound
+        return session
+
+    async def page(self, wanted: SessionFilter, after: Position | None, size: int) -> list[Session]:
+        """One page of those that take place, the soonest first."""
+        return await self._store.page(wanted, after, size)
+
+    async def bookings(
+        self, session_id: UUID, after: UUID | None, size: int, caller: Caller
+    ) -> list[Booking]:
+        """One page of who has or had seats, the oldest first. Raises: SessionNotFound, Denied for non-members."""
+        act_on(await self._store.find(session_id), caller, self._clock.now())
+        return await self._store.bookings_of(session_id, after, size)
