@@ -229,6 +229,17 @@ class AddOnNotFound(Invalid):
         super().__init__(Violation(field, "UNKNOWN_VALUE"))
 
 
+class CalendarTooLarge(FailedPrecondition):
+    """More stands in the range than fits into one answer."""
+
+    reason = "CALENDAR_TOO_LARGE"
+    en = "This range holds more than {limit} entries; ask for a shorter one or for fewer people."
+    ar = "تحتوي هذه الفترة على أكثر من {limit} من المواعيد؛ اختر فترة أقصر أو عددًا أقل من الأشخاص."
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit=limit)
+
+
 class SalonNotLive(FailedPrecondition):
     """The salon is not open to customers yet, or no longer."""
 

@@ -1,6 +1,7 @@
 """Bookings by the thousand, written straight into the tables, that a test can count again in Python."""
 
 import random
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -194,3 +195,24 @@ def owned(database_urls):
             await connection.execute(statement)
 
     return run
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """What is asked of the database while a block runs; BEGIN and COMMIT are not questions."""
+
+    @contextmanager
+    def recording():
+        seen = []
+        execute = psycopg.AsyncCursor.execute
+
+        async def remembered(self, query, *args, **kwargs):
+            seen.append(query)
+            return await execute(self, query, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(psycopg.AsyncCursor, "execute", remembered)
+            yield (questions := [])
+            questions.extend(query for query in seen if not str(query).startswith(("BEGIN", "COMMIT")))
+
+    return recording
