@@ -22,11 +22,12 @@ from nats.aio.client import Client
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.catalog import CatalogClient
 from kursi_booking.adapters.customers import REPEATABLE, IdentityCustomers
-from kursi_booking.api import availability, calendar, internal, servicer, waitlist
+from kursi_booking.api import availability, calendar, internal, reports, servicer, waitlist
 from kursi_booking.api.availability import AvailabilityServicer, AvailabilityUseCases
 from kursi_booking.api.calendar import CalendarServicer
 from kursi_booking.api.internal import BookingInternalServicer
 from kursi_booking.api.rendering import booking_answer
+from kursi_booking.api.reports import ReportServicer
 from kursi_booking.api.servicer import BookingServicer, UseCases
 from kursi_booking.consumers.catalog_changes import CatalogChanges
 from kursi_booking.consumers.guests import FILTERS as GUEST_FILTERS
@@ -40,6 +41,7 @@ from kursi_booking.queries.calendar import CalendarInDatabase
 from kursi_booking.queries.claim_rows import FirstClaims
 from kursi_booking.queries.history import History
 from kursi_booking.queries.occupancy import ClaimedTimes
+from kursi_booking.queries.reports import ReportsInDatabase
 from kursi_booking.settings import BookingSettings
 from kursi_booking.store.bookings import Bookings
 from kursi_booking.store.due_holds import DueHoldsInDatabase
@@ -55,6 +57,7 @@ from kursi_booking.usecases.expire_hold import ExpireHolds
 from kursi_booking.usecases.explain_slot import ExplainSlot
 from kursi_booking.usecases.find_next_slot import FindNextSlot
 from kursi_booking.usecases.get_payment_terms import GetPaymentTerms
+from kursi_booking.usecases.get_report import GetReport
 from kursi_booking.usecases.get_visit import GetVisit
 from kursi_booking.usecases.join_guest import CONSUMER as GUESTS_CONSUMER
 from kursi_booking.usecases.join_guest import JoinGuest
@@ -123,6 +126,10 @@ def servicers(have: Parts, settings: BookingSettings) -> list[tuple[object, str]
         *GroupParts(have.database, have.store, have.offers, have.expire_hold, have.clock).servicers(key),
         (AvailabilityServicer(availability_use_cases(have)), availability.NAME),
         (CalendarServicer(ReadCalendar(have.catalog, CalendarInDatabase(have.database))), calendar.NAME),
+        (
+            ReportServicer(GetReport(have.catalog, ReportsInDatabase(have.database), have.clock)),
+            reports.NAME,
+        ),
     ]
 
 

@@ -164,7 +164,7 @@ class Report(_message.Message):
         """Of `revenue`: the currency of its amounts, which are in minor units."""
         @_builtins.property
         def names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-            """Of a service or staff member: the names when they were last booked in the range, by language."""
+            """Of a service or staff member: the names under which they were last booked before the range ends, else the catalog's, by language."""
 
         @_builtins.property
         def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
