@@ -73,6 +73,8 @@ class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Event.ValueType
     """The visit is near."""
     MANUAL: _Event.ValueType  # 8
     """Written by a member of the salon."""
+    WAITLIST_OFFER: _Event.ValueType  # 9
+    """A time is kept for somebody on a waiting list."""
 
 class Event(_Event, metaclass=_EventEnumTypeWrapper):
     """What a message is about."""
@@ -95,6 +97,8 @@ REMINDER: Event.ValueType  # 7
 """The visit is near."""
 MANUAL: Event.ValueType  # 8
 """Written by a member of the salon."""
+WAITLIST_OFFER: Event.ValueType  # 9
+"""A time is kept for somebody on a waiting list."""
 Global___Event: _TypeAlias = Event  # noqa: Y015
 
 class _Audience:
