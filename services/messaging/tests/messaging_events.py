@@ -5,6 +5,7 @@ from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
+from kursi.booking.events.v1.waitlist_events_pb2 import WaitlistEvent
 from kursi.identity.events.v1.identity_events_pb2 import UserEvent
 from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
 from kursi.type.v1.money_pb2 import Money
@@ -77,6 +78,39 @@ def booking(
     )
 
 
+def waiting(
+    what: str,
+    revision: int,
+    *,
+    entry_id: UUID,
+    offer_id: UUID,
+    until: datetime = NOW + timedelta(minutes=10),
+    occurred: datetime = NOW,
+    customer: UUID = CUSTOMER,
+) -> WaitlistEvent:
+    return WaitlistEvent(
+        type=WaitlistEvent.Type.Value(f"WAITLIST_{what}"),
+        waitlist_entry_id=str(entry_id),
+        salon_id=str(SALON),
+        salon_names={"en": "Najd Salon", "ar": "صالون نجد"},
+        time_zone="Asia/Riyadh",
+        customer_id=str(customer),
+        revision=revision,
+        actor="system",
+        occur_time=at(occurred),
+        start_time=at(IN_THREE_DAYS),
+        end_time=at(IN_THREE_DAYS + timedelta(minutes=45)),
+        items=[
+            WaitlistEvent.Item(
+                service_names={"en": "Haircut", "ar": "قص شعر"}, staff_names={"en": "Omar", "ar": "عمر"}
+            )
+        ],
+        total=Money(currency_code="SAR", amount_minor=12_050),
+        offer_id=str(offer_id),
+        offer_expire_time=at(until) if what == "OFFERED" else None,
+    )
+
+
 def payment(what: str, *, booking_id: UUID, payment_id: UUID, occurred: datetime = NOW) -> PaymentEvent:
     return PaymentEvent(
         type=PaymentEvent.Type.Value(what),
@@ -97,13 +131,20 @@ def user(user_id: UUID, *, zone: str, revision: int = 1) -> UserEvent:
 
 
 def published(
-    message: BookingEvent | PaymentEvent | UserEvent, *, event_id: UUID | None = None, traceparent: str = ""
+    message: BookingEvent | WaitlistEvent | PaymentEvent | UserEvent,
+    *,
+    event_id: UUID | None = None,
+    traceparent: str = "",
 ) -> Event:
     """The event as its producer's outbox would hold it."""
     if isinstance(message, BookingEvent):
         what = BookingEvent.Type.Name(message.type).lower()
         subject = f"kursi.booking.v1.{message.salon_id}.{message.booking_id}.{what}"
         aggregate = message.booking_id
+    elif isinstance(message, WaitlistEvent):
+        what = WaitlistEvent.Type.Name(message.type).lower()
+        subject = f"kursi.booking.v1.{message.salon_id}.{message.waitlist_entry_id}.{what}"
+        aggregate = message.waitlist_entry_id
     elif isinstance(message, PaymentEvent):
         what = PaymentEvent.Type.Name(message.type).lower()
         subject, aggregate = f"kursi.payment.v1.payment.{what}", message.payment_id
@@ -122,7 +163,10 @@ def published(
 
 
 def delivered(
-    message: BookingEvent | PaymentEvent | UserEvent, *, event_id: UUID | None = None, traceparent: str = ""
+    message: BookingEvent | WaitlistEvent | PaymentEvent | UserEvent,
+    *,
+    event_id: UUID | None = None,
+    traceparent: str = "",
 ) -> ReceivedEvent:
     """The event as the consumer hands it to us."""
     event = published(message, event_id=event_id, traceparent=traceparent)

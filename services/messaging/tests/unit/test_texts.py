@@ -42,9 +42,16 @@ OWN_FACTS = {
     Event.PAYMENT_CAPTURED: {"amount": {"currency_code": "SAR", "amount_minor": 12_050}},
     Event.PAYMENT_FAILED: {"amount": {"currency_code": "SAR", "amount_minor": 12_050}},
     Event.REMINDER: {"offset_minutes": 120},
+    Event.WAITLIST_OFFER: {"until": "2026-11-20T09:15:00+00:00"},
     Event.MANUAL: {"subject": "Opening hours", "body": "We open at ten tomorrow.\n\nSee you!"},
 }
-PAYERS_AND_CUSTOMERS = {Event.PAYMENT_CAPTURED, Event.PAYMENT_FAILED, Event.REMINDER, Event.MANUAL}
+PAYERS_AND_CUSTOMERS = {
+    Event.PAYMENT_CAPTURED,
+    Event.PAYMENT_FAILED,
+    Event.REMINDER,
+    Event.MANUAL,
+    Event.WAITLIST_OFFER,
+}
 KEYS = [
     TemplateKey(event, audience, channel)
     for event, audience, channel in itertools.product(Event, Audience, Channel)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from google.protobuf.message import DecodeError, Message
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
+from kursi.booking.events.v1.waitlist_events_pb2 import WaitlistEvent
 from kursi.identity.events.v1.identity_events_pb2 import UserEvent
 from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
 from kursi.type.v1.money_pb2 import Money
@@ -18,6 +19,7 @@ from kursi_chassis.validation import Violations
 
 from kursi_messaging.domain.booking import BookingChange, BookingSnapshot, Change, Facts
 from kursi_messaging.domain.payment import PaymentChange
+from kursi_messaging.domain.waitlist import OpenOffer, WaitlistChange
 from kursi_messaging.domain.words import BookingState, Event
 from kursi_messaging.store.people import Person
 
@@ -65,6 +67,29 @@ def booking_change(payload: bytes, traceparent: str = "") -> BookingChange | Non
             booking=_snapshot(event, state),
             own_facts=_facts_of_change(event),
             former_staff_user_ids=tuple(UUID(user_id) for user_id in event.previous_staff_user_ids),
+            occurred_at=_moment(event, "occur_time"),
+            traceparent=traceparent,
+        )
+    except (DecodeError, ValueError) as error:
+        raise Poison(str(error)) from error
+
+
+def waitlist_change(payload: bytes, traceparent: str = "") -> WaitlistChange | None:
+    """Read an event of a waiting list; None for a change that this version does not know.
+
+    Raises:
+        Poison: the bytes are no such event, or lack what every one of them has.
+    """
+    try:
+        event = WaitlistEvent.FromString(payload)
+        if event.type == WaitlistEvent.TYPE_UNSPECIFIED:
+            return None
+        return WaitlistChange(
+            entry_id=UUID(event.waitlist_entry_id),
+            salon_id=UUID(event.salon_id),
+            customer_id=UUID(event.customer_id),
+            revision=event.revision,
+            offer=_open_offer(event) if event.type == WaitlistEvent.WAITLIST_OFFERED else None,
             occurred_at=_moment(event, "occur_time"),
             traceparent=traceparent,
         )
@@ -146,6 +171,29 @@ def _facts_of_booking(event: BookingEvent, state: BookingState, start: datetime,
         **({"total": _money(event.total)} if event.HasField("total") else {}),
         **({"walk_in": True} if event.walk_in else {}),
     }
+
+
+def _open_offer(event: WaitlistEvent) -> OpenOffer:
+    start, until = _moment(event, "start_time"), _moment(event, "offer_expire_time")
+    return OpenOffer(
+        offer_id=UUID(event.offer_id),
+        until=until,
+        facts={
+            "waitlist_entry_id": event.waitlist_entry_id,
+            "offer_id": event.offer_id,
+            "until": until.isoformat(),
+            "reference": _reference(event.waitlist_entry_id),
+            "salon_names": dict(event.salon_names),
+            "time_zone": event.time_zone,
+            "start": start.isoformat(),
+            "end": _moment(event, "end_time").isoformat(),
+            "items": [
+                {"service_names": dict(item.service_names), "staff_names": dict(item.staff_names)}
+                for item in event.items
+            ],
+            "total": _money(event.total),
+        },
+    )
 
 
 def _facts_of_change(event: BookingEvent) -> Facts:

@@ -12,10 +12,12 @@ from kursi_chassis.telemetry import parse_traceparent
 
 from kursi_messaging.consumers import decoding
 from kursi_messaging.usecases.planning import Planner
+from kursi_messaging.usecases.planning_offers import OfferPlanner
 
 BOOKINGS: Final = "messaging-bookings"
 PAYMENTS: Final = "messaging-payments"
 PEOPLE: Final = "messaging-people"
+_OF_ENTRIES: Final = "kursi.booking.v1.waitlist_"
 
 Read = TypeVar("Read")
 
@@ -25,10 +27,14 @@ class Handlers:
 
     def __init__(self, planner: Planner) -> None:
         self._planner = planner
+        self._offers = OfferPlanner(planner)
 
     async def bookings(self, events: Sequence[ReceivedEvent]) -> None:
-        """Events of booking."""
-        await self._planner.take_bookings(BOOKINGS, _read(BOOKINGS, events, decoding.booking_change))
+        """Events of booking: of its bookings and of its waiting list."""
+        entries = [event for event in events if event.type.startswith(_OF_ENTRIES)]
+        others = [event for event in events if not event.type.startswith(_OF_ENTRIES)]
+        await self._planner.take_bookings(BOOKINGS, _read(BOOKINGS, others, decoding.booking_change))
+        await self._offers.take(BOOKINGS, _read(BOOKINGS, entries, decoding.waitlist_change))
 
     async def payments(self, events: Sequence[ReceivedEvent]) -> None:
         """Events of payment."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,8 +18,9 @@ from kursi_messaging.domain.guards import Candidate, Defer, LatestBooking, Send,
 from kursi_messaging.domain.people import zone_of
 from kursi_messaging.domain.preferences import NO_PREFERENCES, Preferences
 from kursi_messaging.domain.salon import DEFAULT_SETTINGS
-from kursi_messaging.domain.words import BookingState, Status
-from kursi_messaging.store import claims, people, preferences, reports, salons, verdicts
+from kursi_messaging.domain.waitlist import is_gone, told_of
+from kursi_messaging.domain.words import BookingState, SkipReason, Status
+from kursi_messaging.store import claims, people, preferences, reports, salons, verdicts, waitlist
 from kursi_messaging.store.claims import DueRow, ViewRow
 from kursi_messaging.store.verdicts import Verdict
 
@@ -49,6 +50,7 @@ class _Surroundings:
     zones: Mapping[UUID, str]
     preferences: Mapping[UUID, Preferences]
     languages: Mapping[UUID, str]
+    open_offers: Collection[UUID]
 
 
 class Claimer:
@@ -103,6 +105,7 @@ async def _look_around(connection: Connection, rows: Sequence[DueRow]) -> _Surro
         zones=await people.zones(connection, recipients),
         preferences=await preferences.read_many(connection, recipients),
         languages={salon_id: settings.default_language for salon_id, settings in found.items()},
+        open_offers=await waitlist.open_offers(connection, told_of(row.facts for row in rows)),
     )
 
 
@@ -119,6 +122,8 @@ def _due(row: DueRow, around: _Surroundings) -> Due:
 
 def _judge(due: Due, around: _Surroundings, default_zone: str, now: datetime) -> Send | Skip | Defer:
     row, view = due.row, due.view
+    if is_gone(row.facts, around.open_offers, now):
+        return Skip(SkipReason.STALE)
     latest = LatestBooking(BookingState(view.state), view.last_revision, view.start_at) if view else None
     return decide(
         Candidate.from_row(row.event, row.channel, row.booking_revision, row.facts, row.due_at),

@@ -31,7 +31,7 @@ class Planned:
     """
 
     salon_id: UUID
-    booking_id: UUID
+    booking_id: UUID | None
     recipient_id: UUID
     audience: Audience
     event: Event
@@ -163,8 +163,8 @@ def plan_payments(payments: Sequence[PaymentChange], around: Surroundings) -> tu
             event=payment.event,
             occurrence=str(payment.payment_id),
             channel=channel,
-            status=Status.SKIPPED if _is_replay(payment.occurred_at, around) else Status.PENDING,
-            skip_reason=SkipReason.REPLAY if _is_replay(payment.occurred_at, around) else None,
+            status=Status.SKIPPED if is_replay(payment.occurred_at, around) else Status.PENDING,
+            skip_reason=SkipReason.REPLAY if is_replay(payment.occurred_at, around) else None,
             due_at=around.now,
             booking_revision=None,
             facts=payment.facts,
@@ -219,7 +219,7 @@ def _reason_to_skip(
 ) -> SkipReason | None:
     if event is Event.BOOKING_CREATED and change.booking.state is BookingState.HELD:
         return SkipReason.HELD
-    if _is_replay(change.occurred_at, around):
+    if is_replay(change.occurred_at, around):
         return SkipReason.REPLAY
     if latest is None:
         return None
@@ -228,7 +228,8 @@ def _reason_to_skip(
     return SkipReason.STALE if stale else None
 
 
-def _is_replay(occurred_at: datetime, around: Surroundings) -> bool:
+def is_replay(occurred_at: datetime, around: Surroundings) -> bool:
+    """Whether it is older than what is worth telling."""
     return around.now - occurred_at > around.replay_cutoff
 
 

@@ -33,6 +33,7 @@ class Event(StrEnum):
     PAYMENT_FAILED = "payment_failed"
     REMINDER = "reminder"
     MANUAL = "manual"
+    WAITLIST_OFFER = "waitlist_offer"
 
 
 class Status(StrEnum):
@@ -65,7 +66,7 @@ class SkipReason(StrEnum):
     NO_SENDER = "no_sender"
     PREF_OFF = "pref_off"
     STALE = "stale"
-    """The booking has moved on, and this would tell what is no longer true."""
+    """The booking or the offer has moved on, and this would tell what is no longer true."""
     TOO_LATE = "too_late"
     QUIET_HOURS = "quiet_hours"
     """A reminder that no moment outside of the recipient's quiet hours was left for."""
@@ -75,7 +76,7 @@ class SkipReason(StrEnum):
     REPLAY = "replay"
     """The event is older than what is worth telling; it came out of a replayed stream."""
     SUPERSEDED = "superseded"
-    """With CANCELLED: the booking or the salon's rules no longer ask for this reminder."""
+    """With CANCELLED: the booking or the salon's rules no longer ask for this reminder, or the offer is gone."""
     BY_PERSON = "by_person"
     """With CANCELLED: a manager took it back."""
 
@@ -85,6 +86,7 @@ PRIORITY = {
     Event.BOOKING_RESCHEDULED: 0,
     Event.PAYMENT_FAILED: 0,
     Event.MANUAL: 0,
+    Event.WAITLIST_OFFER: 0,
     Event.BOOKING_CREATED: 1,
     Event.BOOKING_CONFIRMED: 1,
     Event.PAYMENT_CAPTURED: 1,

@@ -23,6 +23,10 @@ _VISITS: Final[LiteralString] = """
 DELETE FROM booking_view WHERE booking_id IN (
     SELECT booking_id FROM booking_view WHERE end_at < %s AND changed_at < %s LIMIT %s)
 """
+_ENTRIES: Final[LiteralString] = """
+DELETE FROM waitlist_view WHERE entry_id IN (
+    SELECT entry_id FROM waitlist_view WHERE changed_at < %s AND changed_at < %s LIMIT %s)
+"""
 _REPORTS: Final[LiteralString] = """
 DELETE FROM delivery_reports WHERE id IN (
     SELECT id FROM delivery_reports WHERE received_at < %s AND received_at < %s LIMIT %s)
@@ -48,6 +52,7 @@ class Retention:
         """Delete all that is due. A message that has no outcome yet stays, however old; tries go along."""
         await self._forget(_NOTIFICATIONS, self._kept)
         await self._forget(_REPORTS, self._kept)
+        await self._forget(_ENTRIES, self._customers_kept)
         # Whom a salon may still write to is known from these rows, so they stay longer than messages.
         await self._forget(_VISITS, self._customers_kept)
 

@@ -41,7 +41,7 @@ def variables(facts: Facts, reader: Reader) -> dict[str, str]:
 
     `facts` are those of the event on top of those of its booking:
     `salon_names`, `items[].service_names` and `items[].staff_names` by language; `time_zone`, `start`, `end`,
-    `previous_start`; `total`, `fee`, `refund`, `amount` as money; `reference`, `state`,
+    `previous_start`, `until`; `total`, `fee`, `refund`, `amount` as money; `reference`, `state`,
     `reason`, `offset_minutes`, `subject`, `body`, and the names of people.
     """
     language = reader.language
@@ -54,6 +54,7 @@ def variables(facts: Facts, reader: Reader) -> dict[str, str]:
         "staff_names": _names(facts, "staff_names", language),
         "when": _when(facts, "start", zone, reader),
         "previous_when": _when(facts, "previous_start", zone, reader),
+        "until": _when(facts, "until", zone, reader),
         "duration": _duration(facts, language),
         "offset": _offset(facts, language),
         "total_price": _money(facts.get("total"), language),

@@ -158,8 +158,8 @@ async def hand_over(
     """Record that these messages are given to their providers from here on; each one's attempt number.
 
     Committed before the call, so that after a crash exactly those count as perhaps sent that were on their
-    way. Left out are messages whose lease was lost, and those whose booking changed since they were looked
-    at: they have to be judged again.
+    way. Left out are messages whose lease was lost, and those whose booking changed or whose offer went since
+    they were looked at: they have to be judged again.
     """
     cursor = await connection.execute(
         """
@@ -177,6 +177,10 @@ async def hand_over(
                   SELECT FROM booking_view AS latest
                   WHERE latest.booking_id = mine.booking_id
                     AND latest.last_revision IS DISTINCT FROM ready.seen_revision)
+              AND (mine.event <> 'waitlist_offer' OR EXISTS (
+                  SELECT FROM waitlist_view AS waiting
+                  WHERE waiting.entry_id = (mine.facts ->> 'waitlist_entry_id')::uuid
+                    AND waiting.offer_id = (mine.facts ->> 'offer_id')::uuid))
             RETURNING mine.id, mine.attempt_count, mine.provider, split_part(mine.traceparent, '-', 2) AS trace_id
         )
         INSERT INTO attempts (notification_id, number, provider, lease_token, dispatched_at, trace_id)

@@ -41,9 +41,14 @@ class Planner:
     """Turns what happened into rows of notifications."""
 
     def __init__(self, database: Database, clock: Clock, rules: PlanningRules) -> None:
-        self._database = database
+        self.database = database
         self._clock = clock
         self._rules = rules
+
+    @property
+    def max_retries(self) -> int:
+        """How often a message is tried again."""
+        return self._rules.max_retries
 
     async def take_bookings(self, consumer: str, changes: Mapping[UUID, BookingChange]) -> None:
         """Take changes of bookings, by event id, into account.
@@ -59,6 +64,12 @@ class Planner:
     async def take_people(self, consumer: str, changes: Mapping[UUID, Person]) -> None:
         """Remember people's language and zone, by event id, and move the reminders of those who moved."""
         await run_with_retries(lambda: self._take_people(consumer, changes))
+
+    async def surroundings(
+        self, connection: Connection, salon_ids: Collection[UUID], customers: Collection[UUID]
+    ) -> Surroundings:
+        """What planning looks up about these."""
+        return await self._surroundings(connection, salon_ids, customers, customers, self._clock.now())
 
     async def replan(
         self, connection: Connection, bookings: Collection[BookingSnapshot], traces: Mapping[UUID, str]
@@ -79,7 +90,7 @@ class Planner:
         )
 
     async def _take_bookings(self, consumer: str, changes: Mapping[UUID, BookingChange]) -> None:
-        async with self._database.transaction() as connection:
+        async with self.database.transaction() as connection:
             fresh = await inbox.claim(connection, consumer, changes)
             if not fresh:
                 return
@@ -130,7 +141,7 @@ class Planner:
             await planning.record(connection, rows, max_retries=self._rules.max_retries, now=now)
 
     async def _take_payments(self, consumer: str, payments: Mapping[UUID, PaymentChange]) -> None:
-        async with self._database.transaction() as connection:
+        async with self.database.transaction() as connection:
             fresh = await inbox.claim(connection, consumer, payments)
             if not fresh:
                 return
@@ -143,7 +154,7 @@ class Planner:
             await self._replace_reminders(connection, [], [], plan_payments(taken, around), now)
 
     async def _take_people(self, consumer: str, changes: Mapping[UUID, Person]) -> None:
-        async with self._database.transaction() as connection:
+        async with self.database.transaction() as connection:
             fresh = await inbox.claim(connection, consumer, changes)
             newest = _newest(changes[event_id] for event_id in fresh)
             for user_id in sorted(newest):
