@@ -13,7 +13,12 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.events.v1 import booking_events_pb2
 from kursi.booking.v1 import booking_service_pb2 as pb
-from kursi.booking.v1 import booking_service_pb2_grpc
+from kursi.booking.v1 import (
+    booking_service_pb2_grpc,
+    series_service_pb2_grpc,
+    session_service_pb2,
+    session_service_pb2_grpc,
+)
 from kursi.booking.v1.waitlist_service_pb2_grpc import WaitlistServiceStub
 from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
 from kursi.type.v1 import money_pb2
@@ -62,6 +67,18 @@ class World:
     have: Any
     channel: Any
     kept: Any
+
+    @property
+    def sessions(self):
+        return session_service_pb2_grpc.SessionServiceStub(self.channel)
+
+    @property
+    def series(self):
+        return series_service_pb2_grpc.SeriesServiceStub(self.channel)
+
+    def join(self, session, metadata=None, seats=1, **more):
+        request = session_service_pb2.JoinSessionRequest(session_id=session.id, seats=seats, **more)
+        return self.sessions.JoinSession(request, metadata=metadata or self.customer(new_id()))
 
     def customer(self, user_id=None, **headers):
         return bearer(self.mint.user(user_id or self.customer_id), **headers)
@@ -189,6 +206,23 @@ def refusal():
         return refused(error.value)
 
     return of
+
+
+@pytest.fixture
+def planned(world):
+    """`await planned(capacity=10)`: a session of the first staff member at ten, with a service of its own."""
+
+    async def plan(capacity=10, hour=10, service=None, metadata=None, **more):
+        request = session_service_pb2.CreateSessionRequest(
+            salon_id=str(world.salon.id),
+            service_id=str(service or world.salon.service(*world.staff)),
+            start_time=moment(world.salon.at(16, hour)),
+            capacity=capacity,
+            **{"staff_id": str(world.staff[0]), **more},
+        )
+        return await world.sessions.CreateSession(request, metadata=metadata or world.member())
+
+    return plan
 
 
 PRICE = 10_000

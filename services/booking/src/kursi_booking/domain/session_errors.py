@@ -17,11 +17,11 @@ class SessionFull(Conflict):
     """There are fewer seats left than are wanted."""
 
     reason = "SESSION_FULL"
-    en = "There are {seats_left} seats left in this session."
-    ar = "عدد المقاعد المتبقية في هذه الجلسة: {seats_left}."
+    en = "There are {left} seats left in this session."
+    ar = "عدد المقاعد المتبقية في هذه الجلسة: {left}."
 
-    def __init__(self, seats_left: int) -> None:
-        super().__init__(seats_left=seats_left)
+    def __init__(self, left: int) -> None:
+        super().__init__(left=left)
 
 
 class SessionStarted(FailedPrecondition):

@@ -50,7 +50,7 @@ WITH answered AS (
         %(total_minor)s, %(paid_minor)s, %(fee_minor)s, %(refund_due_minor)s, %(payments)s::uuid[], %(policy)s,
         %(channel)s, %(note)s, %(cancellation_reason)s, %(created_at)s, %(updated_at)s, %(guest_name)s::text,
         %(series_id)s::uuid, %(session_id)s::uuid, %(seats)s
-    WHERE (SELECT count(*) FROM claimed) = cardinality(%(claim_resources)s::uuid[])
+    WHERE (SELECT count(*) FROM claimed) = cardinality(%(claim_resources)s::uuid[]) AND EXISTS (SELECT FROM counted)
     RETURNING 1
 ), itemised AS (
     {INSERT_ITEMS} WHERE EXISTS (SELECT FROM booked)
