@@ -59,6 +59,7 @@ class Salon:
         self.id = new_id()
         self.zone = ZoneInfo(zone)
         self.version = 1
+        self.closings, self.sources = {}, {}
         self.answer = catalog_service_pb2.BookingContext(policy=policy())
         self.answer.salon.MergeFrom(
             catalog_pb2.Salon(
@@ -127,7 +128,7 @@ class FakeCatalog(Peer):
 
     def __init__(self, mint):
         self.salons = {}
-        self.requests = []
+        self.requests, self.explained = [], []
         self._mint = mint
         self._port = free_port()
         self._server = None
@@ -150,6 +151,17 @@ class FakeCatalog(Peer):
         if self._server is not None:
             await self._server.stop()
             self._server = None
+
+    async def ExplainWorkingTime(self, request, context):  # noqa: N802 -- spelled by the contract
+        """What the test says that closes the time of each staff member."""
+        salon, word = self.salons[request.salon_id], catalog_service_pb2.WorkingTimeExplanation
+        self.explained.append(request)
+        return word(
+            closings=[salon.closings.get(UUID(span.staff_id), word.Closing()) for span in request.spans],
+            policies=[
+                word.PolicySources(service_id=one, sources=salon.sources) for one in request.service_ids
+            ],
+        )
 
     async def GetBookingContext(self, request, context):  # noqa: N802 -- spelled by the contract
         self.requests.append(request)

@@ -5,14 +5,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from kursi_chassis.events.envelope import Event
 from kursi_chassis.intervals import Interval
 from kursi_chassis.money import Money
 
-from kursi_booking.domain.availability import Question
+from kursi_booking.domain.availability import Opening, Question
 from kursi_booking.domain.booking import Booking, Change, SalonFacts
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.guest import JoinedGuest, WalkIn
@@ -120,19 +120,11 @@ class Offers(Protocol):
         ...
 
 
-class FreeTime(NamedTuple):
-    """A start that can be booked, and who can perform each service then. Epoch seconds: there may be thousands."""
-
-    start: int
-    end: int
-    staff: tuple[tuple[UUID, ...], ...]
-
-
 @dataclass(frozen=True, slots=True)
 class FreeTimes:
     """The answer to an ask. `total` is with the services' own prices."""
 
-    times: Sequence[FreeTime]
+    times: Sequence[Opening]
     service_ids: tuple[UUID, ...]
     time_zone: str
     total: Money

@@ -6,13 +6,15 @@ have grown or `fresh_for` is over. When the catalog does not answer, what is kep
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 import grpc
+from google.protobuf.message import Message
 from kursi.catalog.v1 import catalog_service_pb2
 from kursi_chassis.clock import Clock
 from kursi_chassis.errors import DomainError, Unavailable
@@ -22,11 +24,15 @@ from kursi_chassis.intervals import Interval
 from prometheus_client import Counter
 
 from kursi_booking.adapters.catalog_context import read_context
+from kursi_booking.adapters.catalog_explanation import explanation_request, read_explanation
 from kursi_booking.domain.errors import CatalogUnavailable, SalonNotFound, ServiceNotFound, StaffNotFound
 from kursi_booking.domain.salon import SalonContext
+from kursi_booking.explain_ports import CatalogWord, UnitSpan
 
 if TYPE_CHECKING:  # the name exists for type checkers only
     from kursi.catalog.v1.catalog_service_pb2_grpc import CatalogInternalServiceAsyncStub
+
+A = TypeVar("A")
 
 _DAY, _WEEK = 86_400, 7 * 86_400
 _LONGEST = 64 * _DAY
@@ -107,6 +113,16 @@ class CatalogClient:
         if not answer.workers:
             raise StaffNotFound
 
+    async def explain_working_time(
+        self, salon_id: UUID, spans: Sequence[UnitSpan], service_ids: Sequence[UUID]
+    ) -> CatalogWord:
+        """Which rule closes each span now, and where policies come from: never kept, as it is seldom asked.
+
+        Raises: CatalogUnavailable, SalonNotFound, ServiceNotFound, StaffNotFound.
+        """
+        request = explanation_request(salon_id, spans, service_ids)
+        return read_explanation(await self._call(self._stub.ExplainWorkingTime, request))
+
     def heard_of(self, salon_id: UUID, version: int) -> None:
         """The salon has reached this version: what is kept of older ones has to be asked for again."""
         if version > self._versions.get(salon_id, 0):
@@ -161,21 +177,21 @@ class CatalogClient:
     async def _ask(
         self, request: catalog_service_pb2.GetBookingContextRequest, window: Interval
     ) -> catalog_service_pb2.BookingContext:
-        if self._clock.now() < self._quiet_until:
-            raise CatalogUnavailable
         start, end = window
         request.start_time.CopyFrom(timestamp(datetime.fromtimestamp(start, UTC)))
         request.end_time.CopyFrom(timestamp(datetime.fromtimestamp(end, UTC)))
+        return await self._call(self._stub.GetBookingContext, request)
+
+    async def _call(self, method: Callable[..., Awaitable[A]], request: Message) -> A:
+        if self._clock.now() < self._quiet_until:
+            raise CatalogUnavailable
         try:
-            answer: catalog_service_pb2.BookingContext = await self._stub.GetBookingContext(
-                request, timeout=self._limits.deadline_seconds
-            )
+            return await method(request, timeout=self._limits.deadline_seconds)
         except RemoteError as error:
             raise _refused(error) from error
         except (Unavailable, grpc.aio.AioRpcError) as error:
             self._quiet_until = self._clock.now() + self._limits.quiet_for
             raise CatalogUnavailable from error
-        return answer
 
     def _keep(self, key: _Key, context: SalonContext) -> None:
         """Put it first, in place of what it covers; the least recently used key goes when there are too many."""

@@ -1,7 +1,9 @@
 """ListSlots on the wire."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -9,9 +11,10 @@ from kursi.booking.v1 import booking_pb2, booking_service_pb2
 from kursi.type.v1 import money_pb2
 from kursi_chassis.caller import Caller, Role
 from kursi_chassis.grpc.money import to_proto
-from kursi_chassis.grpc.times import instant, timestamp
+from kursi_chassis.grpc.times import EPOCH, instant, timestamp
 from kursi_chassis.validation import Violations
 
+from kursi_booking.api.local_texts import local_texts
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.visit import MAX_SERVICES
 from kursi_booking.ports import Ask, FreeTimes, WantedService
@@ -21,25 +24,43 @@ _MOST_ADD_ONS = 20 * MAX_SERVICES
 _ANYBODY = "any"
 
 
-def ask_of(request: booking_service_pb2.ListSlotsRequest, caller: Caller) -> Ask:
-    """What is asked for. The salon's own people see all staff; a customer's open bookings count against the limit.
+class VisitRequest(Protocol):
+    """What all questions about free times say of the visit."""
 
-    Raises: Invalid.
-    """
+    @property
+    def salon_id(self) -> str: ...
+    @property
+    def service_ids(self) -> Sequence[str]: ...
+    @property
+    def staff_ids(self) -> Sequence[str]: ...
+    @property
+    def add_on_ids(self) -> Sequence[str]: ...
+
+
+def ask_of(request: booking_service_pb2.ListSlotsRequest, caller: Caller) -> Ask:
+    """What is asked for. Raises: Invalid."""
     with Violations() as check:
-        salon_id = check.id("salon_id", request.salon_id)
-        service_ids = check.ids("service_ids", request.service_ids, MAX_SERVICES)
-        staff_ids = _staff_ids(check, request.staff_ids, len(service_ids))
-        add_on_ids = check.ids("add_on_ids", request.add_on_ids, _MOST_ADD_ONS)
+        ask = visit_of(check, request, caller)
         first = instant(check, "start_time", request.start_time)
         last = instant(check, "end_time", request.end_time)
         check.period("end_time", first, last, _LONGEST_RANGE)
+    return replace(ask, first=first, last=last)
+
+
+def visit_of(check: Violations, request: VisitRequest, caller: Caller) -> Ask:
+    """The visit that is asked for, at no time yet. The salon's own people see all staff; a customer's open bookings
+    count against the limit.
+    """
+    salon_id = check.id("salon_id", request.salon_id)
+    service_ids = check.ids("service_ids", request.service_ids, MAX_SERVICES)
+    staff_ids = _staff_ids(check, request.staff_ids, len(service_ids))
+    add_on_ids = check.ids("add_on_ids", request.add_on_ids, _MOST_ADD_ONS)
     is_member = caller.is_admin or caller.role_in(salon_id) >= Role.STAFF
     return Ask(
         salon_id=salon_id,
         wanted=tuple(map(WantedService, service_ids, staff_ids)),
-        first=first,
-        last=last,
+        first=EPOCH,
+        last=EPOCH,
         customer_id=None if is_member else caller.user_id,
         party=Party.SALON if is_member else Party.CUSTOMER,
         add_on_ids=tuple(add_on_ids),
@@ -70,24 +91,45 @@ def free_times(found: FreeTimes) -> booking_service_pb2.ListSlotsResponse:
         as_of=timestamp(found.as_of),
         stale=found.stale,
     )
-    zone = ZoneInfo(found.time_zone)
-    service_ids = [str(service_id) for service_id in found.service_ids]
-    worded: dict[int, bytes] = {}
-    for start, end, staff in found.times:
-        who = worded.get(id(staff))
-        if who is None:
-            who = worded[id(staff)] = _who(service_ids, staff)
-        slot = answer.slots.add()
-        slot.MergeFromString(who)
+    texts = local_texts((opening.start for opening in found.times), ZoneInfo(found.time_zone))
+    who = _Who(found.service_ids)
+    add = answer.slots.add
+    for (start, end, staff, _), local_start in zip(found.times, texts, strict=True):
+        slot = add()
+        slot.MergeFromString(who.of(staff))
         slot.start_time.seconds = start
         slot.end_time.seconds = end
-        slot.local_start = datetime.fromtimestamp(start, zone).isoformat()
+        slot.local_start = local_start
     return answer
 
 
-def _who(service_ids: Sequence[str], staff: Sequence[Sequence[UUID]]) -> bytes:
-    items = [
-        booking_pb2.SlotItem(service_id=service_id, staff_ids=map(str, team))
-        for service_id, team in zip(service_ids, staff, strict=True)
-    ]
-    return booking_pb2.Slot(items=items).SerializeToString()
+class _Who:
+    """Puts into words who can perform the services of a visit: the items of a slot, as bytes.
+
+    The engine hands out the same objects again and again, which are known here by their identity: to hash an id of
+    Python's takes longer than all else that is done with it.
+    """
+
+    def __init__(self, service_ids: Sequence[UUID]) -> None:
+        self._service_ids = [str(service_id) for service_id in service_ids]
+        self._worded: dict[int, bytes] = {}
+        self._names: dict[int, str] = {}
+
+    def of(self, staff: Sequence[Sequence[UUID]]) -> bytes:
+        """The people by service. The caller keeps them, or another object would get the identity of one."""
+        known = self._worded.get(id(staff))
+        if known is None:
+            items = [
+                booking_pb2.SlotItem(service_id=service_id, staff_ids=self._named(team))
+                for service_id, team in zip(self._service_ids, staff, strict=True)
+            ]
+            known = self._worded[id(staff)] = booking_pb2.Slot(items=items).SerializeToString()
+        return known
+
+    def _named(self, team: Sequence[UUID]) -> list[str]:
+        names = self._names
+        try:
+            return [names[id(person)] for person in team]
+        except KeyError:
+            names.update((id(person), str(person)) for person in team)
+            return [names[id(person)] for person in team]

@@ -149,7 +149,8 @@ class Opening(NamedTuple):
         return self.crew.at(self.start)
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Place:
     """A seat, by its index in the visit too, in one of its variants."""
 
     index: int
@@ -196,11 +197,16 @@ def check_start(question: Question, start: int) -> Assignment | Rejection:
         question.rules.policy, (start, start + 1)
     ):
         return Rejection(Rule.OFF_GRID)
-    return check_placement(question, start)
+    return _placed(question, start)
 
 
 def check_placement(question: Question, start: int) -> Assignment | Rejection:
-    """Whether people and things are free, whatever notice, horizon and grid say: what staff may place."""
+    """Whether people and things are free, whatever notice, horizon and layout say: what staff may place."""
+    policy = replace(question.rules.policy, mode=StartMode.GRID)
+    return _placed(replace(question, rules=replace(question.rules, policy=policy)), start)
+
+
+def _placed(question: Question, start: int) -> Assignment | Rejection:
     crew = _crews(question, [start])[0]
     return crew.at(start) if crew is not None else Rejection(_why_nobody(question, start))
 

@@ -1,9 +1,12 @@
 """Free times for a visit."""
 
+from collections.abc import Sequence
+
+from kursi_chassis.intervals import Interval
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.availability import Opening, find_openings
-from kursi_booking.ports import Ask, FreeTime, FreeTimes, Offer, Offers
+from kursi_booking.ports import Ask, FreeTimes, Offer, Offers
 from kursi_booking.usecases.offer import starts_of
 
 
@@ -16,20 +19,24 @@ class FindFreeTimes:
     async def __call__(self, ask: Ask) -> FreeTimes:
         """Free times in the order of their start. Raises: as `Offers.to_show`."""
         offer = await self._offers.to_show(ask)
-        return FreeTimes(
-            times=[FreeTime(start, end, staff) for start, end, staff, _ in _openings(offer, ask)],
-            service_ids=tuple(service.service_id for service in offer.services),
-            time_zone=offer.salon.time_zone,
-            total=_total(offer),
-            as_of=offer.as_of,
-            stale=offer.stale,
-        )
+        return free_times_of(offer, openings_of(offer, starts_of(ask)))
 
 
-def _openings(offer: Offer, ask: Ask) -> list[Opening]:
+def free_times_of(offer: Offer, openings: Sequence[Opening]) -> FreeTimes:
+    """Openings of an offer, as an answer."""
+    return FreeTimes(
+        times=openings,
+        service_ids=tuple(service.service_id for service in offer.services),
+        time_zone=offer.salon.time_zone,
+        total=_total(offer),
+        as_of=offer.as_of,
+        stale=offer.stale,
+    )
+
+
+def openings_of(offer: Offer, starts: Interval) -> list[Opening]:
     """What any of the questions offers; who needs longer at the same start comes after who is quicker."""
-    start, end = starts_of(ask)
-    found = [opening for question in offer.questions for opening in find_openings(question, start, end)]
+    found = [opening for question in offer.questions for opening in find_openings(question, *starts)]
     if len(offer.questions) > 1:
         found.sort(key=lambda opening: (opening.start, opening.end))
     return found

@@ -16,6 +16,7 @@ from kursi_booking.domain.policy import Party, strictest_terms
 from kursi_booking.domain.salon import SalonContext, working_in_both
 from kursi_booking.domain.start_rule import Counters, Limits, StartPolicy, StartRules, strictest
 from kursi_booking.domain.visit import Visit
+from kursi_booking.explain_ports import SalonOffer
 from kursi_booking.ports import Ask, Catalog, Occupancy, Offer, Wanted
 from kursi_booking.usecases.visit_choice import ChosenService, choose, offered, units_of, visits_of
 
@@ -64,11 +65,15 @@ class OfferLoader:
 
         Raises: SalonNotFound, ServiceNotFound, StaffNotFound, StaffDoesNotPerform, AddOnNotFound, CatalogUnavailable.
         """
+        shown = await self.to_explain(ask)
+        return shown.offer if shown.salon.is_live else replace(shown.offer, questions=())
+
+    async def to_explain(self, ask: Ask) -> SalonOffer:
+        """What `to_show` decides from. Raises: the same."""
         context = await self._context(ask)
         if not context.is_live and ask.party is Party.CUSTOMER:
             raise SalonNotFound
-        offer = await self._offer(ask, context, patience=0)
-        return offer if context.is_live else replace(offer, questions=())
+        return SalonOffer(await self._offer(ask, context, patience=0), context)
 
     async def to_book(self, ask: Ask) -> Offer:
         """The offer from data that is fresh enough to promise a time by.
