@@ -34,8 +34,8 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     with Api.of(platform) as api:
         salon = open_salon(api, staff=STAFF)
         first = midnight_ahead(2)
-        taken = _taken(salon, first)
-        _insert(platform.database_url("booking", "owner"), taken)
+        taken = taken_half_hours(salon, first, days=DAYS, number=BOOKINGS)
+        insert_claims(platform.database_url("booking", "owner"), taken)
         load, slots = await _ask(platform.address("booking"), salon, first, effort.seconds)
         bare_ms, openings = _bare(salon, first, taken)
     if slots != openings:
@@ -57,20 +57,21 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
 Taken = dict[str, list[tuple[int, int]]]
 
 
-def _taken(salon: Salon, first: datetime) -> Taken:
-    """A thousand half hours, spread over staff and days; the same on every run."""
-    begin = int(first.timestamp())
-    places = random.Random(3).sample(range(STAFF * DAYS * 48), BOOKINGS)
+def taken_half_hours(salon: Salon, first: datetime, *, days: int, number: int) -> Taken:
+    """So many half hours, spread over staff and days; the same on every run."""
+    begin, staff_count = int(first.timestamp()), len(salon.staff_ids)
+    places = random.Random(3).sample(range(staff_count * days * 48), number)
     taken: Taken = {staff_id: [] for staff_id in salon.staff_ids}
     for place in sorted(places):
-        staff, half_hour = place % STAFF, place // STAFF
+        staff, half_hour = place % staff_count, place // staff_count
         taken[salon.staff_ids[staff]].append(
             (begin + half_hour * HALF_HOUR, begin + (half_hour + 1) * HALF_HOUR)
         )
     return taken
 
 
-def _insert(url: str, taken: Taken) -> None:
+def insert_claims(url: str, taken: Taken) -> None:
+    """Block the times, past the service."""
     rows = [(staff_id, start, end) for staff_id, times in taken.items() for start, end in times]
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         cursor.executemany(

@@ -1,0 +1,54 @@
+"""slots50: free times of fifty staff over 31 days with five thousand bookings, through the gateway as JSON."""
+
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from kursi_local.client import Api
+from kursi_local.platform import Platform
+
+from bench.effort import FULL, Effort
+from bench.load import HTTPConnection, closed_loop
+from bench.r3_slots import insert_claims, taken_half_hours
+from bench.report import Figure
+from bench.stage import midnight_ahead, open_salon
+
+STAFF = 50
+DAYS = 31
+BOOKINGS = 5000
+LIMIT_MS = 150.0
+
+
+async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
+    """One caller at a time: it is the time of a call that has a limit. The salon is open around the clock."""
+    first = midnight_ahead(2)
+    with Api.of(platform) as api:
+        salon = open_salon(api, staff=STAFF)
+    insert_claims(
+        platform.database_url("booking", "owner"), taken_half_hours(salon, first, days=DAYS, number=BOOKINGS)
+    )
+    query = urlencode(
+        {
+            "serviceIds": salon.service_id,
+            "startTime": first.isoformat(),
+            "endTime": (first + timedelta(days=DAYS)).isoformat(),
+        }
+    )
+    request = f"GET /v1/salons/{salon.salon_id}/slots?{query} HTTP/1.1\r\nhost: bench\r\n\r\n".encode()
+    connection = await HTTPConnection.open("127.0.0.1", platform.port("gateway"))
+    status, body = await connection.send(request)
+    if status != 200:
+        message = f"the gateway answers {status}"
+        raise RuntimeError(message)
+    load = await closed_loop(1, effort.seconds, lambda _: connection.send(request))
+    connection.close()
+    p99_ms = load.percentile_ms(0.99)
+    return Figure(
+        id="slots50",
+        job="free times, 50 staff × 31 days, through the gateway",
+        measured=f"p99 {p99_ms:.0f} ms",
+        limit=f"{LIMIT_MS:.0f} ms",
+        ratio=p99_ms / LIMIT_MS,
+        goal="≤ 1",
+        met=p99_ms <= LIMIT_MS,
+        details={"p50_ms": round(load.percentile_ms(0.5)), "kilobytes": len(body) // 1000},
+    )
