@@ -412,39 +412,41 @@ class SlotClosing(_message.Message):
         """Less notice than the salon wants."""
         TOO_FAR_AHEAD: SlotClosing._Rule.ValueType  # 4
         """Further ahead than the salon takes bookings for."""
-        DAY_FULL: SlotClosing._Rule.ValueType  # 5
+        TOO_LATE_IN_DAY: SlotClosing._Rule.ValueType  # 5
+        """Later in the local day than visits start."""
+        DAY_FULL: SlotClosing._Rule.ValueType  # 6
         """The salon has as many bookings on that local day as it wants."""
-        OFF_GRID: SlotClosing._Rule.ValueType  # 6
+        OFF_GRID: SlotClosing._Rule.ValueType  # 7
         """Not one of the starts that the salon offers."""
-        NO_PERFORMER: SlotClosing._Rule.ValueType  # 7
+        NO_PERFORMER: SlotClosing._Rule.ValueType  # 8
         """Nobody who can be booked performs the service, or fewer people than it takes."""
-        NOT_ENOUGH_RESOURCES: SlotClosing._Rule.ValueType  # 8
+        NOT_ENOUGH_RESOURCES: SlotClosing._Rule.ValueType  # 9
         """The salon has fewer chairs, rooms or machines of a kind than the visit takes."""
-        SALON_CLOSED: SlotClosing._Rule.ValueType  # 9
+        SALON_CLOSED: SlotClosing._Rule.ValueType  # 10
         """The salon is closed at that time."""
-        OUTSIDE_OPENING_HOURS: SlotClosing._Rule.ValueType  # 10
+        OUTSIDE_OPENING_HOURS: SlotClosing._Rule.ValueType  # 11
         """The salon's weekly hours do not have it open."""
-        OPENING_BREAK: SlotClosing._Rule.ValueType  # 11
+        OPENING_BREAK: SlotClosing._Rule.ValueType  # 12
         """The salon's weekly hours have a break then."""
-        PRAYER_BREAK: SlotClosing._Rule.ValueType  # 12
+        PRAYER_BREAK: SlotClosing._Rule.ValueType  # 13
         """It is time for prayer."""
-        TIME_OFF: SlotClosing._Rule.ValueType  # 13
+        TIME_OFF: SlotClosing._Rule.ValueType  # 14
         """The staff member is away."""
-        DATE_OVERRIDDEN: SlotClosing._Rule.ValueType  # 14
+        DATE_OVERRIDDEN: SlotClosing._Rule.ValueType  # 15
         """The staff member works other hours on that date."""
-        NOT_ROSTERED: SlotClosing._Rule.ValueType  # 15
+        NOT_ROSTERED: SlotClosing._Rule.ValueType  # 16
         """The staff member's schedule has no shift then."""
-        BREAK: SlotClosing._Rule.ValueType  # 16
+        BREAK: SlotClosing._Rule.ValueType  # 17
         """The staff member's schedule has a break then."""
-        OUTSIDE_WORKING_TIME: SlotClosing._Rule.ValueType  # 17
+        OUTSIDE_WORKING_TIME: SlotClosing._Rule.ValueType  # 18
         """Not working time; the catalog cannot be asked for the rule, or the people of the visit are kept by different ones."""
-        TAKEN: SlotClosing._Rule.ValueType  # 18
+        TAKEN: SlotClosing._Rule.ValueType  # 19
         """Somebody else has the time of the people that it takes."""
-        RESOURCES_TAKEN: SlotClosing._Rule.ValueType  # 19
+        RESOURCES_TAKEN: SlotClosing._Rule.ValueType  # 20
         """Somebody else has the chairs, rooms or machines that it takes."""
-        STAFF_DAY_FULL: SlotClosing._Rule.ValueType  # 20
+        STAFF_DAY_FULL: SlotClosing._Rule.ValueType  # 21
         """The staff member has as many bookings on that local day as one may have."""
-        LEAVES_GAP: SlotClosing._Rule.ValueType  # 21
+        LEAVES_GAP: SlotClosing._Rule.ValueType  # 22
         """It would leave a gap in which nothing can be sold."""
 
     class Rule(_Rule, metaclass=_RuleEnumTypeWrapper):
@@ -460,39 +462,41 @@ class SlotClosing(_message.Message):
     """Less notice than the salon wants."""
     TOO_FAR_AHEAD: SlotClosing.Rule.ValueType  # 4
     """Further ahead than the salon takes bookings for."""
-    DAY_FULL: SlotClosing.Rule.ValueType  # 5
+    TOO_LATE_IN_DAY: SlotClosing.Rule.ValueType  # 5
+    """Later in the local day than visits start."""
+    DAY_FULL: SlotClosing.Rule.ValueType  # 6
     """The salon has as many bookings on that local day as it wants."""
-    OFF_GRID: SlotClosing.Rule.ValueType  # 6
+    OFF_GRID: SlotClosing.Rule.ValueType  # 7
     """Not one of the starts that the salon offers."""
-    NO_PERFORMER: SlotClosing.Rule.ValueType  # 7
+    NO_PERFORMER: SlotClosing.Rule.ValueType  # 8
     """Nobody who can be booked performs the service, or fewer people than it takes."""
-    NOT_ENOUGH_RESOURCES: SlotClosing.Rule.ValueType  # 8
+    NOT_ENOUGH_RESOURCES: SlotClosing.Rule.ValueType  # 9
     """The salon has fewer chairs, rooms or machines of a kind than the visit takes."""
-    SALON_CLOSED: SlotClosing.Rule.ValueType  # 9
+    SALON_CLOSED: SlotClosing.Rule.ValueType  # 10
     """The salon is closed at that time."""
-    OUTSIDE_OPENING_HOURS: SlotClosing.Rule.ValueType  # 10
+    OUTSIDE_OPENING_HOURS: SlotClosing.Rule.ValueType  # 11
     """The salon's weekly hours do not have it open."""
-    OPENING_BREAK: SlotClosing.Rule.ValueType  # 11
+    OPENING_BREAK: SlotClosing.Rule.ValueType  # 12
     """The salon's weekly hours have a break then."""
-    PRAYER_BREAK: SlotClosing.Rule.ValueType  # 12
+    PRAYER_BREAK: SlotClosing.Rule.ValueType  # 13
     """It is time for prayer."""
-    TIME_OFF: SlotClosing.Rule.ValueType  # 13
+    TIME_OFF: SlotClosing.Rule.ValueType  # 14
     """The staff member is away."""
-    DATE_OVERRIDDEN: SlotClosing.Rule.ValueType  # 14
+    DATE_OVERRIDDEN: SlotClosing.Rule.ValueType  # 15
     """The staff member works other hours on that date."""
-    NOT_ROSTERED: SlotClosing.Rule.ValueType  # 15
+    NOT_ROSTERED: SlotClosing.Rule.ValueType  # 16
     """The staff member's schedule has no shift then."""
-    BREAK: SlotClosing.Rule.ValueType  # 16
+    BREAK: SlotClosing.Rule.ValueType  # 17
     """The staff member's schedule has a break then."""
-    OUTSIDE_WORKING_TIME: SlotClosing.Rule.ValueType  # 17
+    OUTSIDE_WORKING_TIME: SlotClosing.Rule.ValueType  # 18
     """Not working time; the catalog cannot be asked for the rule, or the people of the visit are kept by different ones."""
-    TAKEN: SlotClosing.Rule.ValueType  # 18
+    TAKEN: SlotClosing.Rule.ValueType  # 19
     """Somebody else has the time of the people that it takes."""
-    RESOURCES_TAKEN: SlotClosing.Rule.ValueType  # 19
+    RESOURCES_TAKEN: SlotClosing.Rule.ValueType  # 20
     """Somebody else has the chairs, rooms or machines that it takes."""
-    STAFF_DAY_FULL: SlotClosing.Rule.ValueType  # 20
+    STAFF_DAY_FULL: SlotClosing.Rule.ValueType  # 21
     """The staff member has as many bookings on that local day as one may have."""
-    LEAVES_GAP: SlotClosing.Rule.ValueType  # 21
+    LEAVES_GAP: SlotClosing.Rule.ValueType  # 22
     """It would leave a gap in which nothing can be sold."""
 
     RULE_FIELD_NUMBER: _builtins.int
