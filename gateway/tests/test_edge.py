@@ -108,6 +108,14 @@ async def test_a_webhook_reaches_the_service_byte_for_byte_with_its_headers(cont
 
 
 @pytest.mark.covers("G6")
+async def test_what_a_provider_adds_to_the_address_for_its_signature_is_kept_in_it(gateway, upstream):
+    path = "/v1/webhooks/messaging/twilio?notificationId=7&bodySHA256=5f36b2ea290645ee34d943220a14b54ee5ea5be5"
+    answer = await gateway.client.post(path, content=b"{}", headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    assert upstream.seen[-1].metadata["x-envoy-original-path"] == path
+
+
+@pytest.mark.covers("G6")
 async def test_a_document_of_the_service_comes_back_as_it_is(gateway, keys):
     answer = await gateway.client.get("/.well-known/jwks.json")
     assert answer.content == keys.jwks()
