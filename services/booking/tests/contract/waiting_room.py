@@ -111,7 +111,7 @@ class WaitingRoom:
     async def told(self):
         """Kind and body of every event of the waiting list, in order."""
         rows = await self.world.rows(
-            "SELECT subject, payload FROM outbox WHERE subject LIKE '%.waitlist_%' ORDER BY id"
+            "SELECT subject, payload FROM outbox WHERE subject LIKE '%%.waitlist_%%' ORDER BY id"
         )
         return [
             (subject.rsplit(".", 1)[1], waitlist_events_pb2.WaitlistEvent.FromString(payload))

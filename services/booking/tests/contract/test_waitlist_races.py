@@ -1,0 +1,146 @@
+"""Answers, time running out and other customers at once, with committed sessions: one of them has the time."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from kursi_chassis.ids import new_id
+from waiting_room import Entry, outcome
+
+OVERLAPS = """
+SELECT count(*) FROM claims AS a JOIN claims AS b ON a.resource_id = b.resource_id AND a.during && b.during AND a.id < b.id
+WHERE a.state <> 'released' AND b.state <> 'released'
+"""
+# The booking has the time, or the offer has it, or nobody: never two of them.
+HOLDERS = "SELECT count(booking_id), count(offer_id) FROM claims WHERE state <> 'released'"
+TEN_MINUTES = timedelta(minutes=10)
+
+
+async def settled(room, entry):
+    """What is left of the entry, its offers, bookings and claims, after checking that they agree."""
+    assert await room.broken() == []
+    assert await room.world.rows(OVERLAPS) == [(0,)]
+    state = Entry.State.Name((await room.get(entry)).state)
+    ((bookings,),) = await room.world.rows("SELECT count(*) FROM bookings")
+    ((booked, offered),) = await room.world.rows(HOLDERS)
+    assert (bookings, booked, offered) == ((1, 1, 0) if state == "BOOKED" else (0, 0, 0))
+    ((active,),) = await room.world.rows("SELECT coalesce(sum(active), 0) FROM customer_counters")
+    assert active == bookings
+    return state
+
+
+@pytest.mark.covers("B12")
+async def test_of_fifty_acceptances_one_wins(room, world):
+    entry = await room.offered()
+    calls = [room.accept(entry, request_id=f"attempt-{number}") for number in range(50)]
+    outcomes = Counter(await asyncio.gather(*map(outcome, calls)))
+    assert outcomes == {"done": 1, "OFFER_GONE": 49}
+    assert await settled(room, entry) == "BOOKED"
+    told = await world.rows("SELECT count(*) FROM outbox WHERE subject LIKE %s", "%.waitlist_booked")
+    assert told == [(1,)]
+
+
+@pytest.mark.covers("B12", "5")
+async def test_fifty_repetitions_of_one_acceptance_get_one_booking(room):
+    entry = await room.offered()
+    calls = [room.accept(entry, request_id="the-same") for _ in range(50)]
+    bookings = await asyncio.gather(*calls)
+    assert len({booking.id for booking in bookings}) == 1
+    assert await settled(room, entry) == "BOOKED"
+
+
+@pytest.mark.covers("B12")
+@pytest.mark.parametrize("other", ["decline", "cancel"])
+async def test_of_an_acceptance_and_a_refusal_one_wins(room, other):
+    entry = await room.offered()
+    calls = [room.accept(entry) if number % 2 else getattr(room, other)(entry) for number in range(20)]
+    outcomes = await asyncio.gather(*map(outcome, calls))
+    refused = "CANCELLED" if other == "cancel" else "WAITING"
+    state = await settled(room, entry)
+    accepted = [answer for number, answer in enumerate(outcomes) if number % 2]
+    assert state in ("BOOKED", refused)
+    assert accepted.count("done") == (1 if state == "BOOKED" else 0)
+    assert set(accepted) <= {"done", "OFFER_GONE"}
+    assert set(outcomes[::2]) <= {"done", "OFFER_GONE", "ILLEGAL_TRANSITION"}
+
+
+@pytest.mark.covers("B12")
+@pytest.mark.parametrize("early", [True, False])
+async def test_of_an_acceptance_and_the_end_of_the_time_one_wins(room, world, early):
+    entry = await room.offered()
+    late = [room.parts.run_out(10) for _ in range(5)]
+    calls = [outcome(room.accept(entry)) for _ in range(10)]
+    if not early:
+        world.clock.advance(TEN_MINUTES)
+        results = await asyncio.gather(*calls, *late)
+        assert set(results[:10]) == {"OFFER_GONE"}
+        assert sum(results[10:]) == 1
+        assert await settled(room, entry) == "WAITING"
+        return
+
+    async def end():
+        # Between the acceptances, wherever they are: what began before the end may be accepted after it.
+        world.clock.advance(TEN_MINUTES)
+        return [await one for one in late]
+
+    *outcomes, ended = await asyncio.gather(*calls[:5], end(), *calls[5:])
+    state = await settled(room, entry)
+    assert [*outcomes, ended].count("done") == (1 if state == "BOOKED" else 0)
+
+
+@pytest.mark.covers("B12", "1")
+async def test_freed_time_that_others_want_too_is_somebodys_once(room, world):
+    booked = await room.fill(hours=range(9, 12))
+    await room.fill(hours=range(12, 17))
+    entries = [await room.join(9, 17) for _ in range(6)]
+    calls = []
+    for hour in range(9, 12):
+        booking = booked[hour, world.staff[0]]
+        start = world.salon.at(16, hour)
+        calls += [room.free(booking), *[room.matched() for _ in range(2)]]
+        calls += [
+            outcome(world.book(start, staff=world.staff[0], metadata=world.customer(new_id())))
+            for _ in range(4)
+        ]
+    await asyncio.gather(*calls)
+    await room.matched()
+    assert await room.broken() == []
+    assert await world.rows(OVERLAPS) == [(0,)]
+    taken = await world.rows(
+        "SELECT count(*) FROM claims WHERE resource_id = %s AND state <> 'released'", world.staff[0]
+    )
+    assert taken == [(8,)]
+    assert (await room.states(*entries)).count("OFFERED") <= 3
+
+
+async def test_of_many_passes_at_once_each_offers_something_else(room, world):
+    booked = await room.fill()
+    entries = [await room.join() for _ in range(4)]
+    for hour in (9, 10):
+        await room.free(booked[hour, world.staff[0]])
+    made = await asyncio.gather(*[room.matched() for _ in range(6)])
+    assert sum(made) == 2
+    assert (await room.states(*entries)).count("OFFERED") == 2
+    assert await room.broken() == []
+
+
+async def test_of_many_entries_of_one_person_at_once_five_are_taken(room, world):
+    user = new_id()
+    calls = [room.join(9 + number % 8, 10 + number % 8, 16 + number // 8, user=user) for number in range(16)]
+    outcomes = Counter(await asyncio.gather(*map(outcome, calls)))
+    assert outcomes == {"done": 5, "TOO_MANY_WAITLIST_ENTRIES": 11}
+
+
+async def test_an_acceptance_and_bookings_of_the_same_customer_do_not_wait_in_a_circle(room, world):
+    entry = await room.offered()
+    customer = UUID(entry.customer_id)
+    staff = UUID(entry.offer.items[0].staff_id)
+    calls = [room.accept(entry)]
+    calls += [
+        world.book(world.salon.at(16, 9), staff=staff, metadata=world.customer(customer)) for _ in range(10)
+    ]
+    outcomes = Counter(await asyncio.gather(*map(outcome, calls)))
+    assert outcomes == {"done": 1, "SLOT_TAKEN": 10}
+    assert await settled(room, entry) == "BOOKED"
