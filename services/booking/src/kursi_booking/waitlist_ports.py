@@ -97,8 +97,8 @@ class Waitlist(Protocol):
         """Up to `size` entries that fit, newest first, beyond the position."""
         ...
 
-    async def in_turn(self, salon_id: UUID, wished: TimeRange, most: int) -> list[Entry]:
-        """Waiting entries of the salon that wish for a start in this range, in the order in which they are asked."""
+    async def in_turn(self, salon_id: UUID, wished: Sequence[TimeRange], most: int) -> list[Entry]:
+        """Waiting entries of the salon that wish for a start in these ranges, in the order in which they are asked."""
         ...
 
     async def salons(self) -> list[UUID]:

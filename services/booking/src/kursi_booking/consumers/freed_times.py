@@ -22,7 +22,7 @@ FILTERS = tuple(f"kursi.booking.v1.*.*.{what}" for what in (*_BOOKINGS, *_ENTRIE
 _LONGEST_VISIT: Final = timedelta(days=1)
 """An event of a move tells where the visit began before, not how long it was."""
 
-Match = Callable[[UUID, TimeRange], Awaitable[int]]
+Match = Callable[[UUID, Sequence[TimeRange]], Awaitable[int]]
 
 
 class HandleFreedTimes:
@@ -36,14 +36,14 @@ class HandleFreedTimes:
         self._match = match
 
     async def __call__(self, events: Sequence[ReceivedEvent]) -> None:
-        freed: dict[UUID, TimeRange] = {}
+        freed: dict[UUID, list[TimeRange]] = {}
         for event in events:
             found = decode(event)
             if found is None:
                 ignored(CONSUMER, event)
                 continue
             salon_id, during = found
-            freed[salon_id] = _hull(freed[salon_id], during) if salon_id in freed else during
+            freed.setdefault(salon_id, []).append(during)
         for salon_id, during in freed.items():
             await self._match(salon_id, during)
 

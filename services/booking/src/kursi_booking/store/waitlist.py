@@ -1,6 +1,6 @@
 """The waiting list in the database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Final, LiteralString
@@ -64,9 +64,9 @@ class WaitlistInDatabase:
             )
             return [entry(row) for row in await cursor.fetchall()]
 
-    async def in_turn(self, salon_id: UUID, wished: TimeRange, most: int) -> list[Entry]:
-        """Waiting entries of the salon that wish for a start in this range, in the order in which they are asked."""
-        parameters = {"salon_id": salon_id, "wished": multirange([wished]), "most": most}
+    async def in_turn(self, salon_id: UUID, wished: Sequence[TimeRange], most: int) -> list[Entry]:
+        """Waiting entries of the salon that wish for a start in these ranges, in the order in which they are asked."""
+        parameters = {"salon_id": salon_id, "wished": multirange(wished), "most": most}
         async with self._database.reading() as connection:
             cursor = await connection.execute(SELECT_ENTRIES + _IN_TURN, parameters)
             return [entry(row) for row in await cursor.fetchall()]

@@ -1,5 +1,6 @@
 """Time that became free is kept for whoever waits for it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -59,14 +60,14 @@ class MatchWaitlist:
         self._describe = parts.describe
         self._clock = clock
 
-    async def __call__(self, salon_id: UUID, freed: TimeRange | None = None) -> int:
+    async def __call__(self, salon_id: UUID, freed: Sequence[TimeRange] | None = None) -> int:
         """Offer what fits to those whose wishes reach into `freed`, to all without it; how many offers were made.
 
         Raises: CatalogUnavailable when nobody can say who works when.
         """
         now = self._clock.now()
         reach = _reach(freed, now)
-        if reach is None:
+        if not reach:
             return 0
         offered = 0
         for entry in await self._waitlist.in_turn(salon_id, reach, MOST_ENTRIES):
@@ -124,12 +125,13 @@ class MatchWaitlist:
             return True
 
 
-def _reach(freed: TimeRange | None, now: datetime) -> TimeRange | None:
-    """The starts that may have become possible; None when all of them are over."""
+def _reach(freed: Sequence[TimeRange] | None, now: datetime) -> list[TimeRange]:
+    """The starts that may have become possible and are not over."""
     if freed is None:
-        return TimeRange(now, now + FARTHEST)
-    start = max(freed.start - LONGEST_VISIT, now)
-    return TimeRange(start, freed.end) if start < freed.end else None
+        return [TimeRange(now, now + FARTHEST)]
+    return [
+        TimeRange(max(during.start - LONGEST_VISIT, now), during.end) for during in freed if during.end > now
+    ]
 
 
 def _ask(entry: Entry, now: datetime) -> Ask:
