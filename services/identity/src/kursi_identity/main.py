@@ -1,5 +1,6 @@
 """Builds the identity service: the only place that opens databases, connections and clients."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -77,6 +78,23 @@ def signing_keys(settings: IdentitySettings, database: Database, clock: Clock) -
     """The platform's signing keys."""
     policy = KeyPolicy(rotate_after=timedelta(days=settings.key_rotation_days))
     return SigningKeys(database, KeyVault(settings.encryption_key), clock, policy)
+
+
+def rotate_keys(settings: IdentitySettings) -> None:
+    """Sign with the next key from now on: the operator's command, for a key that may have leaked, or to rehearse it.
+
+    The running servers follow within half a minute. What the old key signed counts until it expires.
+    """
+
+    async def rotate() -> None:
+        async with AsyncExitStack() as stack:
+            clock = SystemClock()
+            database = await Wiring(settings, stack, clock).database()
+            keys = signing_keys(settings, database, clock)
+            await keys.ring()
+            await keys.rotate_now()
+
+    asyncio.run(rotate())
 
 
 def build_server(parts: Parts) -> GrpcServer:

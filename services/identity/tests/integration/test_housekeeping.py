@@ -1,8 +1,11 @@
 """What nobody looks at any more is forgotten, and nothing else."""
 
+import asyncio
 from datetime import timedelta
 
+import jwt
 from kursi_identity.jobs.housekeeping import housekeeping
+from kursi_identity.main import rotate_keys
 
 
 async def run(identity, name: str) -> None:
@@ -39,3 +42,14 @@ async def test_refresh_tokens_are_forgotten_once_they_have_expired_though_their_
     assert await identity.count("refresh_tokens") == 2
     assert await identity.count("sessions", "revoked_at IS NULL") == 1
     await identity.refresh(pair.refresh_token)
+
+
+async def test_an_operator_has_the_next_key_sign_and_old_tokens_count_until_they_expire(identity):
+    pair = await identity.log_in()
+    await asyncio.to_thread(rotate_keys, identity.settings)
+    assert await identity.audited("signing_key_rotated") == 2
+    identity.clock.advance(timedelta(seconds=31))
+    renewed = await identity.refresh(pair.refresh_token)
+    kids = {jwt.get_unverified_header(token)["kid"] for token in (pair.access_token, renewed.access_token)}
+    assert len(kids) == 2
+    assert await identity.me(pair.access_token) == await identity.me(renewed.access_token)
