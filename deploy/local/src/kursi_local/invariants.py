@@ -44,6 +44,30 @@ RULES = (
            (SELECT count(*) FROM booking_history WHERE booking_id = bookings.id)""",
     ),
     Rule(
+        "an offer of a waiting list that is open keeps its time, and one that is not keeps none",
+        "booking",
+        """SELECT id, state FROM waitlist_offers WHERE (state = 'open') <> EXISTS
+           (SELECT FROM claims WHERE offer_id = waitlist_offers.id AND state <> 'released')""",
+    ),
+    Rule(
+        "who is offered something has an open offer, and nobody else has",
+        "booking",
+        """SELECT id, state FROM waitlist_entries WHERE (state = 'offered') <> EXISTS
+           (SELECT FROM waitlist_offers WHERE entry_id = waitlist_entries.id AND state = 'open')""",
+    ),
+    Rule(
+        "an accepted offer is a booking, and no other is",
+        "booking",
+        """SELECT id, state FROM waitlist_entries WHERE (state = 'booked') <> EXISTS
+           (SELECT FROM waitlist_offers WHERE entry_id = waitlist_entries.id AND state = 'accepted')""",
+    ),
+    Rule(
+        "every revision of an entry of a waiting list has one line of history",
+        "booking",
+        """SELECT id FROM waitlist_entries WHERE revision <>
+           (SELECT count(*) FROM waitlist_history WHERE entry_id = waitlist_entries.id)""",
+    ),
+    Rule(
         "a booking tells of one change at most once",
         "booking",
         """SELECT aggregate_id, revision, subject FROM outbox
