@@ -3,11 +3,16 @@
 import asyncio
 import random
 from collections import Counter
+from datetime import timedelta
 
 import grpc
 import pytest
 from kursi.booking.v1 import booking_pb2
+from kursi_booking.adapters.booking_events import describe_event
+from kursi_booking.store.due_holds import DueHoldsInDatabase
+from kursi_booking.usecases.expire_hold import ExpireHolds
 from kursi_chassis.ids import new_id
+from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import refused
 
 Booking = booking_pb2.Booking
@@ -100,3 +105,20 @@ async def test_moving_booking_and_cancelling_at_once_never_overlap(world):
     assert await world.rows(OVERLAPS) == [(0,)]
     active = "SELECT count(*) FROM bookings WHERE state = 'confirmed'"
     assert await world.rows("SELECT sum(active) FROM customer_counters") == await world.rows(active)
+
+
+@pytest.mark.covers("B9")
+async def test_a_hold_that_expires_while_its_customer_books_something_else_is_counted(world, hold):
+    customer = new_id()
+    held = await hold(customer=customer)
+    world.clock.advance(timedelta(minutes=11))
+    expire = ExpireHolds(DueHoldsInDatabase(world.database), world.clock, describe_event)
+    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with world.database.transaction() as other:
+        count = "UPDATE customer_counters SET active = active + 1 WHERE customer_id = %s"
+        await other.execute(count, [customer])
+        expiring = asyncio.create_task(expire(100))
+        await eventually(lambda: world.rows(waiting))
+    assert await expiring == 1
+    assert (await world.get(held, metadata=world.member())).state == Booking.EXPIRED
+    assert await world.rows("SELECT active FROM customer_counters") == [(1,)]

@@ -24,17 +24,18 @@ ORDER BY hold_expire_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
 # All of a batch expire alike: one actor, one moment. Counters before claims, as all who take or give up a time, and in
-# one order.
+# one order. A counter is found again by its key: a row version that somebody else made while this waited for it is not
+# in the statement's snapshot, and would not be found by its place.
 EXPIRE: Final[LiteralString] = """
 WITH counters AS MATERIALIZED (
-    SELECT c.ctid, gone.number
+    SELECT c.salon_id, c.customer_id, gone.number
     FROM customer_counters AS c
     JOIN (SELECT salon_id, customer_id, count(*) AS number FROM bookings WHERE id = ANY (%(ids)s) GROUP BY 1, 2)
         AS gone USING (salon_id, customer_id)
     ORDER BY c.salon_id, c.customer_id FOR UPDATE OF c
 ), counted AS (
     UPDATE customer_counters AS c SET active = c.active - counters.number
-    FROM counters WHERE c.ctid = counters.ctid
+    FROM counters WHERE (c.salon_id, c.customer_id) = (counters.salon_id, counters.customer_id)
 ), expired AS (
     UPDATE bookings SET state = %(to_state)s, hold_expire_at = NULL, revision = revision + 1, updated_at = %(at)s
     WHERE id = ANY (%(ids)s) AND (SELECT count(*) FROM counters) >= 0
