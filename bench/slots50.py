@@ -35,11 +35,8 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     )
     request = f"GET /v1/salons/{salon.salon_id}/slots?{query} HTTP/1.1\r\nhost: bench\r\n\r\n".encode()
     connection = await HTTPConnection.open("127.0.0.1", platform.port("gateway"))
-    status, body = await connection.send(request)
-    if status != 200:
-        message = f"the gateway answers {status}"
-        raise RuntimeError(message)
-    load = await closed_loop(1, effort.seconds, lambda _: connection.send(request))
+    body = await _answer(connection, request)
+    load = await closed_loop(1, effort.seconds, lambda _: _answer(connection, request))
     connection.close()
     p99_ms = load.percentile_ms(0.99)
     return Figure(
@@ -52,3 +49,11 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
         met=p99_ms <= LIMIT_MS,
         details={"p50_ms": round(load.percentile_ms(0.5)), "kilobytes": len(body) // 1000},
     )
+
+
+async def _answer(connection: HTTPConnection, request: bytes) -> bytes:
+    status, body = await connection.send(request)
+    if status != 200:
+        message = f"the gateway answers {status}: {body[:300]!r}"
+        raise RuntimeError(message)
+    return body

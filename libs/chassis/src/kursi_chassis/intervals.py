@@ -5,7 +5,9 @@ Whole numbers (epoch seconds, usually) instead of datetimes: availability walks 
 boundaries per request, and comparing two ``datetime`` costs several times as much as comparing two ``int``.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import TypeAlias
 
 Interval: TypeAlias = tuple[int, int]
@@ -68,4 +70,12 @@ def subtract(left: Sequence[Interval], right: Sequence[Interval]) -> IntervalSet
 
 def clip(intervals: Sequence[Interval], start: int, end: int) -> IntervalSet:
     """The part of a set that lies in ``[start, end)``."""
-    return intersect(intervals, ((start, end),)) if start < end else ()
+    if start >= end:
+        return ()
+    first = bisect_right(intervals, start, key=itemgetter(1))
+    last = bisect_left(intervals, end, lo=first, key=itemgetter(0))
+    kept = list(intervals[first:last])
+    if kept:
+        kept[0] = max(start, kept[0][0]), kept[0][1]
+        kept[-1] = kept[-1][0], min(end, kept[-1][1])
+    return tuple(kept)

@@ -96,40 +96,46 @@ def free_times(found: FreeTimes) -> booking_service_pb2.ListSlotsResponse:
     add = answer.slots.add
     for (start, end, staff, _), local_start in zip(found.times, texts, strict=True):
         slot = add()
-        slot.MergeFromString(who.of(staff))
         slot.start_time.seconds = start
         slot.end_time.seconds = end
         slot.local_start = local_start
+        for item in who.of(staff):
+            slot.items.add().MergeFromString(item)
     return answer
 
 
 class _Who:
     """Puts into words who can perform the services of a visit: the items of a slot, as bytes.
 
-    The engine hands out the same objects again and again, which are known here by their identity: to hash an id of
-    Python's takes longer than all else that is done with it.
+    The engine hands out the same objects again and again, which are known here by their identity: to hash one of
+    Python's UUIDs takes longer than all else that is done with it. In bytes, a message is its fields one after the
+    other, so an item is its service and its people, each of them put into bytes once.
     """
 
     def __init__(self, service_ids: Sequence[UUID]) -> None:
-        self._service_ids = [str(service_id) for service_id in service_ids]
-        self._worded: dict[int, bytes] = {}
-        self._names: dict[int, str] = {}
+        self._services = [
+            booking_pb2.SlotItem(service_id=str(service_id)).SerializeToString() for service_id in service_ids
+        ]
+        self._items: dict[int, list[bytes]] = {}
+        self._people: dict[int, bytes] = {}
 
-    def of(self, staff: Sequence[Sequence[UUID]]) -> bytes:
-        """The people by service. The caller keeps them, or another object would get the identity of one."""
-        known = self._worded.get(id(staff))
-        if known is None:
-            items = [
-                booking_pb2.SlotItem(service_id=service_id, staff_ids=self._named(team))
-                for service_id, team in zip(self._service_ids, staff, strict=True)
+    def of(self, staff: Sequence[Sequence[UUID]]) -> list[bytes]:
+        """One item per service. The caller keeps `staff`, or another object would get the identity of one."""
+        items = self._items.get(id(staff))
+        if items is None:
+            items = self._items[id(staff)] = [
+                service + b"".join(self._worded(team))
+                for service, team in zip(self._services, staff, strict=True)
             ]
-            known = self._worded[id(staff)] = booking_pb2.Slot(items=items).SerializeToString()
-        return known
+        return items
 
-    def _named(self, team: Sequence[UUID]) -> list[str]:
-        names = self._names
+    def _worded(self, team: Sequence[UUID]) -> list[bytes]:
+        people = self._people
         try:
-            return [names[id(person)] for person in team]
+            return [people[id(person)] for person in team]
         except KeyError:
-            names.update((id(person), str(person)) for person in team)
-            return [names[id(person)] for person in team]
+            people.update(
+                (id(person), booking_pb2.SlotItem(staff_ids=[str(person)]).SerializeToString())
+                for person in team
+            )
+            return [people[id(person)] for person in team]

@@ -11,11 +11,12 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
+from operator import xor
 from typing import NamedTuple
 from uuid import UUID
 
-from kursi_chassis.intervals import Interval, IntervalSet, intersect, merged, subtract
+from kursi_chassis.intervals import Interval, IntervalSet, clip, intersect, merged, subtract
 
 from kursi_booking.domain.crew import Choice, Group, Variant, decide, groups_of
 from kursi_booking.domain.start_rule import (
@@ -296,40 +297,47 @@ def _columns(
 
 
 def _free_masks(question: Question, group: Group, place: Place, starts: Sequence[int]) -> list[int]:
-    """Per start, the bits of the group's resources free for the seat: the sweep over all boundaries."""
-    masks = [0] * len(starts)
+    """Per start, the bits of the group's resources free for the seat: a bit turns over at both ends of each stretch of
+    starts at which its resource is free, and stays as it is in between.
+    """
+    turns = [0] * (len(starts) + 1)
     for unit in place.seat.eligible:
         bit = group.bits[unit]
-        for position in free_at(question, place, unit, starts):
-            masks[position] |= bit
-    return masks
+        for first, last in free_at(question, place, unit, starts):
+            turns[first] ^= bit
+            turns[last] ^= bit
+    return list(accumulate(turns[:-1], xor))
 
 
-def free_at(question: Question, place: Place, unit: UUID, starts: Sequence[int]) -> Iterator[int]:
-    """The positions of the starts at which a resource is free for a seat; `starts` are in order, one at least."""
-    seat, variant = place.seat, place.variant
-    windows = _start_windows(question, seat, variant, unit, (starts[0], starts[-1] + 1))
-    positions = chain.from_iterable(
-        range(bisect_left(starts, low), bisect_left(starts, high)) for low, high in windows
-    )
+def free_at(question: Question, place: Place, unit: UUID, starts: Sequence[int]) -> list[Interval]:
+    """The stretches of starts, by position, at which a resource is free for a seat; some may be empty.
+
+    `starts` are in order, one at least.
+    """
+    windows = _start_windows(question, place.seat, place.variant, unit, (starts[0], starts[-1] + 1))
+    stretches = [(bisect_left(starts, low), bisect_left(starts, high)) for low, high in windows]
     if question.rules.policy.mode is StartMode.GRID or place.index != question.lead:
-        return positions
-    tidy = set(_tidy(question, seat, variant, unit))
-    return (position for position in positions if starts[position] in tidy)
+        return stretches
+    tidy = set(_tidy(question, place.seat, place.variant, unit))
+    return [
+        (position, position + 1)
+        for first, last in stretches
+        for position in range(first, last)
+        if starts[position] in tidy
+    ]
 
 
 def _start_windows(
     question: Question, seat: Seat, variant: Variant, unit: UUID, within: Interval
 ) -> IntervalSet:
     """The visit starts at which this resource is free for all that the seat asks of it."""
-    windows: IntervalSet = (within,)
+    free = question.free[unit]
+    windows: IntervalSet | None = None
     for before, after in seat.windows(joined_before=variant[0], joined_after=variant[1]):
-        fitting = [
-            (start - before, end - after + 1)
-            for start, end in question.free[unit]
-            if end - after >= start - before
-        ]
-        windows = intersect(windows, fitting)
+        shortest = after - before
+        fitting = tuple([(start - before, end - after + 1) for start, end in free if end - start >= shortest])
+        windows = fitting if windows is None else intersect(windows, fitting)
+    windows = clip(windows or (), *within)
     if seat.kind is Kind.STAFF:
         return subtract(windows, full_days_of(question.rules, unit, within))
     return windows

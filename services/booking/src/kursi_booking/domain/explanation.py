@@ -87,7 +87,7 @@ class Explanation:
         return next(gave_way, Rule.OUTSIDE_WORKING_TIME)
 
     def _is_free(self, question: Question, places: Sequence[Place], unit: UUID) -> bool:
-        return any(True for place in places for _ in free_at(question, place, unit, [self.start]))
+        return any((0, 1) in free_at(question, place, unit, [self.start]) for place in places)
 
     def _window(self, places: Sequence[Place], unit: UUID, rule: Rule | None) -> Interval:
         """The first padded range of the seat that is not free, by the variant that asks for least."""
