@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kursi_local import salon as local_salon
-from kursi_local.client import Api
+from kursi_local.client import Api, Session
 from kursi_local.outside import invented_number
 from kursi_local.patience import until
 from kursi_local.platform import Platform
@@ -84,7 +84,7 @@ class Salon:
     service_id: str
 
 
-def open_salon(api: Api, staff: int = 1) -> Salon:
+def open_salon(api: Api, staff: int = 1, owner: Session | None = None) -> Salon:
     """Make one: live, bookings confirmed at once, nothing paid before, hardly any limits."""
     names = [f"staff{number}" for number in range(staff)]
     plan = {
@@ -116,7 +116,7 @@ def open_salon(api: Api, staff: int = 1) -> Salon:
             }
         ],
     }
-    owner = api.login(invented_number(), name="Bench owner")
+    owner = owner or api.login(invented_number(), name="Bench owner")
     salon = local_salon.open_salon(owner, plan, {})
     return Salon(salon.id, list(salon.staff.values()), salon.services["cut"])
 
