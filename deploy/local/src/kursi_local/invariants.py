@@ -32,10 +32,30 @@ RULES = (
            AND a.during && b.during WHERE a.state <> 'released' AND b.state <> 'released'""",
     ),
     Rule(
-        "a booking that occupies its time has claims, and one that does not has none",
+        "a booking that occupies its time has claims, and one that does not has none; seats are in their session's time",
         "booking",
-        """SELECT id, state FROM bookings WHERE (state IN ('held', 'pending', 'confirmed', 'checked_in')) <> EXISTS
+        """SELECT id, state FROM bookings WHERE
+           (session_id IS NULL AND state IN ('held', 'pending', 'confirmed', 'checked_in')) <> EXISTS
            (SELECT FROM claims WHERE booking_id = bookings.id AND state <> 'released')""",
+    ),
+    Rule(
+        "the taken seats of a session are those of its bookings, and no more than it has",
+        "booking",
+        """SELECT id, taken FROM sessions WHERE taken > capacity OR taken <> (SELECT coalesce(sum(seats), 0) FROM bookings
+           WHERE session_id = sessions.id AND state NOT IN ('cancelled', 'expired'))""",
+    ),
+    Rule(
+        "a session that takes place keeps its people and things busy, and one that was called off nobody",
+        "booking",
+        """SELECT id, state FROM sessions WHERE (state = 'scheduled') <> EXISTS
+           (SELECT FROM claims WHERE session_id = sessions.id AND state <> 'released')""",
+    ),
+    Rule(
+        "a customer has as many open bookings as are counted",
+        "booking",
+        """SELECT salon_id, customer_id, active FROM customer_counters AS counter WHERE active <> (SELECT count(*)
+           FROM bookings AS b WHERE (b.salon_id, b.customer_id) = (counter.salon_id, counter.customer_id)
+           AND state IN ('held', 'pending', 'confirmed', 'checked_in'))""",
     ),
     Rule(
         "every revision of a booking has one line of history",
