@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2
 from kursi.options.v1 import options_pb2
 
 CONTRACT = Path(__file__).with_name("contract.binpb")
+USUAL_REQUEST_BYTES = 256 * 1024
 HTTP_VERBS = ("get", "put", "post", "delete", "patch")
 
 
@@ -31,6 +32,7 @@ class Method:
     input_type: str
     output_type: str
     comment: str
+    max_request_bytes: int
 
     @property
     def grpc_path(self) -> str:
@@ -51,6 +53,11 @@ class Method:
     def ignores_token(self) -> bool:
         """Whether a token that comes along is not looked at, good or bad."""
         return bool(self.access.ignores_token)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it takes larger requests than methods usually do."""
+        return self.max_request_bytes > USUAL_REQUEST_BYTES
 
     @property
     def is_read(self) -> bool:
@@ -86,6 +93,11 @@ def public_methods() -> tuple[Method, ...]:
     return tuple(method for method in methods() if method.is_public)
 
 
+def request_sizes() -> tuple[int, ...]:
+    """The limits of requests that there are, the usual one first."""
+    return tuple(sorted({USUAL_REQUEST_BYTES, *(method.max_request_bytes for method in public_methods())}))
+
+
 def upstreams() -> tuple[str, ...]:
     """The services behind the gateway, by domain name."""
     return tuple(dict.fromkeys(method.upstream for method in public_methods()))
@@ -115,6 +127,7 @@ def _method(file: descriptor_pb2.FileDescriptorProto, service_index: int, method
         input_type=method.input_type.lstrip("."),
         output_type=method.output_type.lstrip("."),
         comment=comment_at(file, 6, service_index, 2, method_index),
+        max_request_bytes=method.options.Extensions[options_pb2.max_request_bytes] or USUAL_REQUEST_BYTES,
     )
 
 

@@ -12,11 +12,10 @@ from typing import Any  # Envoy's configuration is untyped JSON
 from kursi_gateway import contract, pages
 from kursi_gateway.clusters import clusters
 from kursi_gateway.replies import local_reply_config
-from kursi_gateway.routes import routes
+from kursi_gateway.routes import routes, size_filter
 from kursi_gateway.settings import GatewaySettings
 
 FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
-MAX_BODY_BYTES = 256 * 1024
 COMPRESSED = [
     {"prefix": "application/json"},
     {"prefix": "text/html"},
@@ -171,7 +170,11 @@ def _filters(settings: GatewaySettings, descriptors: Path) -> list[dict[str, Any
             "compressor.v3.Compressor",
             _compressor("gzip", "Gzip", {"compression_level": "COMPRESSION_LEVEL_3"}),
         ),
-        ("body_size_limit", "body_size_limit.v3.BodySizeLimit", {"max_request_bytes": MAX_BODY_BYTES}),
+        # The largest last; a method that takes more is spared by the smaller ones.
+        *(
+            (size_filter(size), "body_size_limit.v3.BodySizeLimit", {"max_request_bytes": size})
+            for size in contract.request_sizes()
+        ),
         ("grpc_web", "grpc_web.v3.GrpcWeb", {}),
         (
             "lua",
@@ -224,7 +227,8 @@ def _transcoder(descriptors: Path) -> dict[str, Any]:
         "url_unescape_spec": "ALL_CHARACTERS_EXCEPT_SLASH",
         # Twilio adds it to a callback's address for its signature, which is checked over the original path.
         "ignored_query_parameters": ["bodySHA256"],
-        "max_request_body_size": MAX_BODY_BYTES,
+        # The filters before it are the limit; this is what it may keep to read a request as a whole.
+        "max_request_body_size": contract.request_sizes()[-1],
         "max_response_body_size": 8_388_608,
         "request_validation_options": {
             "reject_unknown_method": True,

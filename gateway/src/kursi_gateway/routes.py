@@ -1,8 +1,9 @@
 """One route per public method, by its gRPC path, which is the path after transcoding; everything else is 404."""
 
+import re
 from typing import Any  # Envoy's configuration is untyped JSON
 
-from kursi_gateway.contract import Method, public_methods
+from kursi_gateway.contract import Method, public_methods, request_sizes
 from kursi_gateway.pages import PAGES
 from kursi_gateway.settings import GatewaySettings
 
@@ -15,6 +16,8 @@ SLOW_METHODS = {
     "RefundPayment": 35,
     "GetPayment": 15,
     "RequestOtp": 20,
+    "UploadPhoto": 30,
+    "ImportCatalogue": 30,
 }
 SECURITY_HEADERS = {
     "strict-transport-security": "max-age=31536000; includeSubDomains",
@@ -44,13 +47,11 @@ EXPOSED_HEADERS = (
     "ratelimit-remaining",
     "ratelimit-reset",
 )
+OFF = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
 TRANSCODER_OFF = {
-    f"envoy.filters.http.{name}": {
-        "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
-        "disabled": True,
-    }
-    for name in ("grpc_json_transcoder", "jwt_authn", "local_ratelimit")
+    f"envoy.filters.http.{name}": OFF for name in ("grpc_json_transcoder", "jwt_authn", "local_ratelimit")
 }
+VARIABLE = re.compile(r"\{[^}]*\}")
 
 
 def routes(settings: GatewaySettings) -> dict[str, Any]:
@@ -75,6 +76,7 @@ def routes(settings: GatewaySettings) -> dict[str, Any]:
                 "typed_per_filter_config": {"envoy.filters.http.cors": _cors(settings)},
                 "routes": [
                     *(_method(method) for method in public_methods()),
+                    *(_large_body(method) for method in public_methods() if method.is_large),
                     *(_page(settings, path, name, kind) for path, (name, kind) in PAGES.items()),
                     # Preflights carry the REST path, which no method route knows; CORS answers them before anybody is called.
                     {
@@ -95,6 +97,31 @@ def limit_class(method: Method) -> str:
     if method.path.startswith("/v1/webhooks/"):
         return "webhook"
     return "read" if method.is_read else "write"
+
+
+def size_filter(size: int) -> str:
+    """The name of the filter that refuses bodies of more bytes."""
+    return f"body_size_limit.{size}"
+
+
+def _sizes_off(method: Method) -> dict[str, Any]:
+    """No limit but the method's own: the filters of smaller sizes let it pass."""
+    smaller = (size for size in request_sizes() if size < method.max_request_bytes)
+    return {f"envoy.filters.http.{size_filter(size)}": OFF for size in smaller}
+
+
+def _large_body(method: Method) -> dict[str, Any]:
+    """What counts for the REST path of a method with large bodies until it is transcoded; it leads nowhere by itself."""
+    pattern = "".join(
+        re.escape(part) if number % 2 == 0 else "[^/]+"
+        for number, part in enumerate(re.split(f"({VARIABLE.pattern})", method.path))
+    )
+    verb = {"name": ":method", "string_match": {"exact": method.verb.upper()}}
+    return {
+        "match": {"safe_regex": {"regex": pattern}, "headers": [verb]},
+        "direct_response": {"status": 404},
+        "typed_per_filter_config": _sizes_off(method),
+    }
 
 
 def _method(method: Method) -> dict[str, Any]:
@@ -130,6 +157,7 @@ def _method(method: Method) -> dict[str, Any]:
         "match": {"path": method.grpc_path},
         "route": route,
         "request_headers_to_add": [_header("grpc-timeout", f"{seconds}S", "ADD_IF_ABSENT")],
+        "typed_per_filter_config": _sizes_off(method),
     }
 
 

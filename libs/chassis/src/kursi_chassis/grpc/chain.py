@@ -57,6 +57,14 @@ class Overloaded(Exhausted):
     ar = "الخدمة مشغولة حاليًا. حاول بعد قليل."
 
 
+class BodyTooLarge(Invalid):
+    """The request has more bytes than the method takes."""
+
+    reason = "BODY_TOO_LARGE"
+    en = "The request body is too large."
+    ar = "محتوى الطلب كبير جدًا."
+
+
 class MalformedRequest(Invalid):
     """The request is not a message of the method's type."""
 
@@ -72,6 +80,7 @@ class MethodPlan:
     rule: AccessRule
     required: RequiredFields
     is_idempotent: bool
+    max_bytes: int
 
 
 class Gate:
@@ -213,6 +222,8 @@ class Chain:
         set_caller(call.caller)
         if call.caller.kind == "anonymous" and not plan.rule.is_public:
             raise Unauthenticated
+        if len(raw) > plan.max_bytes:
+            raise BodyTooLarge
         try:
             request = plan.request_type.FromString(raw)
         except DecodeError as error:

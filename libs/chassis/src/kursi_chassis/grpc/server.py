@@ -21,10 +21,11 @@ from kursi_chassis.logging import get_logger
 from kursi_chassis.settings import ServiceSettings
 
 _MEBIBYTE = 1024 * 1024
+_USUAL_REQUEST_BYTES = 4 * _MEBIBYTE
+"""What a request may have unless its method says more in the contract."""
 _READINESS_SECONDS = 2.0
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not silently take half of the calls
-    ("grpc.max_receive_message_length", 4 * _MEBIBYTE),
     ("grpc.max_send_message_length", 16 * _MEBIBYTE),
     ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.keepalive_time_ms", 30_000),
@@ -72,13 +73,16 @@ class GrpcServer:
             max_concurrent=settings.grpc_max_concurrent,
             max_streams=settings.grpc_max_streams,
         )
+        self._largest_request = _USUAL_REQUEST_BYTES
         self._handlers = [self._handler(servicer, name) for servicer, name in services]
         self._server: grpc.aio.Server | None = None
         self._ready = False
 
     async def start(self) -> int:
         """Listen and answer; returns the port. Raises: RuntimeError when the address is taken."""
-        server = grpc.aio.server(options=_OPTIONS)
+        # Of all methods together; what one of them takes is checked in its chain.
+        largest = ("grpc.max_receive_message_length", self._largest_request)
+        server = grpc.aio.server(options=(*_OPTIONS, largest))
         server.add_generic_rpc_handlers(tuple(self._handlers))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -153,6 +157,7 @@ class GrpcServer:
         if method.client_streaming:
             raise ContractError(f"{method.full_name} streams requests, which is not supported")
         plan = _plan(method)
+        self._largest_request = max(self._largest_request, plan.max_bytes)
         # Requests arrive as bytes and are parsed in the chain, after the caller is known.
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(self._chain.stream(plan, behavior))
@@ -160,7 +165,8 @@ class GrpcServer:
 
 
 def _plan(method: MethodDescriptor) -> MethodPlan:
-    is_idempotent = method.GetOptions().Extensions[options_pb2.idempotent]
+    options = method.GetOptions()
+    is_idempotent = options.Extensions[options_pb2.idempotent]
     field = method.input_type.fields_by_name.get(FIELD)
     if is_idempotent and (field is None or field.type != FieldDescriptor.TYPE_STRING):
         raise ContractError(f"{method.full_name} is idempotent but its request has no text field {FIELD}")
@@ -170,4 +176,5 @@ def _plan(method: MethodDescriptor) -> MethodPlan:
         rule=access_rule(method),
         required=RequiredFields(method.input_type),
         is_idempotent=is_idempotent,
+        max_bytes=options.Extensions[options_pb2.max_request_bytes] or _USUAL_REQUEST_BYTES,
     )

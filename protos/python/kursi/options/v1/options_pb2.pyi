@@ -137,9 +137,14 @@ Global___Access: _TypeAlias = Access  # noqa: Y015
 
 ACCESS_FIELD_NUMBER: _builtins.int
 IDEMPOTENT_FIELD_NUMBER: _builtins.int
+MAX_REQUEST_BYTES_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
 """Who may call the method. Required on every method."""
 idempotent: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.bool]
 """The request has a `request_id` (also settable by the `Idempotency-Key` header): the first answer to a key is kept
 for 24 hours and given again; another request under the same key is refused with REQUEST_ID_REUSED.
+"""
+max_request_bytes: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.int]
+"""How many bytes a request of the method may have, its message included, where that is more than others may: the gateway lets others
+have 256 KiB, the services 4 MiB. Larger ones are refused with BODY_TOO_LARGE.
 """

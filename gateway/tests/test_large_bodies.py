@@ -1,0 +1,94 @@
+"""Bodies that are larger than usual: the methods that take them get them byte for byte, others keep their limit."""
+
+import asyncio
+import json
+import random
+import re
+
+import pytest
+from kursi.catalog.v1 import photo_service_pb2
+from kursi_gateway.contract import USUAL_REQUEST_BYTES, public_methods
+
+ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
+PHOTOS = f"/v1/salons/{ID}/photos"
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.mark.covers("C8", "G6")
+@pytest.mark.parametrize("size", [0, 20_000, 10 * MEBIBYTE])
+async def test_a_picture_reaches_the_service_byte_for_byte_whatever_it_is_called(
+    gateway, upstream, token, size
+):
+    content = random.Random(size).randbytes(size)
+    headers = {**token, "content-type": "image/gif", "idempotency-key": "once"}
+    answer = await gateway.client.post(f"{PHOTOS}?serviceId={ID}", content=content, headers=headers)
+    assert answer.status_code == 200, answer.text
+    seen = upstream.seen[-1]
+    assert seen.method == "/kursi.catalog.v1.PhotoService/UploadPhoto"
+    request = photo_service_pb2.UploadPhotoRequest.FromString(seen.body)
+    assert (request.salon_id, request.service_id) == (ID, ID)
+    assert request.image.content_type == "image/gif"
+    assert request.image.data == content
+
+
+async def post(gateway, path, headers, *pieces):
+    """Status and body of a POST whose answer is read while the body is on its way, as careful clients do.
+
+    A client that first writes everything may find the connection closed before it reads why.
+    """
+    reader, writer = await asyncio.open_connection(gateway.settings.listen.host, gateway.settings.listen.port)
+    lines = [f"POST {path} HTTP/1.1", "host: test", "connection: close"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    writer.write("\r\n".join([*lines, "", ""]).encode() + b"".join(pieces))
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    length = int(re.search(r"content-length: (\d+)", head)[1])
+    body = json.loads(await reader.readexactly(length))
+    writer.close()
+    return int(head.split()[1]), body
+
+
+@pytest.mark.covers("C8", "G4")
+async def test_a_picture_of_eleven_mebibytes_is_refused_in_the_one_shape(gateway, upstream, token):
+    before = len(upstream.seen)
+    announced = await post(gateway, PHOTOS, {**token, "content-length": 11 * MEBIBYTE}, b"\xff" * 1000)
+    piece = b"100000\r\n" + b"\xff" * MEBIBYTE + b"\r\n"
+    chunked = await post(gateway, PHOTOS, {**token, "transfer-encoding": "chunked"}, *[piece] * 11)
+    for status, error in (announced, chunked):
+        assert status == 413
+        assert error.keys() == {"code", "status", "reason", "message", "details", "requestId"}
+        assert (error["status"], error["reason"]) == ("INVALID_ARGUMENT", "BODY_TOO_LARGE")
+    assert len(upstream.seen) == before
+
+
+@pytest.mark.covers("C8", "G4")
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        ("PATCH", f"/v1/salons/{ID}"),
+        ("POST", f"{PHOTOS}:reorder"),
+        ("POST", f"{PHOTOS}/"),
+        ("POST", f"/v1/salons/{ID}/services"),
+        ("POST", "/nothing"),
+    ],
+)
+async def test_other_paths_keep_the_usual_limit(gateway, token, verb, path):
+    headers = {**token, "content-type": "application/json"}
+    answer = await gateway.client.request(
+        verb, path, content=b" " * (USUAL_REQUEST_BYTES + 1), headers=headers
+    )
+    assert (answer.status_code, answer.json()["reason"]) == (413, "BODY_TOO_LARGE")
+
+
+async def test_the_path_of_a_large_body_still_leads_nowhere_by_itself(gateway):
+    answer = await gateway.client.put(PHOTOS, content=b"x")
+    assert (answer.status_code, answer.json()["reason"]) == (404, "PATH_UNKNOWN")
+
+
+async def test_somebody_without_a_token_does_not_upload(gateway, upstream):
+    before = len(upstream.seen)
+    answer = await gateway.client.post(PHOTOS, content=b"x")
+    assert (answer.status_code, len(upstream.seen)) == (401, before)
+
+
+def test_methods_that_take_more_say_so_in_the_contract():
+    assert {method.name for method in public_methods() if method.is_large} == {"UploadPhoto"}
