@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from kursi_catalog.domain.photo import Developed
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -37,4 +39,28 @@ class Identity(Protocol):
 
     async def user_exists(self, user_id: UUID) -> bool:
         """Whether there is such an account. Raises: Unavailable."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Keeps pictures by key. Calls go over the network: never inside a transaction. All raise: Unavailable, OSError."""
+
+    async def put(self, key: str, content: bytes, content_type: str, /) -> None:
+        """Keep the content under the key, the whole of it or nothing; what was there is replaced."""
+        ...
+
+    async def get(self, key: str) -> bytes | None:
+        """What is kept under the key."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Nothing is kept under the key any more; it need not have been."""
+        ...
+
+
+class Studio(Protocol):
+    """Turns what people upload into pictures that can be shown."""
+
+    async def develop(self, content: bytes) -> Developed:
+        """Raises: Invalid (`image`) for what is no photo that can be taken; RetryLater."""
         ...

@@ -1,10 +1,11 @@
 """What the catalog can be told by its environment, beyond what every service can."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from kursi_chassis.settings import ServiceSettings
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 _DAY = timedelta(days=1)
@@ -59,3 +60,15 @@ class CatalogSettings(ServiceSettings):
         default=timedelta(minutes=10), ge=timedelta(minutes=1), le=timedelta(hours=24)
     )
     """Ten minutes, like a hold: enough to see the message and answer, short enough to ask the next one in time."""
+
+    photo_folder: Path = Path("photos")
+    """Where photos are stored, unless there is a bucket; below the working directory unless it is absolute. For one
+    machine: replicas need a folder that they share."""
+    photo_s3_bucket: str = ""
+    """The bucket of an S3-compatible store; it takes the place of the folder."""
+    photo_s3_region: str = "us-east-1"
+    photo_s3_endpoint: str | None = None
+    """Unset: Amazon's own."""
+    photo_s3_access_key: str | None = None
+    """Unset, with the next one: what the environment gives the process, such as the role of its machine."""
+    photo_s3_secret_key: SecretStr | None = None

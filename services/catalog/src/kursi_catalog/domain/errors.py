@@ -60,6 +60,14 @@ class ReviewNotFound(NotFound):
     ar = "هذا التقييم غير موجود."
 
 
+class PhotoNotFound(NotFound):
+    """There is no such photo, or the caller may not know of it."""
+
+    reason = "PHOTO_NOT_FOUND"
+    en = "There is no such photo."
+    ar = "هذه الصورة غير موجودة."
+
+
 class BookingNotFound(NotFound):
     """There is no such visit in the salon, or it is not the caller's."""
 
@@ -186,6 +194,25 @@ register_violation_texts(
         "OUTSIDE_OF_SHIFT": ("The break lies outside of its range.", "الاستراحة خارج الفترة."),
         "NOT_A_DATE": ("Write the date as YYYY-MM-DD.", "اكتب التاريخ بصيغة YYYY-MM-DD."),
         "NOT_A_TIME": ("Write the time as HH:MM.", "اكتب الوقت بصيغة HH:MM."),
+        "TOO_LARGE": ("At most {max} bytes.", "الحد الأقصى {max} بايت."),
+        "NOT_A_PHOTO": ("This is not a JPEG, PNG or WebP picture.", "هذه ليست صورة JPEG أو PNG أو WebP."),
+        "TOO_MANY_PIXELS": ("At most {max} megapixels.", "الحد الأقصى {max} ميجابكسل."),
+        "ANIMATED": ("Moving pictures are not taken.", "الصور المتحركة غير مقبولة."),
+        "TRAILING_DATA": ("The file holds more than a picture.", "يحتوي الملف على أكثر من صورة."),
+        "NOT_UTF8": ("Save the file as UTF-8.", "احفظ الملف بترميز UTF-8."),
+        "NO_HEADER": (
+            "The first line names the columns, each once, one of them type.",
+            "السطر الأول يذكر أسماء الأعمدة دون تكرار، ومنها type.",
+        ),
+        "UNKNOWN_COLUMN": ("There is no column {column} here.", "لا يوجد عمود باسم {column} هنا."),
+        "CONTRADICTS": (
+            "It differs from an earlier row of the same schedule.",
+            "يختلف عن صف سابق من الجدول نفسه.",
+        ),
+        "ARCHIVED": ("It is archived. Restore it first.", "العنصر مؤرشف. استعده أولًا."),
+        "SALON_FULL": ("A salon can have {most} of these.", "الحد الأقصى للصالون الواحد هو {most}."),
+        "NOT_ALL_PHOTOS": ("Name each of the photos once.", "اذكر كل صورة مرة واحدة."),
+        "ONE_SUBJECT": ("Name a service or a staff member, not both.", "اذكر خدمة أو موظفًا، وليس كليهما."),
         "NOT_HTTPS": ("Use an address that begins with https://.", "استخدم رابطًا يبدأ بـ https://."),
     }
 )

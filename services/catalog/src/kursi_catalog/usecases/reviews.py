@@ -22,6 +22,7 @@ from kursi_catalog.domain.errors import (
     VisitNotCompleted,
 )
 from kursi_catalog.domain.review import Reply, Review, ReviewState
+from kursi_catalog.domain.trail import Json
 from kursi_catalog.ports import Booking, Visit
 from kursi_catalog.queries import reviews as lists
 from kursi_catalog.queries.reviews import Order, Reported
@@ -231,7 +232,7 @@ async def _record(scribe: Scribe, action: str, before: Review | None, after: Rev
     if before and after:
         old, new = trail.difference(before, after)
     else:
-        old, new = (trail.document(it) if it else None for it in (before, after))
+        old, new = _document(before), _document(after)
     target = after or before
     if target is None:
         message = "a line is about something"
@@ -242,9 +243,13 @@ async def _record(scribe: Scribe, action: str, before: Review | None, after: Rev
     )  # fmt: skip
 
 
-def _without_words(values: Mapping[str, object] | None) -> Mapping[str, object] | None:
+def _document(review: Review | None) -> dict[str, Json]:
+    return trail.document(review) if review else {}
+
+
+def _without_words(values: Mapping[str, object]) -> Mapping[str, object] | None:
     """The trail is for good, a customer's words are not: it says how long they were."""
-    if values is None or "text" not in values:
-        return values
+    if "text" not in values:
+        return values or None
     others = {name: value for name, value in values.items() if name != "text"}
     return {**others, "text_length": len(str(values["text"]))}
