@@ -7,7 +7,7 @@ from kursi_chassis.grpc.chain import Context
 from kursi_chassis.grpc.times import instant
 from kursi_chassis.validation import Violations
 
-from kursi_catalog.api import render
+from kursi_catalog.api import explanation, render
 from kursi_catalog.api.salon_methods import SalonMethods
 from kursi_catalog.api.schedule_methods import PolicyMethods, ScheduleMethods
 from kursi_catalog.api.thing_methods import ResourceMethods, ServiceMethods, StaffMethods
@@ -64,6 +64,12 @@ class CatalogInternalServicer:
         self, request: service_pb.GetBookingContextRequest, _context: Context
     ) -> service_pb.BookingContext:
         return render.booking_context(await self._finding.booking_context(_question(request)))
+
+    async def ExplainWorkingTime(
+        self, request: service_pb.ExplainWorkingTimeRequest, _context: Context
+    ) -> service_pb.WorkingTimeExplanation:
+        asked = explanation.asked_of(request)
+        return explanation.explanation(asked, await self._finding.explain_working_time(*asked))
 
 
 def _question(request: service_pb.GetBookingContextRequest) -> Question:

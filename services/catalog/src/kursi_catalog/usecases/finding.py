@@ -1,5 +1,6 @@
 """Finding salons, and what happened in them."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from kursi_chassis.caller import Caller
@@ -9,6 +10,7 @@ from kursi_catalog.domain.policy import Policy
 from kursi_catalog.queries import audit, context, salons
 from kursi_catalog.queries.audit import AuditEntry
 from kursi_catalog.queries.context import BookingContext, Question
+from kursi_catalog.queries.explanation import Explained, StaffSpan, explain_working_time
 from kursi_catalog.queries.salons import Found, Named, Search
 from kursi_catalog.queries.visibility import visible_salon
 
@@ -41,3 +43,9 @@ class Finding:
     async def booking_context(self, question: Question) -> BookingContext:
         """All that booking needs. Raises: SalonNotFound, ServiceNotFound, StaffNotFound."""
         return await context.booking_context(self._database, self._platform, question)
+
+    async def explain_working_time(
+        self, salon_id: UUID, spans: Sequence[StaffSpan], service_ids: Sequence[UUID]
+    ) -> Explained:
+        """Why people do not work. Raises: SalonNotFound, ServiceNotFound, StaffNotFound."""
+        return await explain_working_time(self._database, self._platform, salon_id, spans, service_ids)
