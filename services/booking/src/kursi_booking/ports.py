@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 from uuid import UUID
@@ -17,7 +17,7 @@ from kursi_booking.domain.booking import Booking, Change, SalonFacts
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.guest import JoinedGuest, WalkIn
 from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
-from kursi_booking.domain.salon import SalonContext
+from kursi_booking.domain.salon import WAITLIST_OFFER, SalonContext
 from kursi_booking.domain.state import State
 
 Names = Mapping[str, str]
@@ -100,6 +100,7 @@ class Offer:
     active_limit: int | None
     as_of: datetime
     stale: bool
+    waitlist_offer: timedelta = WAITLIST_OFFER
 
 
 class Offers(Protocol):

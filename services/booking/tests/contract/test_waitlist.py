@@ -158,6 +158,16 @@ async def test_an_offer_never_outlasts_the_start_of_its_visit(room, world):
     assert (await room.get(entry)).offer.expire_time == moment(world.salon.at(16, 9))
 
 
+async def test_an_offer_lasts_as_long_as_the_policy_says(room, world):
+    short = world.salon.service(*world.staff, terms={"waitlist_offer": Duration(seconds=180)})
+    long = world.salon.service(*world.staff, terms={"waitlist_offer": Duration(seconds=3_600)})
+    await room.join(9, 10, 16, long)
+    await room.join(12, 13, 16, short, long)
+    await room.matched()
+    lasting = await world.rows("SELECT expires_at - offered_at FROM waitlist_offers ORDER BY expires_at")
+    assert lasting == [(3 * MINUTE,), (60 * MINUTE,)]
+
+
 async def test_a_time_that_breaks_the_rules_for_customers_is_not_offered(room, world):
     world.clock.set(world.salon.at(16, 8, 30))
     entry = await room.join(9, 10)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from kursi_chassis.ids import new_id
+from kursi_chassis.testing.eventually import eventually
 from waiting_room import Entry, outcome
 
 OVERLAPS = """
@@ -15,6 +16,10 @@ WHERE a.state <> 'released' AND b.state <> 'released'
 """
 # The booking has the time, or the offer has it, or nobody: never two of them.
 HOLDERS = "SELECT count(booking_id), count(offer_id) FROM claims WHERE state <> 'released'"
+OFFERED_AND_DECLINED = """
+UPDATE waitlist_entries SET state = %s, revision = revision + 1,
+    passed = '{[2026-03-16 06:00:00+00, 2026-03-16 08:00:00+00)}'
+"""
 TEN_MINUTES = timedelta(minutes=10)
 
 
@@ -124,6 +129,26 @@ async def test_of_many_passes_at_once_each_offers_something_else(room, world):
     assert sum(made) == 2
     assert (await room.states(*entries)).count("OFFERED") == 2
     assert await room.broken() == []
+
+
+async def test_who_declined_while_a_pass_looked_at_them_is_not_offered_the_same_again(room, world):
+    entry = await room.join(9, 10)
+    async with world.database.transaction() as connection:
+        await connection.execute("SELECT FROM waitlist_entries WHERE id = %s FOR UPDATE", [entry.id])
+        looking = asyncio.create_task(room.matched())
+        await eventually(lambda: somebody_waits_for_a_lock(world))
+        for state in ("offered", "waiting"):
+            await connection.execute(OFFERED_AND_DECLINED, [state])
+    assert await looking == 0
+    assert await room.states(entry) == ["WAITING"]
+
+
+async def somebody_waits_for_a_lock(world):
+    ((waiting,),) = await world.rows(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted "
+        "AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())"
+    )
+    return waiting > 0
 
 
 async def test_of_many_entries_of_one_person_at_once_five_are_taken(room, world):

@@ -12,7 +12,15 @@ from kursi_chassis.intervals import Interval
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.policy import PolicySnapshot, Prepayment
-from kursi_booking.domain.salon import AddOn, OwnTerms, Part, SalonContext, SalonService, StaffMember
+from kursi_booking.domain.salon import (
+    WAITLIST_OFFER,
+    AddOn,
+    OwnTerms,
+    Part,
+    SalonContext,
+    SalonService,
+    StaffMember,
+)
 from kursi_booking.domain.start_rule import SlotRules
 
 _PREPAYMENT = {
@@ -81,6 +89,7 @@ def _service(offer: catalog_service_pb2.BookingContext.Offer, currency_code: str
         ),
         terms=_terms(policy),
         most_active=policy.maximum_active_bookings,
+        waitlist_offer=_span(policy.waitlist_offer) if policy.HasField("waitlist_offer") else WAITLIST_OFFER,
     )
 
 

@@ -5,7 +5,7 @@ Times are epoch seconds, durations seconds.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,9 @@ from kursi_chassis.money import Money
 from kursi_booking.domain.policy import PolicySnapshot
 from kursi_booking.domain.start_rule import SlotRules
 from kursi_booking.domain.visit import Kind, Requirement, Segment
+
+WAITLIST_OFFER = timedelta(minutes=10)
+"""How long freed time is kept for somebody who waits, where a catalog of before that policy says nothing."""
 
 STAFF_POOL = "STAFF"
 """The pool of a service's performers. Kinds of resources are written in lower case, so none is called like it."""
@@ -60,6 +63,7 @@ class SalonService:
     slots: SlotRules
     terms: PolicySnapshot
     most_active: int
+    waitlist_offer: timedelta = WAITLIST_OFFER
 
     @property
     def duration(self) -> int:

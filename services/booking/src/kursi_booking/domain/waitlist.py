@@ -24,8 +24,6 @@ FARTHEST: Final = timedelta(days=62)
 """How far ahead somebody can wait: as far as free times can be asked for at once."""
 MOST_OPEN: Final = 5
 """Open entries of one customer in one salon."""
-OFFER_LASTS: Final = timedelta(minutes=10)
-"""How long a time is kept for an answer where the salon's policy says nothing."""
 MOST_UNANSWERED: Final = 3
 """Offers in a row without an answer after which an entry ends: each kept a time from everybody else."""
 HIGHEST_PRIORITY: Final = 100

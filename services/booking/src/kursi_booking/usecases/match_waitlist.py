@@ -17,7 +17,7 @@ from kursi_booking.domain.errors import CatalogUnavailable, SlotTaken
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
-from kursi_booking.domain.waitlist import FARTHEST, OFFER_LASTS, Entry, HeldTime
+from kursi_booking.domain.waitlist import FARTHEST, Entry, HeldTime
 from kursi_booking.ports import Ask, BookingStore, HoldExpiry, Offer, Offers, TimeTaken, WantedService
 from kursi_booking.usecases.expire_hold import SYSTEM
 from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, place
@@ -168,5 +168,5 @@ def _held(offer: Offer, placement: Placement, now: datetime) -> HeldTime:
         policy=offer.policy,
         active_limit=offer.active_limit,
         offered_at=now,
-        expires_at=min(now + OFFER_LASTS, start),
+        expires_at=min(now + offer.waitlist_offer, start),
     )

@@ -125,6 +125,7 @@ class OfferLoader:
             active_limit=limit,
             as_of=context.as_of,
             stale=context.stale,
+            waitlist_offer=min(service.waitlist_offer for service in services),
         )
 
     async def _request(self, ask: Ask, context: SalonContext) -> _Request:
