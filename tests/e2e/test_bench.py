@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench import b6_rush, c11_context, r1_gateway, r2_create, r3_slots, r4_ingest, r7_start
+from bench import b6_rush, c11_context, r1_gateway, r2_create, r3_slots, r4_ingest, r6_growth, r7_start
 from bench.effort import GLIMPSE
-from bench.stage import lift_limits
+from bench.stage import bench_platform, lift_limits
 
 
 @pytest.mark.covers("R1", "R2", "R3")
@@ -29,6 +29,15 @@ async def test_a_number_of_a_promise_is_measured_beside_its_limit(measurement, p
     lift_limits(platform)
     figure = await measurement.measure(platform, GLIMPSE)
     assert figure.ratio > 0
+
+
+@pytest.mark.covers("R6")
+async def test_the_answers_are_measured_again_after_the_database_has_grown():
+    """On a platform of its own: what is written there has no history, which others would stumble over."""
+    with bench_platform() as platform:
+        figure = await r6_growth.measure(platform, GLIMPSE)
+    assert figure.ratio > 0
+    assert {"slots", "own_list", "salon_list", "text", "calendar", "report", "create"} <= figure.details.keys()
 
 
 @pytest.mark.covers("R7")
