@@ -20,6 +20,11 @@ OFFERED_AND_DECLINED = """
 UPDATE waitlist_entries SET state = %s, revision = revision + 1,
     passed = '{[2026-03-16 06:00:00+00, 2026-03-16 08:00:00+00)}'
 """
+COUNT = "INSERT INTO customer_counters (salon_id, customer_id, active) VALUES (%s, %s, 0)"
+TAKE_THE_SAME = """
+INSERT INTO claims (resource_id, during, state)
+SELECT resource_id, during, 'blocked' FROM claims WHERE offer_id IS NOT NULL ON CONFLICT DO NOTHING
+"""
 TEN_MINUTES = timedelta(minutes=10)
 
 
@@ -168,4 +173,17 @@ async def test_an_acceptance_and_bookings_of_the_same_customer_do_not_wait_in_a_
     ]
     outcomes = Counter(await asyncio.gather(*map(outcome, calls)))
     assert outcomes == {"done": 1, "SLOT_TAKEN": 10}
+    assert await settled(room, entry) == "BOOKED"
+
+
+async def test_an_acceptance_takes_the_counter_before_it_gives_up_its_claims(room, world):
+    """As a booking of the same customer does, which would otherwise wait for the claims while this waits for it."""
+    entry = await room.offered()
+    async with world.database.transaction() as connection:
+        await connection.execute(COUNT, [world.salon.id, UUID(entry.customer_id)])
+        accepting = room.accept(entry)
+        await eventually(lambda: somebody_waits_for_a_lock(world))
+        taken = await connection.execute(TAKE_THE_SAME)
+        assert taken.rowcount == 0
+    assert (await accepting).customer_id == entry.customer_id
     assert await settled(room, entry) == "BOOKED"

@@ -27,7 +27,7 @@ from kursi_chassis.db.database import Database
 from kursi_chassis.ids import new_id
 from kursi_chassis.money import Money
 
-OFFERS = 400
+OFFERS = 100
 SERVICE, STYLIST, CHAIR = UUID(int=5), UUID(int=11), UUID(int=12)
 TERMS = PolicySnapshot(timedelta(hours=24), timedelta(hours=24), timedelta(minutes=10), auto_confirm=True)
 NOW = datetime.now(UTC).replace(microsecond=0)
