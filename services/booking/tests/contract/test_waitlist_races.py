@@ -183,6 +183,7 @@ async def test_an_acceptance_takes_the_counter_before_it_gives_up_its_claims(roo
         await connection.execute(COUNT, [world.salon.id, UUID(entry.customer_id)])
         accepting = room.accept(entry)
         await eventually(lambda: somebody_waits_for_a_lock(world))
+        await connection.execute("SET LOCAL lock_timeout = 300")
         taken = await connection.execute(TAKE_THE_SAME)
         assert taken.rowcount == 0
     assert (await accepting).customer_id == entry.customer_id
