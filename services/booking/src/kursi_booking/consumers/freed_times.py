@@ -44,8 +44,8 @@ class HandleFreedTimes:
                 continue
             salon_id, during = found
             freed.setdefault(salon_id, []).append(during)
-        for salon_id, during in freed.items():
-            await self._match(salon_id, during)
+        for salon_id, times in freed.items():
+            await self._match(salon_id, times)
 
 
 def decode(event: ReceivedEvent) -> tuple[UUID, TimeRange] | None:
