@@ -22,12 +22,11 @@ class NewSeries:
 
 
 class VisitRefused(Exception):
-    """One of the visits could not be written, so nothing was: `cause` is TimeTaken or TooManyBookings."""
+    """The visit of this number could not be written, so nothing was; the cause is TimeTaken or TooManyBookings."""
 
-    def __init__(self, number: int, cause: Exception) -> None:
+    def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
-        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,3 +236,19 @@ async def test_series_of_anybody_and_single_bookings_at_once_share_the_people_wi
     assert await world.rows("SELECT count(*) FROM bookings WHERE state = 'confirmed'") == [(12,)]
     assert await world.rows(OVERLAPS) == [(0,)]
     assert await world.rows(MISCOUNTED_CUSTOMERS) == []
+
+
+@pytest.mark.covers("B11")
+async def test_two_series_of_one_customer_at_once_stay_within_the_limit_together(world):
+    service = world.salon.service(*world.staff, terms={**UNLIMITED, "maximum_active_bookings": 5})
+    wanted = [
+        series_of(world, service, world.salon.at(16, 9), staff=person, mode=Series.AS_MANY_AS_FIT)
+        for person in world.staff
+    ]
+    made = await asyncio.gather(
+        *(world.series.CreateSeries(one, metadata=world.customer()) for one in wanted)
+    )
+    assert sorted(one.upcoming_count for one in made) == [1, 4]
+    reasons = {visit.reason for one in made for visit in one.visits}
+    assert reasons == {"", "TOO_MANY_BOOKINGS"}
+    assert await world.rows("SELECT active FROM customer_counters") == [(5,)]

@@ -211,6 +211,8 @@ async def test_each_visit_counts_against_the_customers_limit(world, made, refusa
     three = world.salon.service(*world.staff, terms={**ROOMY, "maximum_active_bookings": 3})
     refused = await refusal(made(service=three, count=4))
     assert refused.metadata["refused"] == "2026-04-06T13:00:00Z=TOO_MANY_BOOKINGS"
+    foreseen = await made(service=three, count=4, dry_run=True)
+    assert [visit.reason for visit in foreseen.visits] == ["", "", "", "TOO_MANY_BOOKINGS"]
     series = await made(service=three, count=4, mode=Series.AS_MANY_AS_FIT)
     assert [visit.reason for visit in series.visits] == ["", "", "", "TOO_MANY_BOOKINGS"]
     assert (await refusal(world.book(world.salon.at(17, 9), three))).reason == "TOO_MANY_BOOKINGS"

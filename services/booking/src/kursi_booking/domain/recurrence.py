@@ -28,9 +28,8 @@ class Recurrence:
         forward; one that they show twice is the first of the two: the rule of all schedules of a salon.
         """
         local = self.first.astimezone(zone)
-        # Without the fold of the first: which of two equal times it was says nothing about the others.
-        wall = local.replace(fold=0)
-        later = (wall + number * timedelta(weeks=self.every_weeks) for number in range(1, self._longest()))
+        # Python adds on the wall clock, and the sum is the first of two equal times whichever the first visit was.
+        later = (local + number * timedelta(weeks=self.every_weeks) for number in range(1, self._longest()))
         chosen = [moment for moment in later if self.until is None or moment.date() <= self.until]
         if self.until is not None and local.date() > self.until:
             return ()

@@ -63,7 +63,7 @@ class SeriesInDatabase:
                 try:
                     await work.add(visit)
                 except (TimeTaken, TooManyBookings) as error:
-                    raise VisitRefused(number, error) from error
+                    raise VisitRefused(number) from error
             await work.keep_answer(new.request, new.answer)
             return new.answer
 

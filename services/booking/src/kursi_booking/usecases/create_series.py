@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
-from kursi_chassis.errors import DomainError, Invalid, RetryLater, Violation
+from kursi_chassis.errors import DomainError, Invalid, Violation
 from kursi_chassis.ids import new_id
 
 from kursi_booking.domain import booking as verbs
@@ -213,11 +213,10 @@ class CreateSeries:
         )
 
     async def _take(self, errand: _Errand, plan: _Plan) -> bytes:
-        """Take all planned visits; after each one that was refused, plan its date again and try once more.
-
-        Raises: SeriesDoesNotFit; RetryLater.
+        """Take all planned visits; after each one that was refused, plan its date again. That ends, because no date is
+        tried more than `TRIES` times. Raises: SeriesDoesNotFit.
         """
-        for _ in range(TRIES * len(plan.starts)):
+        while True:
             _expect_fit(errand, plan)
             visits = plan.visits
             series = replace(errand.series, left_out=plan.left_out)
@@ -225,18 +224,12 @@ class CreateSeries:
             try:
                 return await run_with_retries(partial(self._store.create, new))
             except VisitRefused as refused:
-                await self._plan_again(errand, plan, visits[refused.number], refused.cause)
-        raise RetryLater
+                await self._plan_again(errand, plan, visits[refused.number])
 
-    async def _plan_again(self, errand: _Errand, plan: _Plan, visit: NewBooking, cause: Exception) -> None:
+    async def _plan_again(self, errand: _Errand, plan: _Plan, visit: NewBooking) -> None:
+        """Look at the date of a refused visit again: for other people, or for why it does not fit any more."""
         position = plan.position(visit)
         start = plan.starts[position]
-        if isinstance(cause, TooManyBookings):
-            # The customer's bookings are counted in order: what comes after has no room either.
-            for later in plan.visits[plan.visits.index(visit) :]:
-                number = plan.position(later)
-                plan.dates[number] = await self._left_out(errand, plan.starts[number], cause)
-            return
         for booking_id in await self._bookings.overdue_holds(visit.claims, errand.act.at):
             await self._expire_hold(booking_id)
         plan.tries[start] = plan.tries.get(start, 0) + 1
