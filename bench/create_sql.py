@@ -33,6 +33,7 @@ VALUES = {
     "payments": "'{}'", "policy": POLICY, "channel": "'customer'", "note": "''", "cancellation_reason": "''",
     "created_at": "now()", "updated_at": "now()", "active_limit": "100", "claim_state": "'confirmed'", "lock_keys": "'{}'",
     "claim_resources": f"ARRAY[{uuid_of('r', ':staff')}]", "claim_starts": f"ARRAY[{START}]", "claim_ends": f"ARRAY[{END}]",
+    "guest_name": "NULL", "series_id": "NULL", "session_id": "NULL", "seats": "1::bigint",
     "items": ITEMS,
     "action": "'created'", "actor": "'user-bench'", "at": "now()", "from_state": "NULL", "to_state": "'confirmed'",
     "reason": "''", "from_start": "NULL", "to_start": "NULL",

@@ -58,7 +58,7 @@ SELECT uuidv7(created_at - now()) AS id, made.* FROM (
         SELECT t.salon_id, t.staff[1 + (n % t.per_day + n / t.per_day) % cardinality(t.staff)] AS staff_id,
                t.services[1 + n % cardinality(t.services)] AS service_id,
                CASE WHEN n % 200 = 7 AND t.regular_id IS NOT NULL THEN t.regular_id
-                    ELSE md5(t.salon_id::text || abs(hashint4(n)) % 800)::uuid END AS customer_id,
+                    ELSE md5(t.salon_id::text || abs(hashint4(n)) % (1 + t.visits / 12))::uuid END AS customer_id,
                t.begin + make_interval(days => n / t.per_day, hours => (n % t.per_day) / cardinality(t.staff)) AS start_at,
                abs(hashint4(n)) AS h,
                CASE WHEN n % 5000 = 4 THEN 'allergic to henna' WHEN n % 10 = 3 THEN 'a window seat, please' ELSE '' END AS note
