@@ -98,6 +98,12 @@ def test_nothing_closes_working_time():
     assert closing(span(9, 12)) is None
 
 
+def test_what_only_touches_a_time_does_not_close_it():
+    away = {"time_off": (AWAY,), "closures": (AWAY,)}
+    assert closing(span(9, 10), **away) is None
+    assert closing(span(11, 12), **away) is None
+
+
 def test_a_rule_of_the_whole_salon_is_told_before_one_of_a_person():
     everything = {"closures": (AWAY,), "time_off": (AWAY,), "overrides": (SHORT_DAY,), "hours": ()}
     assert closing(span(10, 11), **everything).rule is ClosedBy.CLOSURE
