@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import b6_rush, c11_context, r1_gateway, r2_create, r3_slots, r4_ingest, r6_growth, r7_start
+from bench import b6_rush, c11_context, r1_gateway, r2_create, r3_slots, r4_ingest, r6_growth, r7_start, slots50
 from bench.effort import GLIMPSE
 from bench.stage import bench_platform, lift_limits
 
@@ -24,7 +24,7 @@ async def test_the_ingest_of_events_is_measured_against_bare_publishing_and_tran
     assert figure.details["rows_per_event"] >= 2
 
 
-@pytest.mark.parametrize("measurement", [b6_rush, c11_context], ids=["B6", "C11"])
+@pytest.mark.parametrize("measurement", [b6_rush, c11_context, slots50], ids=["B6", "C11", "slots50"])
 async def test_a_number_of_a_promise_is_measured_beside_its_limit(measurement, platform, world):
     lift_limits(platform)
     figure = await measurement.measure(platform, GLIMPSE)
