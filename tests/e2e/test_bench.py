@@ -2,7 +2,17 @@
 
 import pytest
 
-from bench import b6_rush, c11_context, r1_gateway, r2_create, r3_slots, r4_ingest, r6_growth, r7_start, slots50
+from bench import (
+    b6_rush,
+    c11_context,
+    r1_gateway,
+    r2_create,
+    r3_slots,
+    r4_ingest,
+    r6_growth,
+    r7_start,
+    slots50,
+)
 from bench.effort import GLIMPSE
 from bench.stage import bench_platform, lift_limits
 
@@ -37,7 +47,15 @@ async def test_the_answers_are_measured_again_after_the_database_has_grown():
     with bench_platform() as platform:
         figure = await r6_growth.measure(platform, GLIMPSE)
     assert figure.ratio > 0
-    assert {"slots", "own_list", "salon_list", "text", "calendar", "report", "create"} <= figure.details.keys()
+    assert {
+        "slots",
+        "own_list",
+        "salon_list",
+        "text",
+        "calendar",
+        "report",
+        "create",
+    } <= figure.details.keys()
 
 
 @pytest.mark.covers("R7")
