@@ -96,16 +96,15 @@ def free_times(found: FreeTimes) -> booking_service_pb2.ListSlotsResponse:
     add = answer.slots.add
     for (start, end, staff, _), local_start in zip(found.times, texts, strict=True):
         slot = add()
+        slot.MergeFromString(who.of(staff))
         slot.start_time.seconds = start
         slot.end_time.seconds = end
         slot.local_start = local_start
-        for item in who.of(staff):
-            slot.items.add().MergeFromString(item)
     return answer
 
 
 class _Who:
-    """Puts into words who can perform the services of a visit: the items of a slot, as bytes.
+    """Puts into words who can perform the services of a visit: the items of a slot, as bytes of the slot.
 
     The engine hands out the same objects again and again, which are known here by their identity: to hash one of
     Python's UUIDs takes longer than all else that is done with it. In bytes, a message is its fields one after the
@@ -116,17 +115,17 @@ class _Who:
         self._services = [
             booking_pb2.SlotItem(service_id=str(service_id)).SerializeToString() for service_id in service_ids
         ]
-        self._items: dict[int, list[bytes]] = {}
+        self._items: dict[int, bytes] = {}
         self._people: dict[int, bytes] = {}
 
-    def of(self, staff: Sequence[Sequence[UUID]]) -> list[bytes]:
+    def of(self, staff: Sequence[Sequence[UUID]]) -> bytes:
         """One item per service. The caller keeps `staff`, or another object would get the identity of one."""
         items = self._items.get(id(staff))
         if items is None:
-            items = self._items[id(staff)] = [
-                service + b"".join(self._worded(team))
+            items = self._items[id(staff)] = b"".join(
+                _item(b"".join((service, *self._worded(team))))
                 for service, team in zip(self._services, staff, strict=True)
-            ]
+            )
         return items
 
     def _worded(self, team: Sequence[UUID]) -> list[bytes]:
@@ -139,3 +138,12 @@ class _Who:
                 for person in team
             )
             return [people[id(person)] for person in team]
+
+
+def _item(item: bytes) -> bytes:
+    """An item as a field of its slot: the field's number and kind, how many bytes follow, and these."""
+    length, rest = bytearray(), len(item)
+    while rest >= 1 << 7:
+        length.append(rest & 127 | 128)
+        rest >>= 7
+    return bytes((booking_pb2.Slot.ITEMS_FIELD_NUMBER << 3 | 2, *length, rest)) + item
