@@ -21,6 +21,7 @@ from bench import (
     r4_ingest,
     r6_growth,
     r7_start,
+    search,
     slots50,
 )
 from bench.effort import FULL, Effort
@@ -34,6 +35,7 @@ ON_PLATFORM: dict[str, Callable[[Platform, Effort], Coroutine[Any, Any, Figure]]
     "R3": r3_slots.measure,
     "B6": b6_rush.measure,
     "C11": c11_context.measure,
+    "search": search.measure,
     "slots50": slots50.measure,
     "R6": r6_growth.measure,  # last: it leaves the database full
 }

@@ -11,6 +11,7 @@ from bench import (
     r4_ingest,
     r6_growth,
     r7_start,
+    search,
     slots50,
 )
 from bench.effort import GLIMPSE
@@ -34,7 +35,9 @@ async def test_the_ingest_of_events_is_measured_against_bare_publishing_and_tran
     assert figure.details["rows_per_event"] >= 2
 
 
-@pytest.mark.parametrize("measurement", [b6_rush, c11_context, slots50], ids=["B6", "C11", "slots50"])
+@pytest.mark.parametrize(
+    "measurement", [b6_rush, c11_context, slots50, search], ids=["B6", "C11", "slots50", "search"]
+)
 async def test_a_number_of_a_promise_is_measured_beside_its_limit(measurement, platform, world):
     lift_limits(platform)
     figure = await measurement.measure(platform, GLIMPSE)

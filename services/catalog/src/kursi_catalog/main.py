@@ -17,6 +17,7 @@ from kursi_catalog.adapters.identity import GrpcIdentity
 from kursi_catalog.api.review_methods import REVIEWS, ReviewServicer
 from kursi_catalog.api.servicer import CATALOG, CATALOG_INTERNAL, CatalogInternalServicer, CatalogServicer
 from kursi_catalog.domain.policy import Policy, Prepayment, StartMode
+from kursi_catalog.jobs.openings import openings_job
 from kursi_catalog.ports import Booking, Identity
 from kursi_catalog.settings import CatalogSettings
 from kursi_catalog.usecases.collection import Collection
@@ -37,7 +38,7 @@ def servicers(
     """What the server offers, by the names in the contract."""
     key = settings.page_token_key.get_secret_value()
     platform = platform_policy(settings)
-    finding = Finding(database, platform)
+    finding = Finding(database, platform, clock)
     catalog = CatalogServicer(
         salons=Salons(database, clock, identity),
         finding=finding,
@@ -91,7 +92,8 @@ async def build(settings: CatalogSettings, roles: frozenset[str]) -> AsyncIterat
         if "relay" in roles:
             built["relay"] = await wiring.relay(database)
         if "jobs" in roles:
-            built["jobs"] = JobRunner(database, retention_jobs(database, "outbox", "replies")).run
+            jobs = [*retention_jobs(database, "outbox", "replies"), openings_job(database, wiring.clock)]
+            built["jobs"] = JobRunner(database, jobs).run
         yield built
 
 

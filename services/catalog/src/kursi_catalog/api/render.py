@@ -28,6 +28,7 @@ from kursi_catalog.domain.service import AddOn, Performer, Segment, Service
 from kursi_catalog.domain.staff import StaffMember
 from kursi_catalog.queries.audit import AuditEntry
 from kursi_catalog.queries.context import BookingContext
+from kursi_catalog.queries.search import Found
 from kursi_catalog.store.hours import KeptAvailability, KeptHours
 
 E = TypeVar("E", bound=StrEnum)
@@ -53,11 +54,18 @@ def salon(it: Salon) -> pb.Salon:
         amenities=it.amenities, status=pb.Salon.Status.ValueType(_STATUS[it.status]),
         archive_time=_instant(it.archive_time), create_time=timestamp(it.create_time),
         update_time=timestamp(it.update_time), etag=etag_of(it.revision),
+        rating=pb.Rating(average_hundredths=it.rating.average_hundredths, count=it.rating.count),
     )  # fmt: skip
     if it.location is not None:
         place = latlng_pb2.LatLng(latitude=it.location.latitude, longitude=it.location.longitude)
         message.location.CopyFrom(place)
     return message
+
+
+def found(it: Found) -> service_pb.SearchSalonsResponse.Result:
+    return service_pb.SearchSalonsResponse.Result(
+        salon=salon(it.salon), distance_meters=it.distance_meters, lowest_price=_money(it.lowest_price)
+    )
 
 
 def service(it: Service) -> pb.Service:
@@ -176,7 +184,7 @@ def _policy(it: policy.Policy) -> pb.Policy:
         start_mode=pb.Policy.StartMode.ValueType(_START_MODE[it.start_mode] if it.start_mode else 0),
         maximum_bookings_per_day=it.maximum_bookings_per_day,
         maximum_bookings_per_staff_day=it.maximum_bookings_per_staff_day,
-        latest_start=it.latest_start,
+        latest_start=it.latest_start or "",
     )
 
 

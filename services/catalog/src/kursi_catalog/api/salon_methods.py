@@ -1,5 +1,6 @@
 """Methods about salons themselves."""
 
+from datetime import datetime
 from uuid import UUID
 
 from kursi.catalog.v1 import catalog_pb2 as pb
@@ -7,15 +8,14 @@ from kursi.catalog.v1 import catalog_service_pb2 as service_pb
 from kursi_chassis.caller import current_caller
 from kursi_chassis.errors import Invalid, Violation
 from kursi_chassis.grpc.chain import Context
-from kursi_chassis.grpc.paging import PageTokens, page_size
+from kursi_chassis.grpc.paging import PageTokens, Position, page_size
 from kursi_chassis.validation import Violations
 
 from kursi_catalog.api import render
-from kursi_catalog.api.parse_things import SALON, SERVES
+from kursi_catalog.api.parse_search import read_search
+from kursi_catalog.api.parse_things import SALON
 from kursi_catalog.api.reading import (
     after_id,
-    choice,
-    location,
     page_of,
     read_fields,
     request_key,
@@ -23,11 +23,8 @@ from kursi_catalog.api.reading import (
     writable,
 )
 from kursi_catalog.domain.salon import SalonStatus
-from kursi_catalog.queries.salons import Search
-from kursi_catalog.usecases.finding import Finding
+from kursi_catalog.usecases.finding import Finding, Start
 from kursi_catalog.usecases.salons import Salons
-
-_LARGEST_RADIUS, _USUAL_RADIUS = 100_000, 10_000
 
 
 class SalonMethods:
@@ -70,18 +67,18 @@ class SalonMethods:
     async def SearchSalons(
         self, request: service_pb.SearchSalonsRequest, _context: Context
     ) -> service_pb.SearchSalonsResponse:
-        search, limit = _search(request), page_size(request.page_size)
+        search, limit = read_search(request), page_size(request.page_size)
         filters = {"search": repr(search)}
         position = self._found.decode(request.page_token, filters)
-        after = (int(str(position[0])), UUID(str(position[1]))) if position else None
-        found = await self._finding.search(search, after=after, limit=limit + 1)
+        start = (
+            Start(int(str(position[0])), UUID(str(position[1])), _instant(position[2])) if position else None
+        )
+        found, begun = await self._finding.search(search, after=start, limit=limit + 1)
         rows, last = page_of(found, limit)
-        result = service_pb.SearchSalonsResponse.Result
+        place: Position = [last.rank, str(last.salon.id), begun.isoformat()] if last else []
         return service_pb.SearchSalonsResponse(
-            results=[
-                result(salon=render.salon(row.salon), distance_meters=row.distance_meters) for row in rows
-            ],
-            next_page_token=self._found.encode([last.rank, str(last.salon.id)], filters) if last else "",
+            results=map(render.found, rows),
+            next_page_token=self._found.encode(place, filters) if last else "",
         )
 
     async def UpdateSalon(self, request: service_pb.UpdateSalonRequest, _context: Context) -> pb.Salon:
@@ -114,14 +111,5 @@ class SalonMethods:
         )
 
 
-def _search(request: service_pb.SearchSalonsRequest) -> Search:
-    with Violations() as check:
-        radius = check.integer("radius_meters", request.radius_meters, 0, _LARGEST_RADIUS)
-        return Search(
-            words=check.text("query", request.query, 100),
-            city=check.text("city", request.city, 80),
-            near=location(check, "near", request.near) if request.HasField("near") else None,
-            radius_meters=radius or _USUAL_RADIUS,
-            category=check.text("category", request.category, 40),
-            serves=choice(check, "serves", request.serves, SERVES) if request.serves else None,
-        )
+def _instant(value: object) -> datetime:
+    return datetime.fromisoformat(str(value))

@@ -192,6 +192,7 @@ register_violation_texts(
         "UNKNOWN_ADD_ON": ("The service has no such add-on.", "هذه الإضافة غير موجودة في الخدمة."),
         "OVERLAPS": ("It overlaps another one.", "يتداخل مع فترة أخرى."),
         "OUTSIDE_OF_SHIFT": ("The break lies outside of its range.", "الاستراحة خارج الفترة."),
+        "NOT_TOGETHER": ("Ask for one of the two.", "اطلب أحدهما فقط."),
         "NOT_A_DATE": ("Write the date as YYYY-MM-DD.", "اكتب التاريخ بصيغة YYYY-MM-DD."),
         "NOT_A_TIME": ("Write the time as HH:MM.", "اكتب الوقت بصيغة HH:MM."),
         "TOO_LARGE": ("At most {max} bytes.", "الحد الأقصى {max} بايت."),

@@ -34,6 +34,19 @@ class Location(NamedTuple):
     longitude: float
 
 
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """How many published ratings there are, and their sum."""
+
+    count: int = 0
+    total: int = 0
+
+    @property
+    def average_hundredths(self) -> int:
+        """The average, rounded half up; 0 without ratings."""
+        return (200 * self.total + self.count) // (2 * self.count) if self.count else 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Salon(Kept):
     """`version` counts every change of anything in the salon, `revision` those of its own fields."""
@@ -52,6 +65,7 @@ class Salon(Kept):
     amenities: tuple[str, ...]
     status: SalonStatus
     version: int = 0
+    rating: Rating = Rating()
 
     @property
     def is_public(self) -> bool:

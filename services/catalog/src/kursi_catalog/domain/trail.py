@@ -10,7 +10,7 @@ from kursi_catalog.domain.schedule import LocalRange
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 _BOOKKEEPING = frozenset(
-    {"id", "salon_id", "revision", "version", "create_time", "update_time", "service_ids"}
+    {"id", "salon_id", "revision", "version", "create_time", "update_time", "service_ids", "rating"}
 )
 
 

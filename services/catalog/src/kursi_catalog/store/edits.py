@@ -1,6 +1,6 @@
 """What every change of a salon leaves behind: a new version, a line in the audit trail, an event."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -16,29 +16,14 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from kursi_catalog.domain.salon import Salon
+from kursi_catalog.store import openings
 from kursi_catalog.store.rows import Row, fetch_all
 
 Topic = Literal["salon", "service", "staff", "schedule", "policy"]
+_MOVES_OPENINGS = frozenset[Topic]({"salon", "schedule"})
+"""Changes after which search may have to know other opening times: of hours, closures, zone, place, and of being found."""
 
-# The words by which a salon is found are brought up to date with every change of it, whatever changed: one rule
-# instead of a list of what might matter, for the price of a sub-select. Every search compares its words with all of
-# the text, so there is a bound to how much one salon can put into it: some 500 names.
-_TOUCH = sql.SQL("""
-UPDATE salons s
-SET version = s.version + 1,
-    name_text = search_key(words.names),
-    search_text = search_key(left(concat_ws(' ', words.names, s.city, words.services), 20000))
-FROM (
-    SELECT it.id,
-        (SELECT string_agg(value, ' ' ORDER BY key) FROM jsonb_each_text(it.names)) AS names,
-        (SELECT string_agg(name.value, ' ' ORDER BY o.id, name.key)
-         FROM services o, jsonb_each_text(o.names) name
-         WHERE o.salon_id = it.id AND o.active AND o.archive_time IS NULL) AS services
-    FROM salons it WHERE it.id = %(id)s
-) words
-WHERE s.id = words.id
-RETURNING s.version
-""")
+_TOUCH = sql.SQL("UPDATE salons SET version = version + %(times)s WHERE id = %(id)s RETURNING version")
 AUDIT = sql.SQL("""
 INSERT INTO audit (id, at, actor, action, salon_id, target_type, target_id, before, after, address, request_id)
 VALUES (uuidv7(), %(at)s, %(actor)s, %(action)s, %(salon_id)s, %(target_type)s, %(target_id)s, %(before)s,
@@ -74,13 +59,27 @@ class Edit:
         The last step of every change, in its transaction: nothing changes without it, and nothing is told
         that was not changed.
         """
-        version = await self._touch()
-        await self.connection.execute(AUDIT, self._line(change))
-        await outbox.append(self.connection, changed_event(self.salon.id, change, version, self.now))
+        return await self.record_all([change])
+
+    async def record_all(self, changes: Sequence[Change]) -> int:
+        """Many changes at once, in their order: each has a version, a line and an event of its own."""
+        if any(change.topic in _MOVES_OPENINGS for change in changes):
+            await openings.refresh(self.connection, [self.salon.id], self.now)
+        version = await self._touch(len(changes))
+        async with self.connection.cursor() as cursor:
+            await cursor.executemany(AUDIT, [self._line(change) for change in changes])
+        first = version - len(changes) + 1
+        await outbox.append(
+            self.connection,
+            *(
+                changed_event(self.salon.id, change, number, self.now)
+                for number, change in enumerate(changes, first)
+            ),
+        )
         return version
 
-    async def _touch(self) -> int:
-        rows = await fetch_all(self.connection, _TOUCH, {"id": self.salon.id})
+    async def _touch(self, times: int) -> int:
+        rows = await fetch_all(self.connection, _TOUCH, {"id": self.salon.id, "times": times})
         return int(rows[0]["version"])
 
     def _line(self, change: Change) -> Row:

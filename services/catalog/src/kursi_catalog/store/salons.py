@@ -8,13 +8,13 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from kursi_catalog.domain.errors import CurrencyInUse, LocationInUse, SlugTaken
-from kursi_catalog.domain.salon import Location, Salon, SalonStatus, Serves
+from kursi_catalog.domain.salon import Location, Rating, Salon, SalonStatus, Serves
 from kursi_catalog.store.rows import Row, fetch_one, insert_row, update_row
 
 COLUMNS = sql.SQL(
     "s.id, s.slug, s.names, s.descriptions, s.address, s.city, s.territory_code, s.latitude, s.longitude, "
     "s.phone_number, s.time_zone, s.currency_code, s.serves, s.amenities, s.status, s.archive_time, "
-    "s.create_time, s.update_time, s.revision, s.version"
+    "s.create_time, s.update_time, s.revision, s.version, s.review_count, s.rating_sum"
 )
 _FIND = sql.SQL("SELECT {} FROM salons s WHERE s.id = %(id)s").format(COLUMNS)
 # Inserts of services and staff check their foreign key beside this lock, which a plain FOR UPDATE would block.
@@ -84,6 +84,7 @@ def read(row: Row) -> Salon:
         update_time=row["update_time"],
         revision=row["revision"],
         version=row["version"],
+        rating=Rating(row["review_count"], row["rating_sum"]),
     )
 
 

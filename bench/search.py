@@ -1,0 +1,60 @@
+"""C2: search over 5,000 salons, the sixty golden queries one after the other, over gRPC."""
+
+from datetime import UTC, datetime
+from itertools import cycle
+
+import grpc
+import psycopg
+from kursi.catalog.v1 import catalog_service_pb2, catalog_service_pb2_grpc
+from kursi_catalog.store import openings
+from kursi_local.platform import Platform
+
+from bench.city import SALONS, invented_salons, settle
+from bench.effort import FULL, Effort
+from bench.golden import GOLDEN
+from bench.load import closed_loop
+from bench.report import Figure
+
+LIMIT_MS = 50.0
+
+
+async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
+    """One caller at a time: it is the time of a call that has a limit."""
+    await _settle(platform)
+    questions = cycle(_questions())
+    async with grpc.aio.insecure_channel(platform.address("catalog")) as channel:
+        stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
+        load = await closed_loop(1, effort.seconds, lambda _: stub.SearchSalons(next(questions), timeout=10))
+    p99_ms = load.percentile_ms(0.99)
+    return Figure(
+        id="search",
+        job=f"search over {SALONS} salons, 60 queries in turn",
+        measured=f"p99 {p99_ms:.1f} ms",
+        limit=f"{LIMIT_MS:.0f} ms",
+        ratio=p99_ms / LIMIT_MS,
+        goal="≤ 1",
+        met=p99_ms <= LIMIT_MS,
+        details={"p50_ms": round(load.percentile_ms(0.5), 1), "calls": load.calls},
+    )
+
+
+def _questions() -> list[catalog_service_pb2.SearchSalonsRequest]:
+    """The golden queries; their instants lie in the tests' time, so they ask for what is open now instead."""
+    questions = []
+    for question, _ in GOLDEN.values():
+        request = catalog_service_pb2.SearchSalonsRequest(**question)
+        if request.HasField("open_time"):
+            request.ClearField("open_time")
+            request.open_now = True
+        questions.append(request)
+    return questions
+
+
+async def _settle(platform: Platform) -> None:
+    """Put the salons into catalog's database, unless they are there."""
+    async with await psycopg.AsyncConnection.connect(platform.database_url("catalog")) as connection:
+        cursor = await connection.execute("SELECT count(*) FROM salons WHERE slug LIKE 'invented-%'")
+        if await cursor.fetchone() == (SALONS,):
+            return
+        await settle(connection)
+        await openings.refresh(connection, [one.id for one in invented_salons()], datetime.now(UTC))
