@@ -45,6 +45,7 @@ from kursi_booking.queries.reports import ReportsInDatabase
 from kursi_booking.settings import BookingSettings
 from kursi_booking.store.bookings import Bookings
 from kursi_booking.store.due_holds import DueHoldsInDatabase
+from kursi_booking.store.staff_days import CountedStaffDays
 from kursi_booking.usecases.acting import Acting
 from kursi_booking.usecases.apply_payment import CONSUMER, ApplyPayment
 from kursi_booking.usecases.cancel_booking import CancelBooking, CancelWithoutFee
@@ -108,7 +109,13 @@ def parts(
         database=database,
         catalog=catalog,
         store=store,
-        offers=OfferLoader(catalog, ClaimedTimes(database), clock, settings.catalog_oldest),
+        offers=OfferLoader(
+            catalog,
+            ClaimedTimes(database),
+            clock,
+            settings.catalog_oldest,
+            staff_days=CountedStaffDays(database),
+        ),
         expire_hold=waiting.expire_hold,
         customers=customers,
         clock=clock,
@@ -227,7 +234,9 @@ def _waiting(database: Database, clock: Clock) -> WaitlistParts:
 
 
 def _offers(kept: CatalogClient, database: Database, clock: Clock, settings: BookingSettings) -> Offers:
-    return OfferLoader(kept, ClaimedTimes(database), clock, settings.catalog_oldest)
+    return OfferLoader(
+        kept, ClaimedTimes(database), clock, settings.catalog_oldest, staff_days=CountedStaffDays(database)
+    )
 
 
 def payments_consumer(

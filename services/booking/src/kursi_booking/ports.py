@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Protocol
 from uuid import UUID
@@ -15,10 +15,14 @@ from kursi_chassis.money import Money
 from kursi_booking.domain.availability import Opening, Question
 from kursi_booking.domain.booking import Booking, Change, SalonFacts
 from kursi_booking.domain.claims import Claim
+from kursi_booking.domain.fair_choice import Load
 from kursi_booking.domain.guest import JoinedGuest, WalkIn
 from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
 from kursi_booking.domain.salon import WAITLIST_OFFER, SalonContext
 from kursi_booking.domain.state import State
+
+DayRange = tuple[date, date]
+"""Local days, the last one included."""
 
 Names = Mapping[str, str]
 """A name by language."""
@@ -101,6 +105,10 @@ class Offer:
     as_of: datetime
     stale: bool
     waitlist_offer: timedelta = WAITLIST_OFFER
+    compared: DayRange = (date.min, date.min)
+    """The days over which a fair choice compares what people have and when they work."""
+    joined: Mapping[UUID, int] = field(default_factory=dict)
+    """Since when they perform services, where that is known."""
 
 
 class Offers(Protocol):
@@ -249,8 +257,12 @@ class BookingStore(Protocol):
         """Held bookings and offers whose time is over but that are not yet expired and are in the way of these claims."""
         ...
 
-    async def last_booked(self, staff_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
-        """When each of them was last booked by somebody, as far as that is not too long ago to matter."""
+    async def loads(self, staff_ids: Sequence[UUID], days: "DayRange") -> Mapping[UUID, Load]:
+        """What each of them has on these days; who has nothing is not there."""
+        ...
+
+    def turn(self, salon_id: UUID) -> "AbstractAsyncContextManager[Turn]":
+        """One transaction in which nobody else decides for this salon who serves or whether a day is full."""
         ...
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:
@@ -377,6 +389,48 @@ class Occupancy(Protocol):
 
     async def __call__(self, wanted: Wanted) -> Taken:
         """What keeps these people and things busy now; a hold that is over does not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CountedDays:
+    """On which days visits are counted, of the salon and of these people; `own_booking` does not count."""
+
+    salon_id: UUID
+    staff_ids: Sequence[UUID]
+    days: DayRange
+    own_booking: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayCounts:
+    """How many visits begin on a day, and in how many somebody has a part; days without any are not there."""
+
+    by_day: Mapping[date, int] = field(default_factory=dict)
+    by_staff_day: Mapping[tuple[UUID, date], int] = field(default_factory=dict)
+
+
+class StaffDays(Protocol):
+    """What is booked day by day."""
+
+    async def __call__(self, wanted: CountedDays) -> DayCounts:
+        """How many visits there are per day, and per staff member and day."""
+        ...
+
+
+class Turn(Protocol):
+    """The transaction of who decides for a salon; others of the salon wait until it ends."""
+
+    async def loads(self, staff_ids: Sequence[UUID], days: DayRange) -> Mapping[UUID, Load]:
+        """What each of them has on these days; who has nothing is not there."""
+        ...
+
+    async def counts(self, wanted: CountedDays) -> DayCounts:
+        """How many visits there are per day, and per staff member and day."""
+        ...
+
+    async def create(self, new: "NewBooking") -> bytes:
+        """As `BookingStore.create`; the turn is at an end when it is refused."""
         ...
 
 

@@ -27,13 +27,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from kursi.type.v1 import money_pb2 as kursi_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekursi/booking/v1/booking.proto\x12\x10kursi.booking.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19kursi/type/v1/money.proto\"\xbf\x13\n\x07\x42ooking\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08salon_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x44\n\x0bsalon_names\x18\x03 \x03(\x0b\x32).kursi.booking.v1.Booking.SalonNamesEntryB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x63ustomer_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32\x1f.kursi.booking.v1.Booking.StateB\x04\xe2\x41\x01\x03\x12\x43\n\rpayment_state\x18\x06 \x01(\x0e\x32&.kursi.booking.v1.Booking.PaymentStateB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x17\n\ttime_zone\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0blocal_start\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\x05items\x18\x0b \x03(\x0b\x32\x1e.kursi.booking.v1.Booking.ItemB\x04\xe2\x41\x01\x03\x12)\n\x05total\x18\x0c \x01(\x0b\x32\x14.kursi.type.v1.MoneyB\x04\xe2\x41\x01\x03\x12.\n\nprepayment\x18\r \x01(\x0b\x32\x14.kursi.type.v1.MoneyB\x04\xe2\x41\x01\x03\x12(\n\x04paid\x18\x0e \x01(\x0b\x32\x14.kursi.type.v1.MoneyB\x04\xe2\x41\x01\x03\x12:\n\x10hold_expire_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12>\n\x06policy\x18\x10 \x01(\x0b\x32(.kursi.booking.v1.Booking.PolicySnapshotB\x04\xe2\x41\x01\x03\x12\x12\n\x04note\x18\x11 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\x07\x63hannel\x18\x12 \x01(\x0e\x32!.kursi.booking.v1.Booking.ChannelB\x04\xe2\x41\x01\x03\x12!\n\x13\x63\x61ncellation_reason\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\x12>\n\nsettlement\x18\x14 \x01(\x0b\x32$.kursi.booking.v1.Booking.SettlementB\x04\xe2\x41\x01\x03\x12\x16\n\x08revision\x18\x15 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x16 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\x05guest\x18\x1b \x01(\x0b\x32\x1f.kursi.booking.v1.Booking.GuestB\x04\xe2\x41\x01\x03\x12\x17\n\tseries_id\x18\x19 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsession_id\x18\x1a \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05seats\x18\x1c \x01(\x05\x42\x04\xe2\x41\x01\x03\x1a\xc5\x03\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nservice_id\x18\x02 \x01(\t\x12G\n\rservice_names\x18\x03 \x03(\x0b\x32\x30.kursi.booking.v1.Booking.Item.ServiceNamesEntry\x12\x10\n\x08staff_id\x18\x04 \x01(\t\x12\x43\n\x0bstaff_names\x18\x05 \x03(\x0b\x32..kursi.booking.v1.Booking.Item.StaffNamesEntry\x12\x12\n\nadd_on_ids\x18\x06 \x03(\t\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05price\x18\t \x01(\x0b\x32\x14.kursi.type.v1.Money\x1a\x33\n\x11ServiceNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x0fStaffNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\xd5\x02\n\x0ePolicySnapshot\x12;\n\x17\x66ree_cancellation_until\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10reschedule_until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x15late_cancellation_fee\x18\x03 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12)\n\x0bno_show_fee\x18\x04 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12\x42\n\x05texts\x18\x05 \x03(\x0b\x32\x33.kursi.booking.v1.Booking.PolicySnapshot.TextsEntry\x1a,\n\nTextsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x1d\n\x05Guest\x12\x14\n\x0c\x64isplay_name\x18\x01 \x01(\t\x1aU\n\nSettlement\x12!\n\x03\x66\x65\x65\x18\x01 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12$\n\x06refund\x18\x02 \x01(\x0b\x32\x14.kursi.type.v1.Money\x1a\x31\n\x0fSalonNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8c\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04HELD\x10\x01\x12\x0b\n\x07PENDING\x10\x02\x12\r\n\tCONFIRMED\x10\x03\x12\x0e\n\nCHECKED_IN\x10\x04\x12\r\n\tCOMPLETED\x10\x05\x12\x0b\n\x07NO_SHOW\x10\x06\x12\r\n\tCANCELLED\x10\x07\x12\x0b\n\x07\x45XPIRED\x10\x08\"|\n\x0cPaymentState\x12\x1d\n\x19PAYMENT_STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cNOT_REQUIRED\x10\x01\x12\x07\n\x03\x44UE\x10\x02\x12\x08\n\x04PAID\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\x0e\n\nREFUND_DUE\x10\x05\x12\x0c\n\x08REFUNDED\x10\x06\";\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x43USTOMER\x10\x01\x12\t\n\x05SALON\x10\x02\"\xc9\x02\n\x0cHistoryEntry\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nfrom_state\x18\x05 \x01(\x0e\x32\x1f.kursi.booking.v1.Booking.State\x12\x31\n\x08to_state\x18\x06 \x01(\x0e\x32\x1f.kursi.booking.v1.Booking.State\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x33\n\x0f\x66rom_start_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rto_start_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x01\n\x04Slot\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0blocal_start\x18\x03 \x01(\t\x12)\n\x05items\x18\x04 \x03(\x0b\x32\x1a.kursi.booking.v1.SlotItem\"1\n\x08SlotItem\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x11\n\tstaff_ids\x18\x02 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekursi/booking/v1/booking.proto\x12\x10kursi.booking.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19kursi/type/v1/money.proto\"\x95\x15\n\x07\x42ooking\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08salon_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x44\n\x0bsalon_names\x18\x03 \x03(\x0b\x32).kursi.booking.v1.Booking.SalonNamesEntryB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x63ustomer_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32\x1f.kursi.booking.v1.Booking.StateB\x04\xe2\x41\x01\x03\x12\x43\n\rpayment_state\x18\x06 \x01(\x0e\x32&.kursi.booking.v1.Booking.PaymentStateB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x17\n\ttime_zone\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0blocal_start\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\x05items\x18\x0b \x03(\x0b\x32\x1e.kursi.booking.v1.Booking.ItemB\x04\xe2\x41\x01\x03\x12)\n\x05total\x18\x0c \x01(\x0b\x32\x14.kursi.type.v1.MoneyB\x04\xe2\x41\x01\x03\x12.\n\nprepayment\x18\r \x01(\x0b\x32\x14.kursi.type.v1.MoneyB\x04\xe2\x41\x01\x03\x12(\n\x04paid\x18\x0e \x01(\x0b\x32\x14.kursi.type.v1.MoneyB\x04\xe2\x41\x01\x03\x12:\n\x10hold_expire_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12>\n\x06policy\x18\x10 \x01(\x0b\x32(.kursi.booking.v1.Booking.PolicySnapshotB\x04\xe2\x41\x01\x03\x12\x12\n\x04note\x18\x11 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\x07\x63hannel\x18\x12 \x01(\x0e\x32!.kursi.booking.v1.Booking.ChannelB\x04\xe2\x41\x01\x03\x12!\n\x13\x63\x61ncellation_reason\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\x12>\n\nsettlement\x18\x14 \x01(\x0b\x32$.kursi.booking.v1.Booking.SettlementB\x04\xe2\x41\x01\x03\x12\x16\n\x08revision\x18\x15 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x16 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\x05guest\x18\x1b \x01(\x0b\x32\x1f.kursi.booking.v1.Booking.GuestB\x04\xe2\x41\x01\x03\x12\x17\n\tseries_id\x18\x19 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsession_id\x18\x1a \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05seats\x18\x1c \x01(\x05\x42\x04\xe2\x41\x01\x03\x1a\x9a\x01\n\tAssistant\x12\x10\n\x08staff_id\x18\x01 \x01(\t\x12H\n\x0bstaff_names\x18\x02 \x03(\x0b\x32\x33.kursi.booking.v1.Booking.Assistant.StaffNamesEntry\x1a\x31\n\x0fStaffNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\xfe\x03\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nservice_id\x18\x02 \x01(\t\x12G\n\rservice_names\x18\x03 \x03(\x0b\x32\x30.kursi.booking.v1.Booking.Item.ServiceNamesEntry\x12\x10\n\x08staff_id\x18\x04 \x01(\t\x12\x43\n\x0bstaff_names\x18\x05 \x03(\x0b\x32..kursi.booking.v1.Booking.Item.StaffNamesEntry\x12\x12\n\nadd_on_ids\x18\x06 \x03(\t\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05price\x18\t \x01(\x0b\x32\x14.kursi.type.v1.Money\x12\x37\n\nassistants\x18\n \x03(\x0b\x32#.kursi.booking.v1.Booking.Assistant\x1a\x33\n\x11ServiceNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x0fStaffNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\xd5\x02\n\x0ePolicySnapshot\x12;\n\x17\x66ree_cancellation_until\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10reschedule_until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x15late_cancellation_fee\x18\x03 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12)\n\x0bno_show_fee\x18\x04 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12\x42\n\x05texts\x18\x05 \x03(\x0b\x32\x33.kursi.booking.v1.Booking.PolicySnapshot.TextsEntry\x1a,\n\nTextsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x1d\n\x05Guest\x12\x14\n\x0c\x64isplay_name\x18\x01 \x01(\t\x1aU\n\nSettlement\x12!\n\x03\x66\x65\x65\x18\x01 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12$\n\x06refund\x18\x02 \x01(\x0b\x32\x14.kursi.type.v1.Money\x1a\x31\n\x0fSalonNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8c\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04HELD\x10\x01\x12\x0b\n\x07PENDING\x10\x02\x12\r\n\tCONFIRMED\x10\x03\x12\x0e\n\nCHECKED_IN\x10\x04\x12\r\n\tCOMPLETED\x10\x05\x12\x0b\n\x07NO_SHOW\x10\x06\x12\r\n\tCANCELLED\x10\x07\x12\x0b\n\x07\x45XPIRED\x10\x08\"|\n\x0cPaymentState\x12\x1d\n\x19PAYMENT_STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cNOT_REQUIRED\x10\x01\x12\x07\n\x03\x44UE\x10\x02\x12\x08\n\x04PAID\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\x0e\n\nREFUND_DUE\x10\x05\x12\x0c\n\x08REFUNDED\x10\x06\";\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x43USTOMER\x10\x01\x12\t\n\x05SALON\x10\x02\"\xc9\x02\n\x0cHistoryEntry\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nfrom_state\x18\x05 \x01(\x0e\x32\x1f.kursi.booking.v1.Booking.State\x12\x31\n\x08to_state\x18\x06 \x01(\x0e\x32\x1f.kursi.booking.v1.Booking.State\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x33\n\x0f\x66rom_start_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rto_start_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x01\n\x04Slot\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0blocal_start\x18\x03 \x01(\t\x12)\n\x05items\x18\x04 \x03(\x0b\x32\x1a.kursi.booking.v1.SlotItem\"1\n\x08SlotItem\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x11\n\tstaff_ids\x18\x02 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kursi.booking.v1.booking_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_BOOKING_ASSISTANT_STAFFNAMESENTRY']._loaded_options = None
+  _globals['_BOOKING_ASSISTANT_STAFFNAMESENTRY']._serialized_options = b'8\001'
   _globals['_BOOKING_ITEM_SERVICENAMESENTRY']._loaded_options = None
   _globals['_BOOKING_ITEM_SERVICENAMESENTRY']._serialized_options = b'8\001'
   _globals['_BOOKING_ITEM_STAFFNAMESENTRY']._loaded_options = None
@@ -99,33 +101,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOOKING'].fields_by_name['seats']._loaded_options = None
   _globals['_BOOKING'].fields_by_name['seats']._serialized_options = b'\342A\001\003'
   _globals['_BOOKING']._serialized_start=146
-  _globals['_BOOKING']._serialized_end=2641
-  _globals['_BOOKING_ITEM']._serialized_start=1345
-  _globals['_BOOKING_ITEM']._serialized_end=1798
-  _globals['_BOOKING_ITEM_SERVICENAMESENTRY']._serialized_start=1696
-  _globals['_BOOKING_ITEM_SERVICENAMESENTRY']._serialized_end=1747
-  _globals['_BOOKING_ITEM_STAFFNAMESENTRY']._serialized_start=1749
-  _globals['_BOOKING_ITEM_STAFFNAMESENTRY']._serialized_end=1798
-  _globals['_BOOKING_POLICYSNAPSHOT']._serialized_start=1801
-  _globals['_BOOKING_POLICYSNAPSHOT']._serialized_end=2142
-  _globals['_BOOKING_POLICYSNAPSHOT_TEXTSENTRY']._serialized_start=2098
-  _globals['_BOOKING_POLICYSNAPSHOT_TEXTSENTRY']._serialized_end=2142
-  _globals['_BOOKING_GUEST']._serialized_start=2144
-  _globals['_BOOKING_GUEST']._serialized_end=2173
-  _globals['_BOOKING_SETTLEMENT']._serialized_start=2175
-  _globals['_BOOKING_SETTLEMENT']._serialized_end=2260
-  _globals['_BOOKING_SALONNAMESENTRY']._serialized_start=2262
-  _globals['_BOOKING_SALONNAMESENTRY']._serialized_end=2311
-  _globals['_BOOKING_STATE']._serialized_start=2314
-  _globals['_BOOKING_STATE']._serialized_end=2454
-  _globals['_BOOKING_PAYMENTSTATE']._serialized_start=2456
-  _globals['_BOOKING_PAYMENTSTATE']._serialized_end=2580
-  _globals['_BOOKING_CHANNEL']._serialized_start=2582
-  _globals['_BOOKING_CHANNEL']._serialized_end=2641
-  _globals['_HISTORYENTRY']._serialized_start=2644
-  _globals['_HISTORYENTRY']._serialized_end=2973
-  _globals['_SLOT']._serialized_start=2976
-  _globals['_SLOT']._serialized_end=3140
-  _globals['_SLOTITEM']._serialized_start=3142
-  _globals['_SLOTITEM']._serialized_end=3191
+  _globals['_BOOKING']._serialized_end=2855
+  _globals['_BOOKING_ASSISTANT']._serialized_start=1345
+  _globals['_BOOKING_ASSISTANT']._serialized_end=1499
+  _globals['_BOOKING_ASSISTANT_STAFFNAMESENTRY']._serialized_start=1450
+  _globals['_BOOKING_ASSISTANT_STAFFNAMESENTRY']._serialized_end=1499
+  _globals['_BOOKING_ITEM']._serialized_start=1502
+  _globals['_BOOKING_ITEM']._serialized_end=2012
+  _globals['_BOOKING_ITEM_SERVICENAMESENTRY']._serialized_start=1910
+  _globals['_BOOKING_ITEM_SERVICENAMESENTRY']._serialized_end=1961
+  _globals['_BOOKING_ITEM_STAFFNAMESENTRY']._serialized_start=1450
+  _globals['_BOOKING_ITEM_STAFFNAMESENTRY']._serialized_end=1499
+  _globals['_BOOKING_POLICYSNAPSHOT']._serialized_start=2015
+  _globals['_BOOKING_POLICYSNAPSHOT']._serialized_end=2356
+  _globals['_BOOKING_POLICYSNAPSHOT_TEXTSENTRY']._serialized_start=2312
+  _globals['_BOOKING_POLICYSNAPSHOT_TEXTSENTRY']._serialized_end=2356
+  _globals['_BOOKING_GUEST']._serialized_start=2358
+  _globals['_BOOKING_GUEST']._serialized_end=2387
+  _globals['_BOOKING_SETTLEMENT']._serialized_start=2389
+  _globals['_BOOKING_SETTLEMENT']._serialized_end=2474
+  _globals['_BOOKING_SALONNAMESENTRY']._serialized_start=2476
+  _globals['_BOOKING_SALONNAMESENTRY']._serialized_end=2525
+  _globals['_BOOKING_STATE']._serialized_start=2528
+  _globals['_BOOKING_STATE']._serialized_end=2668
+  _globals['_BOOKING_PAYMENTSTATE']._serialized_start=2670
+  _globals['_BOOKING_PAYMENTSTATE']._serialized_end=2794
+  _globals['_BOOKING_CHANNEL']._serialized_start=2796
+  _globals['_BOOKING_CHANNEL']._serialized_end=2855
+  _globals['_HISTORYENTRY']._serialized_start=2858
+  _globals['_HISTORYENTRY']._serialized_end=3187
+  _globals['_SLOT']._serialized_start=3190
+  _globals['_SLOT']._serialized_end=3354
+  _globals['_SLOTITEM']._serialized_start=3356
+  _globals['_SLOTITEM']._serialized_end=3405
 # @@protoc_insertion_point(module_scope)

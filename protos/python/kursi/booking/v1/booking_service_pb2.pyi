@@ -299,7 +299,7 @@ class ListBookingsRequest(_message.Message):
     salon_id: _builtins.str
     """Bookings of this salon; empty: the caller's own."""
     staff_id: _builtins.str
-    """With an item by this staff member."""
+    """With an item that this staff member performs."""
     customer_id: _builtins.str
     """With `salon_id`: of this customer."""
     page_size: _builtins.int

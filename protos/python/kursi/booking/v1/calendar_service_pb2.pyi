@@ -232,6 +232,7 @@ class CalendarEntry(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     GUEST_FIELD_NUMBER: _builtins.int
+    ASSISTS_FIELD_NUMBER: _builtins.int
     booking_id: _builtins.str
     """The visit."""
     item_id: _builtins.str
@@ -252,6 +253,8 @@ class CalendarEntry(_message.Message):
     """The visit's revision."""
     etag: _builtins.str
     """To send back with an action."""
+    assists: _builtins.bool
+    """Whether somebody else performs the service and this person helps."""
     @_builtins.property
     def service_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Its names when it was booked, by language."""
@@ -295,10 +298,11 @@ class CalendarEntry(_message.Message):
         revision: _builtins.int = ...,
         etag: _builtins.str = ...,
         guest: _booking_pb2.Booking.Guest | None = ...,
+        assists: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "guest", b"guest", "start_time", b"start_time", "visit_end_time", b"visit_end_time", "visit_start_time", b"visit_start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_id", b"booking_id", "channel", b"channel", "customer_id", b"customer_id", "end_time", b"end_time", "etag", b"etag", "guest", b"guest", "item_id", b"item_id", "note", b"note", "payment_state", b"payment_state", "revision", b"revision", "service_id", b"service_id", "service_names", b"service_names", "start_time", b"start_time", "state", b"state", "visit_end_time", b"visit_end_time", "visit_start_time", b"visit_start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assists", b"assists", "booking_id", b"booking_id", "channel", b"channel", "customer_id", b"customer_id", "end_time", b"end_time", "etag", b"etag", "guest", b"guest", "item_id", b"item_id", "note", b"note", "payment_state", b"payment_state", "revision", b"revision", "service_id", b"service_id", "service_names", b"service_names", "start_time", b"start_time", "state", b"state", "visit_end_time", b"visit_end_time", "visit_start_time", b"visit_start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

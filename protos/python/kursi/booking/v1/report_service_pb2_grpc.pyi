@@ -37,7 +37,7 @@ class ReportServiceStub:
     * `no_shows`: `due`, the visits whose customer came (CHECKED_IN, COMPLETED) or did not (NO_SHOW); `no_show`; `rate_basis_points`,
       not come per due.
     * `utilisation`: `booked_seconds`, the time that services of PENDING, CONFIRMED, CHECKED_IN, COMPLETED and NO_SHOW visits cover,
-      without buffers, per person once where they overlap, cut at midnight; `working_seconds`, from the catalog as it stands today;
+      without buffers, per person (who helps included) once where they overlap, cut at midnight; `working_seconds`, from the catalog as it stands today;
       `rate_basis_points`, booked per working. Grouped by service it is refused: nobody works for one service only.
     * `revenue`: `bookings`, the CONFIRMED, CHECKED_IN and COMPLETED ones; `booked_minor`, their prices as frozen when they were booked,
       VAT included, whatever was paid so far; `completed_minor`, the part of it from COMPLETED ones. Fees of cancellations and no-shows
@@ -49,7 +49,7 @@ class ReportServiceStub:
 
     `bookings` are all in the range but HELD and EXPIRED ones: what was never paid for was never booked. A booking belongs to the day, in
     the salon's time zone, on which it starts now; a rescheduled one counts once, where it is. Grouped by service or staff a booking counts
-    in the row of each of its services or people, and money and time in the row of the service that they are of; `totals` count each booking
+    in the row of each of its services or of those who perform them, and money and time in the row of the service that they are of; `totals` count each booking
     and each customer once, so rows may add up to more. Days on which nothing happened have no row, except in `utilisation`.
     Rates are hundredths of a percent, rounded down, and 0 of nothing. All values are whole numbers.
     """
@@ -82,7 +82,7 @@ class ReportServiceAsyncStub(ReportServiceStub):
     * `no_shows`: `due`, the visits whose customer came (CHECKED_IN, COMPLETED) or did not (NO_SHOW); `no_show`; `rate_basis_points`,
       not come per due.
     * `utilisation`: `booked_seconds`, the time that services of PENDING, CONFIRMED, CHECKED_IN, COMPLETED and NO_SHOW visits cover,
-      without buffers, per person once where they overlap, cut at midnight; `working_seconds`, from the catalog as it stands today;
+      without buffers, per person (who helps included) once where they overlap, cut at midnight; `working_seconds`, from the catalog as it stands today;
       `rate_basis_points`, booked per working. Grouped by service it is refused: nobody works for one service only.
     * `revenue`: `bookings`, the CONFIRMED, CHECKED_IN and COMPLETED ones; `booked_minor`, their prices as frozen when they were booked,
       VAT included, whatever was paid so far; `completed_minor`, the part of it from COMPLETED ones. Fees of cancellations and no-shows
@@ -94,7 +94,7 @@ class ReportServiceAsyncStub(ReportServiceStub):
 
     `bookings` are all in the range but HELD and EXPIRED ones: what was never paid for was never booked. A booking belongs to the day, in
     the salon's time zone, on which it starts now; a rescheduled one counts once, where it is. Grouped by service or staff a booking counts
-    in the row of each of its services or people, and money and time in the row of the service that they are of; `totals` count each booking
+    in the row of each of its services or of those who perform them, and money and time in the row of the service that they are of; `totals` count each booking
     and each customer once, so rows may add up to more. Days on which nothing happened have no row, except in `utilisation`.
     Rates are hundredths of a percent, rounded down, and 0 of nothing. All values are whole numbers.
     """
@@ -123,7 +123,7 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
     * `no_shows`: `due`, the visits whose customer came (CHECKED_IN, COMPLETED) or did not (NO_SHOW); `no_show`; `rate_basis_points`,
       not come per due.
     * `utilisation`: `booked_seconds`, the time that services of PENDING, CONFIRMED, CHECKED_IN, COMPLETED and NO_SHOW visits cover,
-      without buffers, per person once where they overlap, cut at midnight; `working_seconds`, from the catalog as it stands today;
+      without buffers, per person (who helps included) once where they overlap, cut at midnight; `working_seconds`, from the catalog as it stands today;
       `rate_basis_points`, booked per working. Grouped by service it is refused: nobody works for one service only.
     * `revenue`: `bookings`, the CONFIRMED, CHECKED_IN and COMPLETED ones; `booked_minor`, their prices as frozen when they were booked,
       VAT included, whatever was paid so far; `completed_minor`, the part of it from COMPLETED ones. Fees of cancellations and no-shows
@@ -135,7 +135,7 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
 
     `bookings` are all in the range but HELD and EXPIRED ones: what was never paid for was never booked. A booking belongs to the day, in
     the salon's time zone, on which it starts now; a rescheduled one counts once, where it is. Grouped by service or staff a booking counts
-    in the row of each of its services or people, and money and time in the row of the service that they are of; `totals` count each booking
+    in the row of each of its services or of those who perform them, and money and time in the row of the service that they are of; `totals` count each booking
     and each customer once, so rows may add up to more. Days on which nothing happened have no row, except in `utilisation`.
     Rates are hundredths of a percent, rounded down, and 0 of nothing. All values are whole numbers.
     """

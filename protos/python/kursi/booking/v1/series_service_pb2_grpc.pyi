@@ -42,12 +42,12 @@ class SeriesServiceStub:
     against the customer's limit of open bookings and keeps all rules of CreateBooking. A dry run says which dates fit and why the others do
     not, and writes nothing.
     Errors: INVALID_ARGUMENT per field: REQUIRED, OUT_OF_RANGE, TOO_MANY, MALFORMED, UNKNOWN_VALUE, and for `until` EMPTY_RANGE when fewer than
-    two visits are left and RANGE_TOO_LONG when more than 52 are; FAILED_PRECONDITION: SERIES_DOES_NOT_FIT when with ALL some date and with
+    two visits are left and TOO_MANY when more than 52 are; FAILED_PRECONDITION: SERIES_DOES_NOT_FIT when with ALL some date and with
     AS_MANY_AS_FIT no date fits (metadata `refused`: comma-separated `start=REASON`), PREPAYMENT_REQUIRED when any of the visits is to be paid
     before: nobody pays for a year of visits within the minutes of a hold, so such services are booked visit by visit;
     STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND;
-    PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE:
-    CATALOG_UNAVAILABLE.
+    PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE: CATALOG_UNAVAILABLE,
+    RETRY_LATER when others keep taking the same times.
     """
     GetSeries: _grpc.UnaryUnaryMultiCallable[_series_service_pb2.GetSeriesRequest, _series_service_pb2.Series]
     """One series with its bookings as they are now, for its customer and the members of its salon."""
@@ -76,12 +76,12 @@ class SeriesServiceAsyncStub(SeriesServiceStub):
     against the customer's limit of open bookings and keeps all rules of CreateBooking. A dry run says which dates fit and why the others do
     not, and writes nothing.
     Errors: INVALID_ARGUMENT per field: REQUIRED, OUT_OF_RANGE, TOO_MANY, MALFORMED, UNKNOWN_VALUE, and for `until` EMPTY_RANGE when fewer than
-    two visits are left and RANGE_TOO_LONG when more than 52 are; FAILED_PRECONDITION: SERIES_DOES_NOT_FIT when with ALL some date and with
+    two visits are left and TOO_MANY when more than 52 are; FAILED_PRECONDITION: SERIES_DOES_NOT_FIT when with ALL some date and with
     AS_MANY_AS_FIT no date fits (metadata `refused`: comma-separated `start=REASON`), PREPAYMENT_REQUIRED when any of the visits is to be paid
     before: nobody pays for a year of visits within the minutes of a hold, so such services are booked visit by visit;
     STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND;
-    PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE:
-    CATALOG_UNAVAILABLE.
+    PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE: CATALOG_UNAVAILABLE,
+    RETRY_LATER when others keep taking the same times.
     """
     GetSeries: _aio.UnaryUnaryMultiCallable[_series_service_pb2.GetSeriesRequest, _series_service_pb2.Series]  # type: ignore[assignment]
     """One series with its bookings as they are now, for its customer and the members of its salon."""
@@ -113,12 +113,12 @@ class SeriesServiceServicer(metaclass=_abc_1.ABCMeta):
         against the customer's limit of open bookings and keeps all rules of CreateBooking. A dry run says which dates fit and why the others do
         not, and writes nothing.
         Errors: INVALID_ARGUMENT per field: REQUIRED, OUT_OF_RANGE, TOO_MANY, MALFORMED, UNKNOWN_VALUE, and for `until` EMPTY_RANGE when fewer than
-        two visits are left and RANGE_TOO_LONG when more than 52 are; FAILED_PRECONDITION: SERIES_DOES_NOT_FIT when with ALL some date and with
+        two visits are left and TOO_MANY when more than 52 are; FAILED_PRECONDITION: SERIES_DOES_NOT_FIT when with ALL some date and with
         AS_MANY_AS_FIT no date fits (metadata `refused`: comma-separated `start=REASON`), PREPAYMENT_REQUIRED when any of the visits is to be paid
         before: nobody pays for a year of visits within the minutes of a hold, so such services are booked visit by visit;
         STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND;
-        PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE:
-        CATALOG_UNAVAILABLE.
+        PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE: CATALOG_UNAVAILABLE,
+        RETRY_LATER when others keep taking the same times.
         """
 
     @_abc_1.abstractmethod

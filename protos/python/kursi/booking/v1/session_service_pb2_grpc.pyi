@@ -68,7 +68,7 @@ class SessionServiceStub:
     JoinSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.JoinSessionRequest, _booking_pb2.Booking]
     """Takes seats until the session starts. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon
     confirms by itself. A hold that runs out gives its seats back; money that arrives later takes them again, or goes back when they are gone.
-    Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `seats_left`); FAILED_PRECONDITION: SESSION_STARTED
+    Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
     (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS; PERMISSION_DENIED for another `customer_id` without a role in
     the salon; NOT_FOUND: SESSION_NOT_FOUND.
     """
@@ -112,7 +112,7 @@ class SessionServiceAsyncStub(SessionServiceStub):
     JoinSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.JoinSessionRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """Takes seats until the session starts. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon
     confirms by itself. A hold that runs out gives its seats back; money that arrives later takes them again, or goes back when they are gone.
-    Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `seats_left`); FAILED_PRECONDITION: SESSION_STARTED
+    Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
     (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS; PERMISSION_DENIED for another `customer_id` without a role in
     the salon; NOT_FOUND: SESSION_NOT_FOUND.
     """
@@ -195,7 +195,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
         """Takes seats until the session starts. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon
         confirms by itself. A hold that runs out gives its seats back; money that arrives later takes them again, or goes back when they are gone.
-        Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `seats_left`); FAILED_PRECONDITION: SESSION_STARTED
+        Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
         (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS; PERMISSION_DENIED for another `customer_id` without a role in
         the salon; NOT_FOUND: SESSION_NOT_FOUND.
         """

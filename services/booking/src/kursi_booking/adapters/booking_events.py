@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.events.v1 import booking_events_pb2 as events_pb2
@@ -100,6 +101,12 @@ def _item(item: Item) -> events_pb2.BookingEvent.Item:
         start_time=timestamp(item.during.start),
         end_time=timestamp(item.during.end),
         price=_money(item.price),
+        assistants=[
+            events_pb2.BookingEvent.Assistant(
+                staff_id=str(one.staff_id), staff_user_id=str(one.user_id or ""), staff_names=one.names
+            )
+            for one in item.assistants
+        ],
     )
 
 
@@ -111,9 +118,13 @@ def _fee(told: BookingEvent, booking: Booking) -> Money:
 
 def _left_out(before: Sequence[Item], after: Sequence[Item]) -> list[str]:
     """Accounts of those who performed something before and nothing any more."""
-    staying = {item.staff_user_id for item in after}
-    leaving = {item.staff_user_id for item in before} - staying
+    leaving = _accounts(before) - _accounts(after)
     return sorted(str(user_id) for user_id in leaving if user_id is not None)
+
+
+def _accounts(items: Sequence[Item]) -> set[UUID | None]:
+    assistants = {one.user_id for item in items for one in item.assistants}
+    return {item.staff_user_id for item in items} | assistants
 
 
 def _money(amount: Money) -> money_pb2.Money:

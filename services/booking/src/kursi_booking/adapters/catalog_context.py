@@ -21,8 +21,9 @@ from kursi_booking.domain.salon import (
     SalonService,
     StaffMember,
 )
-from kursi_booking.domain.start_rule import SlotRules
+from kursi_booking.domain.start_rule import Limits, SlotRules, StartMode
 
+_MINUTES_PER_DAY = 1_440
 _PREPAYMENT = {
     catalog_pb2.Policy.NONE: Prepayment.NONE,
     catalog_pb2.Policy.DEPOSIT: Prepayment.DEPOSIT,
@@ -53,6 +54,7 @@ def read_context(
         working={**working, **things},
         resources={kind: tuple(units) for kind, units in resources.items()},
         as_of=as_of,
+        shortest=_seconds(answer.shortest_service),
     )
 
 
@@ -65,6 +67,7 @@ def _staff_member(member: catalog_pb2.StaffMember) -> StaffMember:
         names=dict(member.display_names),
         user_id=UUID(member.user_id) if member.user_id else None,
         bookable_online=member.bookable_online,
+        joined=member.create_time.seconds if member.HasField("create_time") else None,
     )
 
 
@@ -82,22 +85,43 @@ def _service(offer: catalog_service_pb2.BookingContext.Offer, currency_code: str
             for one in service.add_ons
         },
         performers={UUID(one.staff_id): _own_terms(one, currency_code) for one in service.performers},
-        slots=SlotRules(
-            step=_seconds(policy.slot_step),
-            min_notice=_seconds(policy.minimum_notice),
-            max_ahead=_seconds(policy.maximum_ahead),
-        ),
+        slots=_slot_rules(policy),
         terms=_terms(policy),
-        most_active=policy.maximum_active_bookings,
+        limits=Limits(
+            active_per_customer=policy.maximum_active_bookings,
+            per_day=policy.maximum_bookings_per_day or None,
+            per_staff_day=policy.maximum_bookings_per_staff_day or None,
+        ),
         waitlist_offer=_span(policy.waitlist_offer) if policy.HasField("waitlist_offer") else WAITLIST_OFFER,
     )
+
+
+def _slot_rules(policy: catalog_pb2.Policy) -> SlotRules:
+    latest = _minute(policy.latest_start) if policy.latest_start else _MINUTES_PER_DAY
+    return SlotRules(
+        step=_seconds(policy.slot_step),
+        min_notice=_seconds(policy.minimum_notice),
+        max_ahead=_seconds(policy.maximum_ahead),
+        latest_minute=None if latest == _MINUTES_PER_DAY else latest,
+        mode=StartMode.GAP_FREE if policy.start_mode == catalog_pb2.Policy.GAP_FREE else StartMode.GRID,
+    )
+
+
+def _minute(time: str) -> int:
+    hours, minutes = time.split(":")
+    return int(hours) * 60 + int(minutes)
 
 
 def _parts(service: catalog_pb2.Service) -> tuple[Part, ...]:
     if not service.segments:
         return (Part(_seconds(service.duration), needs_staff=True),)
     return tuple(
-        Part(_seconds(segment.duration), segment.needs_staff, tuple(segment.resource_kinds))
+        Part(
+            _seconds(segment.duration),
+            segment.needs_staff,
+            tuple(segment.resource_kinds),
+            segment.staff_count if segment.HasField("staff_count") else 1,
+        )
         for segment in service.segments
     )
 

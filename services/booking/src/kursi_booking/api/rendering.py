@@ -98,6 +98,9 @@ def _item(item: Item) -> pb.Booking.Item:
         start_time=timestamp(item.during.start),
         end_time=timestamp(item.during.end),
         price=_money(item.price),
+        assistants=[
+            pb.Booking.Assistant(staff_id=str(one.staff_id), staff_names=one.names) for one in item.assistants
+        ],
     )
 
 

@@ -42,8 +42,20 @@ class SalonFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Assistant:
+    """Somebody who works beside the performer of a service, by the names of the day of booking."""
+
+    staff_id: UUID
+    names: Mapping[str, str]
+    user_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """One service by one staff member in one time range, at the names and the price of the day of booking."""
+    """One service by one staff member in one time range, at the names and the price of the day of booking.
+
+    Where the service needs several people at once, `assistants` are the others; their claims are the booking's too.
+    """
 
     item_id: UUID
     service_id: UUID
@@ -54,6 +66,7 @@ class Item:
     staff_names: Mapping[str, str] = field(default_factory=dict)
     staff_user_id: UUID | None = None
     add_on_ids: tuple[UUID, ...] = ()
+    assistants: tuple[Assistant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,14 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What one staff member is booked for on the days that are compared, and when they were last chosen."""
+
+    minutes: int
+    last_booked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """What one staff member was booked for in the period that is compared.
 

@@ -13,7 +13,7 @@ from kursi_chassis.intervals import Interval, IntervalSet, merged
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.policy import PolicySnapshot
-from kursi_booking.domain.start_rule import SlotRules
+from kursi_booking.domain.start_rule import Limits, SlotRules
 from kursi_booking.domain.visit import Kind, Requirement, Segment
 
 WAITLIST_OFFER = timedelta(minutes=10)
@@ -21,15 +21,20 @@ WAITLIST_OFFER = timedelta(minutes=10)
 
 STAFF_POOL = "STAFF"
 """The pool of a service's performers. Kinds of resources are written in lower case, so none is called like it."""
+ASSISTANTS_POOL = "ASSISTANTS"
+"""The pool of those who work beside the performer where a service needs several people at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a service and what is busy in it: one unit of each entry of `kinds`, and perhaps the performer."""
+    """A stretch of a service and what is busy in it: one unit of each entry of `kinds`, and perhaps performers:
+    `people` of them at once.
+    """
 
     duration: int
     needs_staff: bool
     kinds: tuple[str, ...] = ()
+    people: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,18 @@ class SalonService:
     performers: Mapping[UUID, OwnTerms]
     slots: SlotRules
     terms: PolicySnapshot
-    most_active: int
+    limits: Limits
     waitlist_offer: timedelta = WAITLIST_OFFER
 
     @property
     def duration(self) -> int:
         """How long it takes without add-ons, unless its performer has a time of their own."""
         return sum(part.duration for part in self.parts)
+
+    @property
+    def needs_assistants(self) -> bool:
+        """Whether several people work at once."""
+        return any(part.needs_staff and part.people > 1 for part in self.parts)
 
     def price_by(self, staff_id: UUID, add_on_ids: Sequence[UUID]) -> Money:
         """What it costs with the add-ons when this person performs it."""
@@ -92,7 +102,10 @@ class SalonService:
         for index, part in enumerate(parts):
             before = self.pad_before if index == 0 else 0
             after = self.pad_after if index == len(parts) - 1 else 0
-            staff = [Requirement(Kind.STAFF, STAFF_POOL, 1, before, after)] if part.needs_staff else []
+            pools = [(STAFF_POOL, 1), (ASSISTANTS_POOL, part.people - 1)] if part.needs_staff else []
+            staff = [
+                Requirement(Kind.STAFF, pool, number, before, after) for pool, number in pools if number
+            ]
             things = [
                 Requirement(Kind.RESOURCE, kind, part.kinds.count(kind), before, after)
                 for kind in dict.fromkeys(part.kinds)
@@ -102,11 +115,12 @@ class SalonService:
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """Somebody who performs services."""
+    """Somebody who performs services, since `joined` where that is known."""
 
     names: Mapping[str, str]
     user_id: UUID | None
     bookable_online: bool
+    joined: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +128,8 @@ class SalonContext:
     """A salon as the catalog described it at `as_of`.
 
     `working` tells when each staff member works within `window`; things are always there. Equal versions mean
-    equal content. `stale` means that the catalog was asked for something newer and did not answer.
+    equal content. `stale` means that the catalog was asked for something newer and did not answer. `shortest` is the
+    least time that any service of the salon keeps somebody.
     """
 
     salon_id: UUID
@@ -130,6 +145,7 @@ class SalonContext:
     resources: Mapping[str, tuple[UUID, ...]]
     as_of: datetime
     stale: bool = False
+    shortest: int = 0
 
     def covers(self, start: int, end: int) -> bool:
         """Whether working time is known for the whole range."""
@@ -151,7 +167,7 @@ def _sum(price: Money, add_ons: Mapping[UUID, AddOn], chosen: Sequence[UUID]) ->
 
 
 def _resized(part: Part, duration: int) -> Part:
-    return Part(duration, part.needs_staff, part.kinds)
+    return Part(duration, part.needs_staff, part.kinds, part.people)
 
 
 def _with_work_at_the_end(parts: tuple[Part, ...], extra: int) -> tuple[Part, ...]:

@@ -4,7 +4,7 @@ Every rule answers the same way, with the starts it allows in a window, so that 
 check of one start are the same code. Times are epoch seconds; ranges are half-open.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from kursi_chassis.intervals import Interval, IntervalSet, clip, subtract
+from kursi_chassis.intervals import Interval, IntervalSet, clip, intersect, subtract
 
 DAY = 86_400
 
@@ -27,19 +27,29 @@ class StartMode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SlotRules:
-    """Per service: step of the start grid, least notice, and how far ahead; all in seconds."""
+    """Per service: step of the starts, least notice, and how far ahead, in seconds; until which minute of the local
+    day visits start, None for any; and how starts are laid out.
+    """
 
     step: int
     min_notice: int
     max_ahead: int
+    latest_minute: int | None = None
+    mode: StartMode = StartMode.GRID
 
 
 def strictest(rules: Sequence[SlotRules]) -> SlotRules:
-    """The rules of a visit with several services: coarsest step, longest notice, nearest horizon."""
+    """The rules of a visit with several services: coarsest step, longest notice, nearest horizon, earliest latest
+    start, and no gaps where one of them asks for that.
+    """
+    latest = [rule.latest_minute for rule in rules if rule.latest_minute is not None]
+    gap_free = any(rule.mode is StartMode.GAP_FREE for rule in rules)
     return SlotRules(
         step=max(rule.step for rule in rules),
         min_notice=max(rule.min_notice for rule in rules),
         max_ahead=min(rule.max_ahead for rule in rules),
+        latest_minute=min(latest, default=None),
+        mode=StartMode.GAP_FREE if gap_free else StartMode.GRID,
     )
 
 
@@ -67,6 +77,24 @@ class Limits:
     per_day: int | None = None
     per_staff_day: int | None = None
 
+    @property
+    def of_days(self) -> bool:
+        """Whether any day can be full."""
+        return self.per_day is not None or self.per_staff_day is not None
+
+
+def lowest(limits: Sequence[Limits]) -> Limits:
+    """The limits of a visit with several services: the lowest of each."""
+    return Limits(
+        active_per_customer=_least(limit.active_per_customer for limit in limits),
+        per_day=_least(limit.per_day for limit in limits),
+        per_staff_day=_least(limit.per_staff_day for limit in limits),
+    )
+
+
+def _least(numbers: Iterable[int | None]) -> int | None:
+    return min((number for number in numbers if number is not None), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Counters:
@@ -91,6 +119,7 @@ class Rule(Enum):
     CUSTOMER_LIMIT = "CUSTOMER_LIMIT"
     TOO_SOON = "TOO_SOON"
     TOO_FAR_AHEAD = "TOO_FAR_AHEAD"
+    TOO_LATE_IN_DAY = "TOO_LATE_IN_DAY"
     DAY_FULL = "DAY_FULL"
     OFF_GRID = "OFF_GRID"
     NO_PERFORMER = "NO_PERFORMER"
@@ -127,6 +156,19 @@ def not_too_far_ahead(rules: StartRules, window: Interval) -> IntervalSet:
     return clip((window,), window[0], min(window[1], rules.now + rules.policy.rules.max_ahead + 1))
 
 
+def not_too_late_in_day(rules: StartRules, window: Interval) -> IntervalSet:
+    """On each local day up to the latest time at which a visit starts, that minute included.
+
+    Where the clocks show the time twice, the first one counts; one that they skip is taken forward.
+    """
+    latest = rules.policy.rules.latest_minute
+    if latest is None:
+        return (window,)
+    zone = rules.policy.zone
+    open_from = [(day.start, _moment(zone, day.day, latest) + 1) for day in local_days(zone, window)]
+    return intersect((window,), open_from)
+
+
 def on_days_with_room(rules: StartRules, window: Interval) -> IntervalSet:
     """Without the local days that have all the bookings they may have."""
     limit = rules.limits.per_day
@@ -142,6 +184,7 @@ START_RULES: tuple[tuple[Rule, Callable[[StartRules, Interval], IntervalSet]], .
     (Rule.CUSTOMER_LIMIT, within_customer_limit),
     (Rule.TOO_SOON, with_enough_notice),
     (Rule.TOO_FAR_AHEAD, not_too_far_ahead),
+    (Rule.TOO_LATE_IN_DAY, not_too_late_in_day),
     (Rule.DAY_FULL, on_days_with_room),
 )
 
@@ -207,6 +250,11 @@ def local_days(zone: ZoneInfo, window: Interval) -> list[LocalDay]:
         day += timedelta(days=1)
         result.append(LocalDay(day, result[-1].end, midnight(zone, day + timedelta(days=1))))
     return result
+
+
+@lru_cache(maxsize=1 << 14)
+def _moment(zone: ZoneInfo, day: date, minute: int) -> int:
+    return int(datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone).timestamp())
 
 
 @lru_cache(maxsize=1 << 14)

@@ -2,34 +2,41 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
-from kursi_chassis.db.database import Database
+from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.idempotency import Replies
 from psycopg.rows import class_row
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.claims import Claim
+from kursi_booking.domain.fair_choice import Load
 from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.ports import (
     AlreadyAnswered,
     BookingFilter,
     BookingPage,
+    CountedDays,
+    DayCounts,
+    DayRange,
     KeyedRequest,
     NewBooking,
     Position,
+    Turn,
     Work,
 )
 from kursi_booking.store.create import CREATE, create_parameters, refused
 from kursi_booking.store.listing import find_page
 from kursi_booking.store.rows import read_bookings
+from kursi_booking.store.staff_days import read_counts, read_loads
 from kursi_booking.store.words import Word, read_words
 from kursi_booking.store.work import BookingWork
 
 _REPETITION = "replies_pkey"
-_RECENTLY = timedelta(days=30)
+_TURN = 7
+"""The first half of the advisory lock on a salon's decisions; claims lock by one whole number, not by two halves."""
 
 
 class Bookings:
@@ -48,9 +55,13 @@ class Bookings:
         Raises: TimeTaken when a claim is taken, TooManyBookings when the customer's limit is reached,
             AlreadyAnswered with the first answer when the request is a repetition.
         """
+        async with self._database.autocommit() as connection:
+            return await self.create_on(connection, new)
+
+    async def create_on(self, connection: Connection, new: NewBooking) -> bytes:
+        """The same on a connection of the caller's."""
         try:
-            async with self._database.autocommit() as connection:
-                await CREATE.execute(connection, create_parameters(new))
+            await CREATE.execute(connection, create_parameters(new))
         except psycopg.errors.IntegrityError as error:
             if error.diag.constraint_name == _REPETITION:
                 raise AlreadyAnswered(await self.first_answer(new.request) or b"") from error
@@ -93,15 +104,21 @@ class Bookings:
             )
             return [overdue for (overdue,) in await cursor.fetchall()]
 
-    async def last_booked(self, staff_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
-        """When each of them was last booked by somebody, as far as that is not too long ago to matter."""
+    async def loads(self, staff_ids: Sequence[UUID], days: DayRange) -> Mapping[UUID, Load]:
+        """What each of them has on these days; who has nothing is not there."""
         async with self._database.reading() as connection:
-            cursor = await connection.execute(
-                "SELECT i.staff_id, max(b.created_at) FROM booking_items AS i JOIN bookings AS b ON b.id = i.booking_id "
-                "WHERE i.staff_id = ANY (%s) AND i.start_at > %s GROUP BY i.staff_id",
-                [list(staff_ids), now - _RECENTLY],
-            )
-            return dict(await cursor.fetchall())
+            return await read_loads(connection, staff_ids, days)
+
+    @asynccontextmanager
+    async def turn(self, salon_id: UUID) -> AsyncIterator[Turn]:
+        """One transaction in which nobody else decides for this salon who serves or whether a day is full.
+
+        The lock closes the race of two who read the same loads or counts before either has written: the other waits
+        here, before it reads. It is taken before all other locks.
+        """
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_TURN, str(salon_id)])
+            yield _SalonTurn(connection, self)
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:
         """Guests that were joined since then and have visits under their old id all the same."""
@@ -132,3 +149,23 @@ class Bookings:
     async def _work(self) -> AsyncIterator[Work]:
         async with self._database.transaction() as connection:
             yield BookingWork(connection)
+
+
+class _SalonTurn:
+    """See `kursi_booking.ports.Turn`."""
+
+    def __init__(self, connection: Connection, bookings: Bookings) -> None:
+        self._connection = connection
+        self._bookings = bookings
+
+    async def loads(self, staff_ids: Sequence[UUID], days: DayRange) -> Mapping[UUID, Load]:
+        """What each of them has on these days; who has nothing is not there."""
+        return await read_loads(self._connection, staff_ids, days)
+
+    async def counts(self, wanted: CountedDays) -> DayCounts:
+        """How many visits there are per day, and per staff member and day."""
+        return await read_counts(self._connection, wanted)
+
+    async def create(self, new: NewBooking) -> bytes:
+        """As `BookingStore.create`; the turn is at an end when it is refused."""
+        return await self._bookings.create_on(self._connection, new)

@@ -10,7 +10,7 @@ from kursi_chassis.money import Money
 from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int2, Int8
 
-from kursi_booking.domain.booking import Booking, HistoryEntry, Item, SalonFacts
+from kursi_booking.domain.booking import Assistant, Booking, HistoryEntry, Item, SalonFacts
 from kursi_booking.domain.policy import PolicySnapshot, Prepayment
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel, PaymentState, State
@@ -23,7 +23,7 @@ SELECT b.id, b.salon_id, b.customer_id, b.state, b.payment_state, b.revision, b.
        (SELECT jsonb_agg(jsonb_build_array(
                    i.id, i.service_id, i.staff_id, extract(epoch FROM i.start_at)::bigint,
                    extract(epoch FROM i.end_at)::bigint, i.price_minor, i.service_names, i.staff_names,
-                   i.staff_user_id, i.add_on_ids) ORDER BY i.position)
+                   i.staff_user_id, i.add_on_ids, i.assistants) ORDER BY i.position)
         FROM booking_items AS i WHERE i.booking_id = b.id)
 FROM bookings AS b
 """
@@ -118,13 +118,13 @@ def item_parameters(items: Sequence[Item]) -> dict[str, object]:
 
 INSERT_ITEMS: Final[LiteralString] = """
 INSERT INTO booking_items (booking_id, position, id, service_id, service_names, staff_id, staff_names,
-                           staff_user_id, add_on_ids, start_at, end_at, price_minor, visit_start_at)
+                           staff_user_id, add_on_ids, start_at, end_at, price_minor, visit_start_at, assistants)
 SELECT %(id)s, item.position, item.id, item.service_id, item.service_names, item.staff_id, item.staff_names,
        item.staff_user_id, item.add_on_ids, to_timestamp(item.start_at), to_timestamp(item.end_at), item.price_minor,
-       %(start_at)s
+       %(start_at)s, coalesce(item.assistants, '[]')
 FROM jsonb_to_recordset(%(items)s) AS item (position smallint, id uuid, service_id uuid, service_names jsonb,
     staff_id uuid, staff_names jsonb, staff_user_id uuid, add_on_ids uuid[], start_at bigint, end_at bigint,
-    price_minor bigint)
+    price_minor bigint, assistants jsonb)
 """
 
 INSERT_HISTORY: Final[LiteralString] = """
@@ -163,11 +163,28 @@ def _item_document(position: int, item: Item) -> dict[str, object]:
         "start_at": start,
         "end_at": end,
         "price_minor": item.price.amount_minor,
+        **({"assistants": [_assistant_document(one) for one in item.assistants]} if item.assistants else {}),
     }
 
 
+def _assistant_document(assistant: Assistant) -> dict[str, object]:
+    return {
+        "staff_id": str(assistant.staff_id),
+        "names": dict(assistant.names),
+        "user_id": str(assistant.user_id) if assistant.user_id else None,
+    }
+
+
+def assistant(document: Mapping[str, Any]) -> Assistant:  # Any: as in JSON
+    """Somebody who works beside a performer, as item documents name them."""
+    user_id = document["user_id"]
+    return Assistant(UUID(document["staff_id"]), document["names"], UUID(user_id) if user_id else None)
+
+
 def _item(document: Sequence[Any], currency: str) -> Item:  # Any: as in JSON
-    item_id, service_id, staff_id, start, end, price, service_names, staff_names, user_id, add_ons = document
+    (
+        item_id, service_id, staff_id, start, end, price, service_names, staff_names, user_id, add_ons, assistants,
+    ) = document  # fmt: skip
     return Item(
         item_id=UUID(item_id),
         service_id=UUID(service_id),
@@ -178,6 +195,7 @@ def _item(document: Sequence[Any], currency: str) -> Item:  # Any: as in JSON
         staff_names=staff_names,
         staff_user_id=UUID(user_id) if user_id else None,
         add_on_ids=tuple(map(UUID, add_ons)),
+        assistants=tuple(map(assistant, assistants)),
     )
 
 

@@ -15,7 +15,7 @@ from kursi_booking.domain.booking import Item, SalonFacts
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
 from kursi_booking.domain.waitlist import Entry, EntryState, HeldTime, Wish
-from kursi_booking.store.rows import item_parameters, policy_document, policy_of
+from kursi_booking.store.rows import assistant, item_parameters, policy_document, policy_of
 
 SELECT_ENTRIES: Final[LiteralString] = """
 SELECT e.id, e.salon_id, e.salon_names, e.time_zone, e.territory_code, e.customer_id, e.channel, e.wishes, e.ranges,
@@ -151,4 +151,5 @@ def _item(document: Mapping[str, Any], currency: str) -> Item:  # Any: as in JSO
         staff_names=document["staff_names"],
         staff_user_id=UUID(user_id) if user_id else None,
         add_on_ids=tuple(map(UUID, document["add_on_ids"])),
+        assistants=tuple(map(assistant, document.get("assistants", ()))),
     )

@@ -12,6 +12,7 @@ from kursi_chassis.ids import new_id
 
 from kursi_booking.domain import booking as verbs
 from kursi_booking.domain.booking import Act
+from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.errors import SlotTaken
 from kursi_booking.domain.guest import WalkIn
 from kursi_booking.domain.policy import Party
@@ -28,10 +29,21 @@ from kursi_booking.ports import (
     Offers,
     Render,
     TimeTaken,
+    Turn,
     WantedService,
 )
 from kursi_booking.usecases.access import act_for, is_member
-from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, nearby, place, taken
+from kursi_booking.usecases.placing import (
+    Placement,
+    candidates,
+    check_for,
+    counted,
+    counted_days,
+    fairly,
+    nearby,
+    place,
+    taken,
+)
 
 TRIES = 5
 """How many people are tried, one after the other, when anybody will do and others are faster."""
@@ -68,6 +80,14 @@ class _Errand:
             customer_id=self.customer_id,
             party=self.act.party,
         )
+
+
+class _Lost(Exception):
+    """Somebody else has one of these claims."""
+
+    def __init__(self, claims: tuple[Claim, ...]) -> None:
+        super().__init__()
+        self.claims = claims
 
 
 class CreateBooking:
@@ -139,19 +159,40 @@ class CreateBooking:
         ask, act = errand.ask, errand.act
         for _ in range(TRIES):
             offer = await self._offers.to_book(ask)
-            people = candidates(offer)
-            if people:
-                offer = fairly(offer, await self._store.last_booked(people, act.at))
-            placement = place(offer, ask.first, check_for(act.party))
             try:
-                return await self._store.create(self._new(errand, offer, placement))
-            except TimeTaken:
-                overdue = await self._store.overdue_holds(placement.claims, act.at)
+                if candidates(offer) or counted_days(offer, ask):
+                    return await self._take_in_turn(errand, offer)
+                placement = place(offer, ask.first, check_for(act.party))
+                return await self._write(errand, offer, placement, self._store)
+            except _Lost as lost:
+                overdue = await self._store.overdue_holds(lost.claims, act.at)
                 for booking_id in overdue:
                     await self._expire_hold(booking_id)
-                if not people and not overdue:
-                    raise
+                if not candidates(offer) and not overdue:
+                    raise TimeTaken from lost
         raise TimeTaken
+
+    async def _take_in_turn(self, errand: _Errand, offer: Offer) -> bytes:
+        """Where somebody has to be chosen, or a day can be full: what decides that is read when nobody else decides.
+
+        Raises: _Lost; NotBookable, TooManyBookings.
+        """
+        ask = errand.ask
+        async with self._store.turn(ask.salon_id) as turn:
+            if people := candidates(offer):
+                offer = fairly(offer, await turn.loads(people, offer.compared))
+            if days := counted_days(offer, ask):
+                offer = counted(offer, await turn.counts(days))
+            placement = place(offer, ask.first, check_for(errand.act.party))
+            return await self._write(errand, offer, placement, turn)
+
+    async def _write(
+        self, errand: _Errand, offer: Offer, placement: Placement, store: BookingStore | Turn
+    ) -> bytes:
+        try:
+            return await store.create(self._new(errand, offer, placement))
+        except TimeTaken as error:
+            raise _Lost(placement.claims) from error
 
     def _new(self, errand: _Errand, offer: Offer, placement: Placement) -> NewBooking:
         act = errand.act

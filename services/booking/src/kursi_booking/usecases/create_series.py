@@ -170,7 +170,7 @@ class CreateSeries:
         offer = await self._offers.to_book(ask)
         people = candidates(offer)
         if people:
-            offer = fairly(offer, await self._bookings.last_booked(people, act.at))
+            offer = fairly(offer, await self._bookings.loads(people, offer.compared))
         try:
             _expect_room(offer, act, already=len(plan.visits))
             placement = place(offer, start, check_for(act.party))

@@ -102,7 +102,7 @@ class CreateSession:
             offer = await self._offers.to_book(wanted.ask)
             people = candidates(offer)
             if people:
-                offer = fairly(offer, await self._bookings.last_booked(people, act.at))
+                offer = fairly(offer, await self._bookings.loads(people, offer.compared))
             placement = place(offer, wanted.start, check_placement)
             change = plan(_session(wanted, offer, placement, act), act)
             try:

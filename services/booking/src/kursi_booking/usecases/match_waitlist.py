@@ -101,7 +101,7 @@ class MatchWaitlist:
             return None
         people = candidates(offer)
         if people:
-            offer = fairly(offer, await self._store.last_booked(people, now))
+            offer = fairly(offer, await self._store.loads(people, offer.compared))
         return offer, place(offer, start, check_for(Party.CUSTOMER))
 
     async def _keep(self, entry: Entry, offer: Offer, placement: Placement) -> bool:

@@ -94,20 +94,20 @@ class Moving:
         *preferred, last = move.asks
         for ask in preferred:
             try:
-                return await self._placed(before, ask, act, move.check)
+                return await self._placed(before, ask, move.check)
             except _SOMEBODY_ELSE_MAY_DO:
                 continue
         try:
-            return await self._placed(before, last, act, move.check)
+            return await self._placed(before, last, move.check)
         except SlotTaken as refused:
             around = nearby(last, act.at)
             raise taken(await self._offers.to_book(around), around, last.first) from refused
 
-    async def _placed(self, before: Booking, ask: Ask, act: Act, check: Check) -> Placement:
+    async def _placed(self, before: Booking, ask: Ask, check: Check) -> Placement:
         offer = await self._offers.to_book(ask)
         people = candidates(offer)
         if people:
-            offer = fairly(offer, await self._acting.store.last_booked(people, act.at))
+            offer = fairly(offer, await self._acting.store.loads(people, offer.compared))
         placement = place(offer, ask.first, check)
         return replace(placement, items=with_frozen_values(before.items, placement.items))
 
@@ -148,7 +148,7 @@ def with_frozen_values(before: Sequence[Item], after: Sequence[Item]) -> tuple[I
             result.append(item)
         else:
             left.remove(same)
-            result.append(replace(same, during=item.during))
+            result.append(replace(same, during=item.during, assistants=item.assistants))
     return tuple(result)
 
 

@@ -1,6 +1,6 @@
 """What can be booked: one and the same answer for lists of free times and for those who take one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -13,11 +13,21 @@ from kursi_booking.domain.availability import Question, Supply
 from kursi_booking.domain.booking import SalonFacts
 from kursi_booking.domain.errors import CatalogUnavailable, SalonNotFound, SalonNotLive, StaffDoesNotPerform
 from kursi_booking.domain.policy import Party, strictest_terms
-from kursi_booking.domain.salon import SalonContext, working_in_both
-from kursi_booking.domain.start_rule import Counters, Limits, StartPolicy, StartRules, strictest
+from kursi_booking.domain.salon import SalonContext, SalonService, working_in_both
+from kursi_booking.domain.start_rule import Counters, Limits, StartPolicy, StartRules, lowest, strictest
 from kursi_booking.domain.visit import Visit
 from kursi_booking.explain_ports import SalonOffer
-from kursi_booking.ports import Ask, Catalog, Occupancy, Offer, Wanted
+from kursi_booking.ports import (
+    Ask,
+    Catalog,
+    CountedDays,
+    DayCounts,
+    DayRange,
+    Occupancy,
+    Offer,
+    StaffDays,
+    Wanted,
+)
 from kursi_booking.usecases.visit_choice import ChosenService, choose, offered, units_of, visits_of
 
 OFFER_LASTS = 300
@@ -53,7 +63,16 @@ class OfferLoader:
     `oldest` is the age up to which the catalog's word is good enough to promise a time by.
     """
 
-    def __init__(self, catalog: Catalog, occupancy: Occupancy, clock: Clock, oldest: timedelta) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        occupancy: Occupancy,
+        clock: Clock,
+        oldest: timedelta,
+        *,
+        staff_days: StaffDays,
+    ) -> None:
+        self._staff_days = staff_days
         self._catalog = catalog
         self._occupancy = occupancy
         self._clock = clock
@@ -106,13 +125,19 @@ class OfferLoader:
             )
         )
         services = [one.service for one in request.chosen]
-        limit = min(service.most_active for service in services)
+        limits = _limits(services, ask.party)
+        counts = await self._counts(ask, context, request) if limits.of_days else DayCounts()
         slots = strictest([service.slots for service in services])
         rules = StartRules(
-            policy=StartPolicy(context.zone, replace(slots, min_notice=slots.min_notice - patience)),
+            policy=StartPolicy(
+                context.zone,
+                replace(slots, min_notice=slots.min_notice - patience),
+                mode=slots.mode,
+                shortest=context.shortest,
+            ),
             now=int(now.timestamp()),
-            limits=Limits(active_per_customer=limit),
-            counters=Counters(customer_active=taken.active),
+            limits=limits,
+            counters=Counters(taken.active, counts.by_day, counts.by_staff_day),
         )
         supply = Supply(working, taken.busy)
         return Offer(
@@ -122,10 +147,23 @@ class OfferLoader:
             ),
             services=tuple(offered(context, one) for one in request.chosen),
             policy=strictest_terms([service.terms for service in services]),
-            active_limit=limit,
+            active_limit=limits.active_per_customer,
             as_of=context.as_of,
             stale=context.stale,
             waitlist_offer=min(service.waitlist_offer for service in services),
+            compared=_compared(context, ask),
+            joined={
+                staff_id: member.joined
+                for staff_id, member in context.staff.items()
+                if member.joined is not None
+            },
+        )
+
+    async def _counts(self, ask: Ask, context: SalonContext, request: _Request) -> DayCounts:
+        first, last = (datetime.fromtimestamp(moment, context.zone).date() for moment in starts_of(ask))
+        people = {person for one in request.chosen for person in (*one.staff_ids, *one.assistant_ids)}
+        return await self._staff_days(
+            CountedDays(ask.salon_id, sorted(people), (first, last), ask.own_booking)
         )
 
     async def _request(self, ask: Ask, context: SalonContext) -> _Request:
@@ -145,6 +183,22 @@ class OfferLoader:
             context.salon_id, _service_ids(request.ask), context.window[1] - _LEAD, end
         )
         return working_in_both(context, rest)
+
+
+def _limits(services: Sequence[SalonService], party: Party) -> Limits:
+    """The limits of all services; those of days do not bind the salon's own people."""
+    limits = lowest([service.limits for service in services])
+    return limits if party is Party.CUSTOMER else Limits(active_per_customer=limits.active_per_customer)
+
+
+def _compared(context: SalonContext, ask: Ask) -> DayRange:
+    """The 28 days around the first asked start, as far as working time is known for them."""
+    zone = context.zone
+    day = ask.first.astimezone(zone).date()
+    known_from = datetime.fromtimestamp(context.window[0], zone).date() + timedelta(days=1)
+    known_to = datetime.fromtimestamp(context.window[1], zone).date() - timedelta(days=1)
+    first, last = max(day - timedelta(days=13), known_from), min(day + timedelta(days=14), known_to)
+    return min(first, day), max(last, day)
 
 
 def starts_of(ask: Ask) -> Interval:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from kursi_chassis.ids import new_id
-from kursi_chassis.intervals import intersect, merged
+from kursi_chassis.intervals import clip, merged
 
 from kursi_booking.domain.availability import (
     Assignment,
@@ -16,15 +17,15 @@ from kursi_booking.domain.availability import (
     check_start,
     find_openings,
 )
-from kursi_booking.domain.booking import Item
+from kursi_booking.domain.booking import Assistant, Item
 from kursi_booking.domain.claims import Claim, claims_of
 from kursi_booking.domain.errors import MAX_ALTERNATIVES, SlotTaken, refusal
-from kursi_booking.domain.fair_choice import Workload, by_fairness
+from kursi_booking.domain.fair_choice import Load, Workload, by_fairness
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.slot import TimeRange
-from kursi_booking.domain.start_rule import Rule
+from kursi_booking.domain.start_rule import Rule, midnight
 from kursi_booking.domain.visit import RequestedService
-from kursi_booking.ports import Ask, Offer, OfferedService
+from kursi_booking.ports import Ask, CountedDays, DayCounts, Offer, OfferedService, Performer
 
 NEARBY_BEFORE, NEARBY_AFTER = timedelta(days=1), timedelta(days=3)
 """How far around a taken time others are looked for: few people move a visit by more."""
@@ -83,16 +84,33 @@ def candidates(offer: Offer) -> list[UUID]:
     return sorted({person for performers in choices for person in performers})
 
 
-def fairly(offer: Offer, last_booked: Mapping[UUID, datetime]) -> Offer:
-    """The offer with its people in the order of whose turn it is, by what they work and have on the days around."""
-    people = candidates(offer)
-    questions = tuple(_fair(question, people, last_booked) for question in offer.questions)
-    return replace(offer, questions=questions)
-
-
-def _fair(question: Question, people: Sequence[UUID], last_booked: Mapping[UUID, datetime]) -> Question:
-    workloads = [_workload(question, person, last_booked.get(person)) for person in people]
+def fairly(offer: Offer, loads: Mapping[UUID, Load]) -> Offer:
+    """The offer with its people in the order of whose turn it is, by what they work and have on the days compared."""
+    workloads = [_workload(offer, person, loads.get(person)) for person in candidates(offer)]
     turn = {person: number for number, person in enumerate(by_fairness(workloads))}
+    return replace(offer, questions=tuple(_fair(question, turn) for question in offer.questions))
+
+
+def counted_days(offer: Offer, ask: Ask) -> CountedDays | None:
+    """Whose days can be full for a visit on the day of the first asked start; None without limits."""
+    if not offer.questions or not offer.questions[0].rules.limits.of_days:
+        return None
+    day = ask.first.astimezone(ZoneInfo(offer.salon.time_zone)).date()
+    people = {staff_id for service in offer.services for staff_id in service.performers}
+    return CountedDays(ask.salon_id, sorted(people), (day, day), ask.own_booking)
+
+
+def counted(offer: Offer, counts: DayCounts) -> Offer:
+    """The offer as these counts make it."""
+    return replace(offer, questions=tuple(_counted(question, counts) for question in offer.questions))
+
+
+def _counted(question: Question, counts: DayCounts) -> Question:
+    counters = replace(question.rules.counters, by_day=counts.by_day, by_staff_day=counts.by_staff_day)
+    return replace(question, rules=replace(question.rules, counters=counters))
+
+
+def _fair(question: Question, turn: Mapping[UUID, int]) -> Question:
     services = tuple(_in_turn(service, turn) for service in question.visit.services)
     return replace(question, visit=replace(question.visit, services=services))
 
@@ -104,14 +122,17 @@ def _in_turn(service: RequestedService, turn: Mapping[UUID, int]) -> RequestedSe
     return replace(service, eligible={pool: ranked(units) for pool, units in service.eligible.items()})
 
 
-def _workload(question: Question, person: UUID, last_booked: datetime | None) -> Workload:
-    working = merged(question.supply.working.get(person, ()))
-    booked = intersect(working, merged(question.supply.busy.get(person, ())))
+def _workload(offer: Offer, person: UUID, load: Load | None) -> Workload:
+    zone = ZoneInfo(offer.salon.time_zone)
+    first, last = offer.compared
+    start = max(midnight(zone, first), offer.joined.get(person, 0))
+    working = merged(offer.questions[0].supply.working.get(person, ())) if offer.questions else ()
+    present = clip(working, start, max(start, midnight(zone, last + timedelta(days=1))))
     return Workload(
         person,
-        booked_minutes=sum(end - start for start, end in booked) // 60,
-        worked_minutes=sum(end - start for start, end in working) // 60,
-        last_booked_at=last_booked,
+        booked_minutes=load.minutes if load else 0,
+        worked_minutes=sum(end - start for start, end in present) // 60,
+        last_booked_at=load.last_booked_at if load else None,
     )
 
 
@@ -129,7 +150,8 @@ def _items(offer: Offer, question: Question, assignment: Assignment) -> tuple[It
 
 def _item(service: OfferedService, staff: Sequence[UUID], during: TimeRange) -> Item:
     # Nobody has to be there for a service that keeps only things busy; it still counts as its first performer's.
-    performer = service.performers[next(iter(staff or service.performers))]
+    leading, *others = staff or [next(iter(service.performers))]
+    performer = service.performers[leading]
     return Item(
         item_id=new_id(),
         service_id=service.service_id,
@@ -140,4 +162,9 @@ def _item(service: OfferedService, staff: Sequence[UUID], during: TimeRange) -> 
         staff_names=performer.names,
         staff_user_id=performer.user_id,
         add_on_ids=service.add_on_ids,
+        assistants=tuple(_assistant(service.performers[other]) for other in others),
     )
+
+
+def _assistant(performer: Performer) -> Assistant:
+    return Assistant(performer.staff_id, performer.names, performer.user_id)

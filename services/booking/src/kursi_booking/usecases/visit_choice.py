@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kursi_booking.domain.errors import AddOnNotFound, ServiceNotFound
 from kursi_booking.domain.policy import Party
-from kursi_booking.domain.salon import STAFF_POOL, SalonContext, SalonService
+from kursi_booking.domain.salon import ASSISTANTS_POOL, STAFF_POOL, SalonContext, SalonService
 from kursi_booking.domain.visit import RequestedService, Visit
 from kursi_booking.ports import Ask, OfferedService, Performer, WantedService
 
@@ -23,6 +23,8 @@ class ChosenService:
     service: SalonService
     staff_ids: tuple[UUID, ...]
     add_on_ids: tuple[UUID, ...]
+    assistant_ids: tuple[UUID, ...] = ()
+    """Who may work beside the performer; nobody where one is enough."""
 
 
 def choose(context: SalonContext, ask: Ask) -> tuple[ChosenService, ...]:
@@ -35,9 +37,21 @@ def choose(context: SalonContext, ask: Ask) -> tuple[ChosenService, ...]:
     services = [_service(context, wanted) for wanted in ask.wanted]
     add_ons = _add_ons(services, ask)
     return tuple(
-        ChosenService(service, _performers(context, service, wanted, ask.party), tuple(chosen))
+        _chosen(context, service, wanted, ask.party, tuple(chosen))
         for service, wanted, chosen in zip(services, ask.wanted, add_ons, strict=True)
     )
+
+
+def _chosen(
+    context: SalonContext,
+    service: SalonService,
+    wanted: WantedService,
+    party: Party,
+    add_on_ids: tuple[UUID, ...],
+) -> ChosenService:
+    everybody = _performers(context, service, party)
+    leading = tuple(person for person in everybody if wanted.staff_id in (None, person))
+    return ChosenService(service, leading, add_on_ids, everybody if service.needs_assistants else ())
 
 
 def visits_of(context: SalonContext, chosen: Sequence[ChosenService]) -> tuple[Visit, ...]:
@@ -73,14 +87,14 @@ def offered(context: SalonContext, one: ChosenService) -> OfferedService:
                 user_id=context.staff[staff_id].user_id,
                 price=one.service.price_by(staff_id, one.add_on_ids),
             )
-            for staff_id in one.staff_ids
+            for staff_id in dict.fromkeys((*one.staff_ids, *one.assistant_ids))
         },
     )
 
 
 def units_of(context: SalonContext, chosen: Iterable[ChosenService]) -> list[UUID]:
     """Every person and thing that could be taken for the visit."""
-    staff = {staff_id for one in chosen for staff_id in one.staff_ids}
+    staff = {staff_id for one in chosen for staff_id in (*one.staff_ids, *one.assistant_ids)}
     kinds = {kind for one in chosen for part in one.service.parts for kind in part.kinds}
     return sorted(staff.union(*(context.resources.get(kind, ()) for kind in kinds)))
 
@@ -92,14 +106,11 @@ def _service(context: SalonContext, wanted: WantedService) -> SalonService:
     return service
 
 
-def _performers(
-    context: SalonContext, service: SalonService, wanted: WantedService, party: Party
-) -> tuple[UUID, ...]:
+def _performers(context: SalonContext, service: SalonService, party: Party) -> tuple[UUID, ...]:
     return tuple(
         staff_id
         for staff_id in sorted(service.performers)
-        if (wanted.staff_id is None or staff_id == wanted.staff_id)
-        and (member := context.staff.get(staff_id)) is not None
+        if (member := context.staff.get(staff_id)) is not None
         and (party is Party.SALON or member.bookable_online)
     )
 
@@ -142,5 +153,9 @@ def _requested(
     return RequestedService(
         service_id=one.service.service_id,
         segments=one.service.segments(duration, one.add_on_ids),
-        eligible={STAFF_POOL: staff_ids, **{kind: context.resources.get(kind, ()) for kind in kinds}},
+        eligible={
+            STAFF_POOL: staff_ids,
+            ASSISTANTS_POOL: one.assistant_ids,
+            **{kind: context.resources.get(kind, ()) for kind in kinds},
+        },
     )

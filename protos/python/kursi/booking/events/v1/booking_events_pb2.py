@@ -26,13 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from kursi.type.v1 import money_pb2 as kursi_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,kursi/booking/events/v1/booking_events.proto\x12\x17kursi.booking.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19kursi/type/v1/money.proto\"\x9f\x0e\n\x0c\x42ookingEvent\x12\x38\n\x04type\x18\x01 \x01(\x0e\x32*.kursi.booking.events.v1.BookingEvent.Type\x12\x12\n\nbooking_id\x18\x02 \x01(\t\x12\x10\n\x08salon_id\x18\x03 \x01(\t\x12J\n\x0bsalon_names\x18\x04 \x03(\x0b\x32\x35.kursi.booking.events.v1.BookingEvent.SalonNamesEntry\x12\x11\n\ttime_zone\x18\x05 \x01(\t\x12\x16\n\x0eterritory_code\x18\x06 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x07 \x01(\t\x12:\n\x05state\x18\x08 \x01(\x0e\x32+.kursi.booking.events.v1.BookingEvent.State\x12\x10\n\x08revision\x18\t \x01(\x03\x12\r\n\x05\x61\x63tor\x18\n \x01(\t\x12.\n\noccur_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\x05items\x18\x0e \x03(\x0b\x32*.kursi.booking.events.v1.BookingEvent.Item\x12#\n\x05total\x18\x0f \x01(\x0b\x32\x14.kursi.type.v1.Money\x12(\n\nprepayment\x18\x10 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12\"\n\x04paid\x18\x11 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12!\n\x03\x66\x65\x65\x18\x12 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12$\n\x06refund\x18\x13 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12\x34\n\x10hold_expire_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x15 \x01(\t\x12\x37\n\x13previous_start_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x17previous_staff_user_ids\x18\x17 \x03(\t\x12\x16\n\x0e\x63hanged_fields\x18\x18 \x03(\t\x12\x0f\n\x07walk_in\x18\x19 \x01(\x08\x1a\xd4\x03\n\x04Item\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12S\n\rservice_names\x18\x02 \x03(\x0b\x32<.kursi.booking.events.v1.BookingEvent.Item.ServiceNamesEntry\x12\x10\n\x08staff_id\x18\x03 \x01(\t\x12\x15\n\rstaff_user_id\x18\x04 \x01(\t\x12O\n\x0bstaff_names\x18\x05 \x03(\x0b\x32:.kursi.booking.events.v1.BookingEvent.Item.StaffNamesEntry\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05price\x18\x08 \x01(\x0b\x32\x14.kursi.type.v1.Money\x1a\x33\n\x11ServiceNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x0fStaffNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x0fSalonNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xae\x01\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x43REATED\x10\x01\x12\r\n\tCONFIRMED\x10\x02\x12\x0f\n\x0bRESCHEDULED\x10\x03\x12\r\n\tCANCELLED\x10\x04\x12\x0e\n\nCHECKED_IN\x10\x05\x12\r\n\tCOMPLETED\x10\x06\x12\x0b\n\x07NO_SHOW\x10\x07\x12\x0b\n\x07\x45XPIRED\x10\x08\x12\x0e\n\nREFUND_DUE\x10\t\x12\x0b\n\x07UPDATED\x10\n\"\xbc\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_HELD\x10\x01\x12\x11\n\rSTATE_PENDING\x10\x02\x12\x13\n\x0fSTATE_CONFIRMED\x10\x03\x12\x14\n\x10STATE_CHECKED_IN\x10\x04\x12\x13\n\x0fSTATE_COMPLETED\x10\x05\x12\x11\n\rSTATE_NO_SHOW\x10\x06\x12\x13\n\x0fSTATE_CANCELLED\x10\x07\x12\x11\n\rSTATE_EXPIRED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,kursi/booking/events/v1/booking_events.proto\x12\x17kursi.booking.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19kursi/type/v1/money.proto\"\xa4\x10\n\x0c\x42ookingEvent\x12\x38\n\x04type\x18\x01 \x01(\x0e\x32*.kursi.booking.events.v1.BookingEvent.Type\x12\x12\n\nbooking_id\x18\x02 \x01(\t\x12\x10\n\x08salon_id\x18\x03 \x01(\t\x12J\n\x0bsalon_names\x18\x04 \x03(\x0b\x32\x35.kursi.booking.events.v1.BookingEvent.SalonNamesEntry\x12\x11\n\ttime_zone\x18\x05 \x01(\t\x12\x16\n\x0eterritory_code\x18\x06 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x07 \x01(\t\x12:\n\x05state\x18\x08 \x01(\x0e\x32+.kursi.booking.events.v1.BookingEvent.State\x12\x10\n\x08revision\x18\t \x01(\x03\x12\r\n\x05\x61\x63tor\x18\n \x01(\t\x12.\n\noccur_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\x05items\x18\x0e \x03(\x0b\x32*.kursi.booking.events.v1.BookingEvent.Item\x12#\n\x05total\x18\x0f \x01(\x0b\x32\x14.kursi.type.v1.Money\x12(\n\nprepayment\x18\x10 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12\"\n\x04paid\x18\x11 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12!\n\x03\x66\x65\x65\x18\x12 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12$\n\x06refund\x18\x13 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12\x34\n\x10hold_expire_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x15 \x01(\t\x12\x37\n\x13previous_start_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x17previous_staff_user_ids\x18\x17 \x03(\t\x12\x16\n\x0e\x63hanged_fields\x18\x18 \x03(\t\x12\x0f\n\x07walk_in\x18\x19 \x01(\x08\x1a\xbd\x01\n\tAssistant\x12\x10\n\x08staff_id\x18\x01 \x01(\t\x12\x15\n\rstaff_user_id\x18\x02 \x01(\t\x12T\n\x0bstaff_names\x18\x03 \x03(\x0b\x32?.kursi.booking.events.v1.BookingEvent.Assistant.StaffNamesEntry\x1a\x31\n\x0fStaffNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x99\x04\n\x04Item\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12S\n\rservice_names\x18\x02 \x03(\x0b\x32<.kursi.booking.events.v1.BookingEvent.Item.ServiceNamesEntry\x12\x10\n\x08staff_id\x18\x03 \x01(\t\x12\x15\n\rstaff_user_id\x18\x04 \x01(\t\x12O\n\x0bstaff_names\x18\x05 \x03(\x0b\x32:.kursi.booking.events.v1.BookingEvent.Item.StaffNamesEntry\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05price\x18\x08 \x01(\x0b\x32\x14.kursi.type.v1.Money\x12\x43\n\nassistants\x18\t \x03(\x0b\x32/.kursi.booking.events.v1.BookingEvent.Assistant\x1a\x33\n\x11ServiceNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x0fStaffNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x0fSalonNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xae\x01\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x43REATED\x10\x01\x12\r\n\tCONFIRMED\x10\x02\x12\x0f\n\x0bRESCHEDULED\x10\x03\x12\r\n\tCANCELLED\x10\x04\x12\x0e\n\nCHECKED_IN\x10\x05\x12\r\n\tCOMPLETED\x10\x06\x12\x0b\n\x07NO_SHOW\x10\x07\x12\x0b\n\x07\x45XPIRED\x10\x08\x12\x0e\n\nREFUND_DUE\x10\t\x12\x0b\n\x07UPDATED\x10\n\"\xbc\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_HELD\x10\x01\x12\x11\n\rSTATE_PENDING\x10\x02\x12\x13\n\x0fSTATE_CONFIRMED\x10\x03\x12\x14\n\x10STATE_CHECKED_IN\x10\x04\x12\x13\n\x0fSTATE_COMPLETED\x10\x05\x12\x11\n\rSTATE_NO_SHOW\x10\x06\x12\x13\n\x0fSTATE_CANCELLED\x10\x07\x12\x11\n\rSTATE_EXPIRED\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kursi.booking.events.v1.booking_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_BOOKINGEVENT_ASSISTANT_STAFFNAMESENTRY']._loaded_options = None
+  _globals['_BOOKINGEVENT_ASSISTANT_STAFFNAMESENTRY']._serialized_options = b'8\001'
   _globals['_BOOKINGEVENT_ITEM_SERVICENAMESENTRY']._loaded_options = None
   _globals['_BOOKINGEVENT_ITEM_SERVICENAMESENTRY']._serialized_options = b'8\001'
   _globals['_BOOKINGEVENT_ITEM_STAFFNAMESENTRY']._loaded_options = None
@@ -40,17 +42,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOOKINGEVENT_SALONNAMESENTRY']._loaded_options = None
   _globals['_BOOKINGEVENT_SALONNAMESENTRY']._serialized_options = b'8\001'
   _globals['_BOOKINGEVENT']._serialized_start=134
-  _globals['_BOOKINGEVENT']._serialized_end=1957
-  _globals['_BOOKINGEVENT_ITEM']._serialized_start=1070
-  _globals['_BOOKINGEVENT_ITEM']._serialized_end=1538
-  _globals['_BOOKINGEVENT_ITEM_SERVICENAMESENTRY']._serialized_start=1436
-  _globals['_BOOKINGEVENT_ITEM_SERVICENAMESENTRY']._serialized_end=1487
-  _globals['_BOOKINGEVENT_ITEM_STAFFNAMESENTRY']._serialized_start=1489
-  _globals['_BOOKINGEVENT_ITEM_STAFFNAMESENTRY']._serialized_end=1538
-  _globals['_BOOKINGEVENT_SALONNAMESENTRY']._serialized_start=1540
-  _globals['_BOOKINGEVENT_SALONNAMESENTRY']._serialized_end=1589
-  _globals['_BOOKINGEVENT_TYPE']._serialized_start=1592
-  _globals['_BOOKINGEVENT_TYPE']._serialized_end=1766
-  _globals['_BOOKINGEVENT_STATE']._serialized_start=1769
-  _globals['_BOOKINGEVENT_STATE']._serialized_end=1957
+  _globals['_BOOKINGEVENT']._serialized_end=2218
+  _globals['_BOOKINGEVENT_ASSISTANT']._serialized_start=1070
+  _globals['_BOOKINGEVENT_ASSISTANT']._serialized_end=1259
+  _globals['_BOOKINGEVENT_ASSISTANT_STAFFNAMESENTRY']._serialized_start=1210
+  _globals['_BOOKINGEVENT_ASSISTANT_STAFFNAMESENTRY']._serialized_end=1259
+  _globals['_BOOKINGEVENT_ITEM']._serialized_start=1262
+  _globals['_BOOKINGEVENT_ITEM']._serialized_end=1799
+  _globals['_BOOKINGEVENT_ITEM_SERVICENAMESENTRY']._serialized_start=1697
+  _globals['_BOOKINGEVENT_ITEM_SERVICENAMESENTRY']._serialized_end=1748
+  _globals['_BOOKINGEVENT_ITEM_STAFFNAMESENTRY']._serialized_start=1210
+  _globals['_BOOKINGEVENT_ITEM_STAFFNAMESENTRY']._serialized_end=1259
+  _globals['_BOOKINGEVENT_SALONNAMESENTRY']._serialized_start=1801
+  _globals['_BOOKINGEVENT_SALONNAMESENTRY']._serialized_end=1850
+  _globals['_BOOKINGEVENT_TYPE']._serialized_start=1853
+  _globals['_BOOKINGEVENT_TYPE']._serialized_end=2027
+  _globals['_BOOKINGEVENT_STATE']._serialized_start=2030
+  _globals['_BOOKINGEVENT_STATE']._serialized_end=2218
 # @@protoc_insertion_point(module_scope)

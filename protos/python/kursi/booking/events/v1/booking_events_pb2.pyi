@@ -132,6 +132,56 @@ class BookingEvent(_message.Message):
     """The hold ran out."""
 
     @_typing.final
+    class Assistant(_message.Message):
+        """Somebody who works beside the performer of a service."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        @_typing.final
+        class StaffNamesEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            value: _builtins.str
+            def __init__(
+                self,
+                *,
+                key: _builtins.str = ...,
+                value: _builtins.str = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        STAFF_ID_FIELD_NUMBER: _builtins.int
+        STAFF_USER_ID_FIELD_NUMBER: _builtins.int
+        STAFF_NAMES_FIELD_NUMBER: _builtins.int
+        staff_id: _builtins.str
+        """Who."""
+        staff_user_id: _builtins.str
+        """Their account; empty when they have none."""
+        @_builtins.property
+        def staff_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+            """Their names by language."""
+
+        def __init__(
+            self,
+            *,
+            staff_id: _builtins.str = ...,
+            staff_user_id: _builtins.str = ...,
+            staff_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["staff_id", b"staff_id", "staff_names", b"staff_names", "staff_user_id", b"staff_user_id"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
     class Item(_message.Message):
         """One service of the visit."""
 
@@ -185,6 +235,7 @@ class BookingEvent(_message.Message):
         START_TIME_FIELD_NUMBER: _builtins.int
         END_TIME_FIELD_NUMBER: _builtins.int
         PRICE_FIELD_NUMBER: _builtins.int
+        ASSISTANTS_FIELD_NUMBER: _builtins.int
         service_id: _builtins.str
         """The service."""
         staff_id: _builtins.str
@@ -211,6 +262,10 @@ class BookingEvent(_message.Message):
         def price(self) -> _money_pb2.Money:
             """What it costs."""
 
+        @_builtins.property
+        def assistants(self) -> _containers.RepeatedCompositeFieldContainer[Global___BookingEvent.Assistant]:
+            """Who else is busy with it, where the service needs several people at once."""
+
         def __init__(
             self,
             *,
@@ -222,10 +277,11 @@ class BookingEvent(_message.Message):
             start_time: _timestamp_pb2.Timestamp | None = ...,
             end_time: _timestamp_pb2.Timestamp | None = ...,
             price: _money_pb2.Money | None = ...,
+            assistants: _abc.Iterable[Global___BookingEvent.Assistant] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "price", b"price", "start_time", b"start_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "price", b"price", "service_id", b"service_id", "service_names", b"service_names", "staff_id", b"staff_id", "staff_names", b"staff_names", "staff_user_id", b"staff_user_id", "start_time", b"start_time"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["assistants", b"assistants", "end_time", b"end_time", "price", b"price", "service_id", b"service_id", "service_names", b"service_names", "staff_id", b"staff_id", "staff_names", b"staff_names", "staff_user_id", b"staff_user_id", "start_time", b"start_time"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
