@@ -94,6 +94,7 @@ def _entry(entry: CalendarEntry) -> pb.CalendarEntry:
         note=entry.note,
         revision=entry.revision,
         etag=etag_of(entry.revision),
+        assists=not entry.leads,
     )
 
 

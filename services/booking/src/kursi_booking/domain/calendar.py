@@ -35,7 +35,7 @@ class WantedCalendar:
 
 @dataclass(frozen=True, slots=True)
 class CalendarEntry:
-    """One service of one visit. `visit` is the whole visit's time."""
+    """One person's part in one service of one visit. `visit` is the whole visit's time; who does not lead, helps."""
 
     booking_id: UUID
     item_id: UUID
@@ -43,6 +43,7 @@ class CalendarEntry:
     service_names: Mapping[str, str]
     staff_id: UUID
     staff_names: Mapping[str, str]
+    leads: bool
     during: TimeRange
     visit: TimeRange
     state: State

@@ -22,14 +22,20 @@ WITH visit AS (
     WHERE salon_id = %(salon_id)s AND end_at - start_at > interval '24 hours' AND end_at > %(start)s
         AND start_at < %(end)s AND state NOT IN ('cancelled', 'expired')
 )
-SELECT i.booking_id, i.id, i.service_id, i.service_names, i.staff_id, i.staff_names, i.start_at, i.end_at, b.start_at,
-       b.end_at, b.state, b.payment_state, b.customer_id, b.guest_name, b.channel, b.note, b.revision
+SELECT i.booking_id, i.id, i.service_id, i.service_names, worker.staff_id, worker.names, worker.leads, i.start_at, i.end_at,
+       b.start_at, b.end_at, b.state, b.payment_state, b.customer_id, b.guest_name, b.channel, b.note, b.revision
 FROM visit
 CROSS JOIN LATERAL (SELECT * FROM bookings WHERE id = visit.id OFFSET 0) AS b
 CROSS JOIN LATERAL (SELECT * FROM booking_items WHERE booking_id = visit.id OFFSET 0) AS i
+CROSS JOIN LATERAL (
+    SELECT i.staff_id, i.staff_names AS names, true AS leads
+    UNION ALL
+    SELECT (assistant ->> 'staff_id')::uuid, assistant -> 'names', false
+    FROM jsonb_array_elements(i.assistants) AS assistant
+) AS worker
 WHERE i.start_at < %(end)s AND i.end_at > %(start)s
-    AND (cardinality(%(staff_ids)s::uuid[]) = 0 OR i.staff_id = ANY (%(staff_ids)s))
-ORDER BY i.start_at, i.booking_id, i.position LIMIT %(most)s
+    AND (cardinality(%(staff_ids)s::uuid[]) = 0 OR worker.staff_id = ANY (%(staff_ids)s))
+ORDER BY i.start_at, i.booking_id, i.position, worker.leads DESC LIMIT %(most)s
 """
 
 # As in the search for free times: one descent of the index on (resource, time) per person or thing.
@@ -63,7 +69,7 @@ class CalendarInDatabase:
             cursor = await connection.execute(_ENTRIES, parameters)
             return [
                 CalendarEntry(
-                    *(booking_id, item_id, service_id, service_names, staff_id, staff_names),
+                    *(booking_id, item_id, service_id, service_names, staff_id, staff_names, leads),
                     during=TimeRange(start, end),
                     visit=TimeRange(visit_start, visit_end),
                     state=State(state),
@@ -75,7 +81,7 @@ class CalendarInDatabase:
                     revision=revision,
                 )
                 for (
-                    booking_id, item_id, service_id, service_names, staff_id, staff_names, start, end, visit_start,
+                    booking_id, item_id, service_id, service_names, staff_id, staff_names, leads, start, end, visit_start,
                     visit_end, state, payment_state, customer_id, guest_name, channel, note, revision,
                 ) in await cursor.fetchall()
             ]  # fmt: skip

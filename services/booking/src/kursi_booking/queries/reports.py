@@ -105,10 +105,14 @@ WITH visit AS (
     WHERE salon_id = %(salon_id)s AND end_at - start_at > interval '24 hours' AND end_at > %(start)s
         AND start_at < %(end)s AND state IN {_BOOKED}
 ), covered AS (
-    SELECT i.staff_id, local.day::date AS day, range_agg(tstzrange(
+    SELECT worker.staff_id, local.day::date AS day, range_agg(tstzrange(
                greatest(i.start_at, (%(bounds)s::timestamptz[])[local.day::date - %(first)s::date + 1]),
                least(i.end_at, (%(bounds)s::timestamptz[])[local.day::date - %(first)s::date + 2]))) AS times
     FROM visit CROSS JOIN LATERAL (SELECT * FROM booking_items WHERE booking_id = visit.id OFFSET 0) AS i
+    CROSS JOIN LATERAL (
+        SELECT i.staff_id
+        UNION ALL SELECT (assistant ->> 'staff_id')::uuid FROM jsonb_array_elements(i.assistants) AS assistant
+    ) AS worker
     CROSS JOIN LATERAL generate_series(
         (i.start_at AT TIME ZONE %(zone)s)::date,
         ((i.end_at - interval '1 microsecond') AT TIME ZONE %(zone)s)::date, interval '1 day') AS local (day)

@@ -1,5 +1,6 @@
 """GetCalendar: who does what when, how full they are, and what it costs to look."""
 
+import json
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -172,6 +173,18 @@ async def test_utilisation_is_what_counting_the_minutes_gives(world, look, trade
         total_booked, total_working = total_booked + booked, total_working + working
     assert calendar.utilisation.booked.seconds == total_booked * 60
     assert calendar.utilisation.working.seconds == total_working * 60
+
+
+@pytest.mark.covers("B13")
+async def test_who_helps_has_the_visit_in_their_column_too(world, look, booked, owned):
+    helper = {"staff_id": str(world.staff[1]), "names": {"en": "Helper"}, "user_id": None}
+    await owned(f"UPDATE booking_items SET assistants = '[{json.dumps(helper)}]'")
+    day = world.salon.at(16, 0)
+    calendar = await look(day, day + DAY)
+    first, second = [column_of(calendar, staff_id) for staff_id in world.staff]
+    assert shown(first) == shown(second) == [booked.id]
+    assert [column.entries[0].assists for column in (first, second)] == [False, True]
+    assert second.utilisation.basis_points == 1_250
 
 
 async def test_visits_that_were_called_off_are_not_shown(world, look):
