@@ -77,7 +77,7 @@ def test_the_first_run_shows_the_main_job_and_says_where_everything_is(home):
         told = output.read_text()
         assert "    ! " not in told
         assert [line[:3] for line in told.splitlines() if line[2:4] == ". "] == [
-            f"{n:>2}." for n in range(1, 9)
+            f"{n:>2}." for n in range(1, 12)
         ]
         assert platform.port("gateway") != 8080
         assert f"{platform.base_url}/docs" in told

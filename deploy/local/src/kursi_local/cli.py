@@ -38,7 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = int(given.command(given))
         sys.stdout.flush()
-        return status
     except BrokenPipeError:
         # Whoever read us has enough (`status | head`). The interpreter flushes once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -46,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _EXPECTED as failure:
         print(f"kursi: {failure}", file=sys.stderr)
         return 1
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -87,18 +87,19 @@ def _book(entry: Plan, salon: OpenSalon, people: Mapping[str, Session]) -> None:
         people[entry["by"]].post(f"/v1/bookings/{booking['id']}:{step}")
 
 
-def free_times(session: Session, salon: OpenSalon, service: str) -> list[dict[str, Any]]:
-    """The free times of a service from tomorrow on."""
+def free_times(session: Session, salon: OpenSalon, *services: str) -> list[dict[str, Any]]:
+    """The free times of a visit with these services, one after the other, from tomorrow on."""
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     found = session.get(
         salon.path("/slots"),
-        serviceIds=salon.services[service],
-        startTime=_rfc3339(tomorrow),
-        endTime=_rfc3339(tomorrow + _LOOK_AHEAD),
+        serviceIds=[salon.services[service] for service in services],
+        startTime=rfc3339(tomorrow),
+        endTime=rfc3339(tomorrow + _LOOK_AHEAD),
     )
     slots: list[dict[str, Any]] = found.get("slots", [])
     return slots
 
 
-def _rfc3339(instant: datetime) -> str:
+def rfc3339(instant: datetime) -> str:
+    """An instant in UTC as the API reads it."""
     return instant.isoformat().replace("+00:00", "Z")

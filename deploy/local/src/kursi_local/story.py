@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any  # Any: JSON is untyped
 from zoneinfo import ZoneInfo
@@ -14,8 +14,10 @@ from kursi_local.narration import Narrator, in_zone, local, money
 from kursi_local.outside import Outside, invented_number
 from kursi_local.patience import until
 from kursi_local.salon import OpenSalon
-from kursi_local.seed import demo_plan, free_times
+from kursi_local.seed import demo_plan, free_times, rfc3339
 
+_SERVICES = ("facial", "cut")
+_FRIDAY = 4
 _PATIENCE_SECONDS = 20.0
 """For what follows a change by itself: a notice from the bank, a message. It takes well under a second."""
 
@@ -46,6 +48,7 @@ class Scene:
     api: Api
     narrator: Narrator
     customer: Session
+    rival: Session
     salon: OpenSalon
     inboxes: list[Inbox]
 
@@ -56,7 +59,7 @@ class Scene:
 
 
 def play(api: Api, narrator: Narrator) -> None:
-    """Book, pay, be told, clash, move and cancel, as a new customer. Takes a few seconds.
+    """Book, pay, be told, clash, wait, move and cancel, as new customers. Takes a few seconds.
 
     Raises:
         StoryBroke, Refused, TimeoutError: the platform did not do what the story tells.
@@ -64,13 +67,17 @@ def play(api: Api, narrator: Narrator) -> None:
     narrator.title("The main job, played once: every answer and message below is real")
     customer, address = _log_in(api, narrator)
     salon = _find_salon(api, narrator, customer)
-    inboxes = _inboxes(api.outside, customer.user["phoneNumber"], address)
-    scene = Scene(api, narrator, customer, salon, inboxes)
+    dana = api.login(invented_number(), language="en", name="Dana Faris")
+    inboxes = _inboxes(api.outside, customer.user["phoneNumber"], address, dana.user["phoneNumber"])
+    scene = Scene(api, narrator, customer, dana, salon, inboxes)
     slots = _read_free_times(scene)
     booking = _book(scene, slots[0])
     booking = _pay(scene, booking)
     _lose_the_race(scene, slots[0])
+    _ask_why(scene, slots[0])
+    entry = _wait(scene, slots[0])
     booking = _move(scene, booking, slots[-1])
+    _be_offered(scene, entry)
     _cancel(scene, booking)
 
 
@@ -93,19 +100,28 @@ def _find_salon(api: Api, narrator: Narrator, customer: Session) -> OpenSalon:
     names = ", ".join(f"{entry['salon']['names']['ar']} / {entry['salon']['names']['en']}" for entry in found)
     narrator.call("GET", "/v1/salons:search?query=روز&city=Riyadh", f"200: {names}")
     salon = found[0]["salon"]
-    services = api.anonymous().get(f"/v1/salons/{salon['id']}/services")["services"]
-    plan = demo_plan()["salons"]["rose"]["services"]
-    keys = {entry["names"]["en"]: entry["key"] for entry in plan}
+    plan, path = demo_plan()["salons"]["rose"], f"/v1/salons/{salon['id']}"
+    services = api.anonymous().get(f"{path}/services")["services"]
+    staff = api.anonymous().get(f"{path}/staff")["staffMembers"]
     return OpenSalon(
-        salon["id"], salon["names"], {keys[entry["names"]["en"]]: entry["id"] for entry in services}
+        salon["id"],
+        salon["names"],
+        _by_key(plan["services"], services, "names"),
+        _by_key(plan["staff"], staff, "displayNames"),
     )
+
+
+def _by_key(planned: list[dict[str, Any]], made: list[dict[str, Any]], names: str) -> dict[str, str]:
+    keys = {entry["names"]["en"]: entry["key"] for entry in planned}
+    return {keys[entry[names]["en"]]: entry["id"] for entry in made}
 
 
 def _read_free_times(scene: Scene) -> list[dict[str, Any]]:
     scene.narrator.chapter(
-        "She reads the free times of a deep facial (تنظيف بشرة عميق): 60 minutes, one room."
+        "She wants a deep facial (تنظيف بشرة عميق), which takes the treatment room, and right after it a cut "
+        "by whoever is free."
     )
-    slots = free_times(scene.customer, scene.salon, "facial")
+    slots = free_times(scene.customer, scene.salon, *_SERVICES)
     first = ", ".join(local(slot["localStart"]) for slot in slots[:3])
     scene.narrator.call("GET", scene.salon.path("/slots"), f"200: {len(slots)} free times: {first}, …")
     return slots
@@ -118,6 +134,9 @@ def _book(scene: Scene, slot: dict[str, Any]) -> dict[str, Any]:
     minutes = _minutes_until(booking["holdExpireTime"])
     answer = f"200: HELD for {minutes} minutes, {money(booking['prepayment'])} to be paid"
     scene.narrator.call("POST", "/v1/bookings", answer)
+    for item in booking["items"]:
+        start = in_zone(item["startTime"], _zone())
+        scene.narrator.fact(f"{item['serviceNames']['en']} at {start} by {item['staffNames']['en']}")
     return booking
 
 
@@ -145,26 +164,76 @@ def _pay(scene: Scene, booking: dict[str, Any]) -> dict[str, Any]:
     scene.narrator.call(
         "GET", f"/v1/bookings/{booking['id']}", f"200: {booking['state']}, {booking['paymentState']}"
     )
-    _show_messages(scene, customer=2, staff=1)
+    _show_messages(scene, {"Noura": 2} | dict.fromkeys(_people(booking), 1))
     return booking
 
 
 def _lose_the_race(scene: Scene, slot: dict[str, Any]) -> None:
-    scene.narrator.chapter("Dana wants the same time.")
-    dana = scene.api.login(invented_number(), language="en", name="Dana Faris")
+    scene.narrator.chapter("Dana wants a cut at the same time, by Layla.")
+    wish = {"salonId": scene.salon.id, "startTime": slot["startTime"], "items": [_cut_by_layla(scene)]}
     try:
-        dana.post("/v1/bookings", _wish(scene, slot))
+        scene.rival.post("/v1/bookings", wish)
     except Refused as refusal:
         _expect(refusal.reason, "SLOT_TAKEN")
         scene.narrator.call(
             "POST", "/v1/bookings", f"{refusal.http_status} {refusal.reason}: {refusal.message}"
         )
         others = refusal.metadata["alternatives"].split(",")
-        zone = ZoneInfo(demo_plan()["salons"]["rose"]["salon"]["timeZone"])
-        nearest = ", ".join(in_zone(start, zone) for start in others)
+        nearest = ", ".join(in_zone(start, _zone()) for start in others)
         scene.narrator.fact(f"The answer names other times: {nearest}.")
         return
     raise StoryBroke("two customers got the same time")
+
+
+def _ask_why(scene: Scene, slot: dict[str, Any]) -> None:
+    scene.narrator.chapter("She wonders why there is nothing on Friday at noon.")
+    day = datetime.fromisoformat(slot["localStart"])
+    noon = day.replace(hour=12, minute=0) + timedelta(days=(_FRIDAY - day.weekday()) % 7)
+    asked = {"serviceIds": scene.salon.services["cut"], "startTime": rfc3339(noon.astimezone(UTC))}
+    for session, language in ((scene.rival, "English"), (scene.customer, "Arabic")):
+        answer = session.get(scene.salon.path("/slots:explain"), **asked)
+        closing = answer["candidates"][0]["closing"]
+        scene.narrator.call(
+            "GET",
+            scene.salon.path("/slots:explain"),
+            f"200, in {language}: {closing['rule']}: {closing['message']} {closing['remedy']}",
+        )
+
+
+def _wait(scene: Scene, slot: dict[str, Any]) -> dict[str, Any]:
+    scene.narrator.chapter(f"She would still love {local(slot['localStart'])}, and waits for it.")
+    start = datetime.fromisoformat(slot["startTime"])
+    entry = scene.rival.post(
+        "/v1/waitlist-entries",
+        {
+            "salonId": scene.salon.id,
+            "items": [_cut_by_layla(scene)],
+            "ranges": [{"startTime": rfc3339(start), "endTime": rfc3339(start + timedelta(minutes=15))}],
+        },
+    )
+    _expect(entry["state"], "WAITING")
+    scene.narrator.call("POST", "/v1/waitlist-entries", f"200: {entry['state']}")
+    return entry
+
+
+def _be_offered(scene: Scene, entry: dict[str, Any]) -> None:
+    scene.narrator.chapter(
+        "The time that Noura gave up is kept for Dana, who waits for it, and for nobody else."
+    )
+    path = f"/v1/waitlist-entries/{entry['id']}"
+
+    def look() -> dict[str, Any] | None:
+        found = scene.rival.get(path)
+        return found if found["state"] == "OFFERED" else None
+
+    offer = _found(until(look, _PATIENCE_SECONDS, "an offer"))["offer"]
+    minutes = _minutes_until(offer["expireTime"])
+    scene.narrator.call("GET", path, f"200: OFFERED {local(offer['localStart'])}, kept for {minutes} minutes")
+    _show_messages(scene, {"Dana": 1})
+    booking = scene.rival.post(f"{path}:accept", {"offerId": offer["id"]})
+    _expect(booking["state"], "CONFIRMED")
+    scene.narrator.call("POST", f"{path}:accept", f"200: {booking['state']}, {local(booking['localStart'])}")
+    _show_messages(scene, {"Dana": 1, "Layla": 1})
 
 
 def _move(scene: Scene, booking: dict[str, Any], slot: dict[str, Any]) -> dict[str, Any]:
@@ -172,24 +241,37 @@ def _move(scene: Scene, booking: dict[str, Any], slot: dict[str, Any]) -> dict[s
     moved = scene.customer.post(f"/v1/bookings/{booking['id']}:reschedule", {"startTime": slot["startTime"]})
     answer = f"200: {moved['state']}, revision {moved['revision']}"
     scene.narrator.call("POST", f"/v1/bookings/{booking['id']}:reschedule", answer)
-    _show_messages(scene, customer=1, staff=1)
+    _show_messages(scene, {"Noura": 1} | dict.fromkeys(_people(booking) | _people(moved), 1))
     return moved
 
 
 def _cancel(scene: Scene, booking: dict[str, Any]) -> None:
-    scene.narrator.chapter("She changes her mind. It is early enough: everything goes back.")
+    scene.narrator.chapter("Noura changes her mind. It is early enough: everything goes back.")
     path = f"/v1/bookings/{booking['id']}:cancel"
     cancelled = scene.customer.post(path, {"reason": "ظرف طارئ"})
     refund = money(cancelled["settlement"]["refund"])
     scene.narrator.call("POST", path, f"200: {cancelled['state']}, {refund} go back")
     cancelled = _await_refund(scene, booking["id"])
     scene.narrator.call("GET", f"/v1/bookings/{booking['id']}", f"200: payment {cancelled['paymentState']}")
-    _show_messages(scene, customer=1, staff=1)
+    _show_messages(scene, {"Noura": 1} | dict.fromkeys(_people(booking), 1))
 
 
 def _wish(scene: Scene, slot: dict[str, Any]) -> dict[str, Any]:
-    items = [{"serviceId": scene.salon.services["facial"]}]
+    items = [{"serviceId": scene.salon.services[service]} for service in _SERVICES]
     return {"salonId": scene.salon.id, "startTime": slot["startTime"], "items": items}
+
+
+def _cut_by_layla(scene: Scene) -> dict[str, str]:
+    return {"serviceId": scene.salon.services["cut"], "staffId": scene.salon.staff["layla"]}
+
+
+def _people(booking: dict[str, Any]) -> set[str]:
+    """Who performs it."""
+    return {item["staffNames"]["en"] for item in booking["items"]}
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(demo_plan()["salons"]["rose"]["salon"]["timeZone"])
 
 
 def _await_booking(scene: Scene, booking_id: str, state: str) -> dict[str, Any]:
@@ -208,9 +290,9 @@ def _await_refund(scene: Scene, booking_id: str) -> dict[str, Any]:
     return _found(until(look, _PATIENCE_SECONDS, "the refund"))
 
 
-def _inboxes(outside: Outside, phone_number: str, address: str) -> list[Inbox]:
-    """The customer's and the staff member's, with what is in them now taken as seen."""
-    layla = demo_plan()["people"]["layla"]
+def _inboxes(outside: Outside, phone_number: str, address: str, rival: str) -> list[Inbox]:
+    """The customers' and the staff members', with what is in them now taken as seen."""
+    layla, maha = demo_plan()["people"]["layla"], demo_plan()["people"]["maha"]
     inboxes = [
         _inbox(outside, owner, channel, address)
         for owner, channel, address in (
@@ -218,6 +300,8 @@ def _inboxes(outside: Outside, phone_number: str, address: str) -> list[Inbox]:
             ("Noura", "E-mail", address),
             ("Layla", "SMS", layla["phone"]),
             ("Layla", "E-mail", layla["email"]),
+            ("Maha", "SMS", maha["phone"]),
+            ("Dana", "SMS", rival),
         )
     ]
     for inbox in inboxes:
@@ -235,15 +319,16 @@ def _letter(mail: dict[str, Any]) -> str:
     return f"{mail['subject']}\n{mail['text']}"
 
 
-def _show_messages(scene: Scene, *, customer: int, staff: int) -> None:
-    """Wait for so many messages on each channel of each, and show them.
+def _show_messages(scene: Scene, wanted: Mapping[str, int]) -> None:
+    """Wait for so many messages on each channel of each of these people, and show them.
 
     Raises:
         StoryBroke: somebody was told more often.
     """
-    scene.narrator.fact("Both are told, each in their own language and once per channel:")
-    wanted = {"Noura": customer, "Layla": staff}
+    scene.narrator.fact("Whom it concerns is told, each in their own language and once per channel:")
     for inbox in scene.inboxes:
+        if inbox.owner not in wanted:
+            continue
         count = wanted[inbox.owner]
         what = f"{count} by {inbox.channel} to {inbox.owner}"
         arrived = until(partial(_as_many_as, count, inbox), _PATIENCE_SECONDS, what)
