@@ -58,3 +58,9 @@ async def _settle(platform: Platform) -> None:
             return
         await settle(connection)
         await openings.refresh(connection, [one.id for one in invented_salons()], datetime.now(UTC))
+    # What autovacuum does within a minute of so many new rows.
+    owner = platform.database_url("catalog", "owner")
+    async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as connection:
+        await connection.execute(
+            "VACUUM ANALYZE search_salons, search_offers, search_index, search_vocabulary, salons"
+        )
