@@ -91,4 +91,7 @@ async def test_somebody_without_a_token_does_not_upload(gateway, upstream):
 
 
 def test_methods_that_take_more_say_so_in_the_contract():
-    assert {method.name for method in public_methods() if method.is_large} == {"UploadPhoto"}
+    assert {method.name for method in public_methods() if method.is_large} == {
+        "UploadPhoto",
+        "ImportCatalogue",
+    }

@@ -15,7 +15,7 @@ from kursi.booking.v1 import booking_pb2, booking_service_pb2, booking_service_p
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi.catalog.v1 import catalog_service_pb2_grpc as rpc
-from kursi.catalog.v1 import review_service_pb2_grpc
+from kursi.catalog.v1 import photo_service_pb2_grpc, review_service_pb2_grpc, transfer_service_pb2_grpc
 from kursi.identity.v1 import identity_pb2, identity_service_pb2_grpc
 from kursi.type.v1 import money_pb2
 from kursi_catalog.adapters.booking import GrpcBooking
@@ -103,6 +103,8 @@ class World:
             rpc.CatalogServiceStub(channel),
             rpc.CatalogInternalServiceStub(channel),
             review_service_pb2_grpc.ReviewServiceStub(channel),
+            photo_service_pb2_grpc.PhotoServiceStub(channel),
+            transfer_service_pb2_grpc.TransferServiceStub(channel),
         )
         self.methods = {name: method for stub in stubs for name, method in vars(stub).items()}
         self.mint = mint
@@ -129,6 +131,10 @@ class World:
         async with self.database.snapshot() as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(query, parameters)
             return await cursor.fetchall()
+
+    async def execute(self, statement, *parameters):
+        async with self.database.transaction() as connection:
+            await connection.execute(statement, parameters)
 
     # What most tests begin with.
 
@@ -266,12 +272,13 @@ async def a_booking():
 
 
 @pytest.fixture
-def settings():
-    return some_settings()
+def settings(tmp_path):
+    return some_settings(tmp_path)
 
 
-def some_settings():
+def some_settings(photo_folder):
     return CatalogSettings(
+        photo_folder=photo_folder,
         database_url="postgresql://unused",
         client_secret="a secret of the test",
         token_issuer="https://identity.test",
@@ -280,7 +287,7 @@ def some_settings():
 
 
 @pytest_asyncio.fixture(scope="session")
-async def shared_world(databases):
+async def shared_world(databases, tmp_path_factory):
     """One catalog for all tests that ask about salons of their own only; much faster than one each."""
     with databases.borrow("catalog") as urls:
         database = await Database.open(urls.app, pool_size=4, application_name="test")
@@ -288,7 +295,9 @@ async def shared_world(databases):
         async with (
             an_identity() as identity,
             a_booking() as booking,
-            running(database, identity, some_settings(), clock, booking) as world,
+            running(
+                database, identity, some_settings(tmp_path_factory.mktemp("photos")), clock, booking
+            ) as world,
         ):
             yield world
         await database.close()

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
-from kursi_chassis.jobs import JobRunner, retention_jobs
+from kursi_chassis.jobs import Job, JobRunner, retention_jobs
 from kursi_chassis.process import Role
 from kursi_chassis.wiring import Wiring
 from kursi_peers import Peers
@@ -13,23 +14,31 @@ from kursi_peers import Peers
 from kursi_catalog.adapters import booking as booking_adapter
 from kursi_catalog.adapters import identity as identity_adapter
 from kursi_catalog.adapters.booking import GrpcBooking
+from kursi_catalog.adapters.folder_store import FolderStore
 from kursi_catalog.adapters.identity import GrpcIdentity
+from kursi_catalog.adapters.photo_studio import PhotoStudio
+from kursi_catalog.adapters.s3_store import Bucket, S3Store
+from kursi_catalog.api.photo_methods import PHOTOS, PhotoServicer
 from kursi_catalog.api.review_methods import REVIEWS, ReviewServicer
 from kursi_catalog.api.servicer import CATALOG, CATALOG_INTERNAL, CatalogInternalServicer, CatalogServicer
+from kursi_catalog.api.transfer_methods import TRANSFERS, TransferServicer
 from kursi_catalog.domain.policy import Policy, Prepayment, StartMode
 from kursi_catalog.jobs.openings import openings_job
-from kursi_catalog.ports import Booking, Identity
+from kursi_catalog.ports import Booking, Identity, ObjectStore
 from kursi_catalog.settings import CatalogSettings
 from kursi_catalog.usecases.collection import Collection
 from kursi_catalog.usecases.finding import Finding
 from kursi_catalog.usecases.kinds import RESOURCE, SERVICE
+from kursi_catalog.usecases.photos import Photos
 from kursi_catalog.usecases.policies import Policies
 from kursi_catalog.usecases.reviews import Reviews
 from kursi_catalog.usecases.salons import Salons
 from kursi_catalog.usecases.schedules import Schedules
 from kursi_catalog.usecases.staff import Staff
+from kursi_catalog.usecases.transfers import Transfers
 
 ROLES = ("serve", "relay", "jobs")
+_SWEEP_EVERY = timedelta(minutes=5)
 
 
 def servicers(
@@ -53,7 +62,29 @@ def servicers(
         (catalog, CATALOG),
         (CatalogInternalServicer(finding), CATALOG_INTERNAL),
         (ReviewServicer(Reviews(database, clock, booking), key), REVIEWS),
+        (PhotoServicer(photos(database, clock, settings)), PHOTOS),
+        (TransferServicer(Transfers(database, clock)), TRANSFERS),
     ]
+
+
+def photos(database: Database, clock: Clock, settings: CatalogSettings) -> Photos:
+    """Photos, over the store that the settings name."""
+    return Photos(database, clock, object_store(settings), PhotoStudio())
+
+
+def object_store(settings: CatalogSettings) -> ObjectStore:
+    """The bucket if there is one, otherwise the folder."""
+    if not settings.photo_s3_bucket:
+        return FolderStore(settings.photo_folder)
+    return S3Store(
+        Bucket(
+            settings.photo_s3_bucket,
+            settings.photo_s3_region,
+            settings.photo_s3_endpoint,
+            settings.photo_s3_access_key,
+            settings.photo_s3_secret_key,
+        )
+    )
 
 
 def platform_policy(settings: CatalogSettings) -> Policy:
@@ -92,8 +123,10 @@ async def build(settings: CatalogSettings, roles: frozenset[str]) -> AsyncIterat
         if "relay" in roles:
             built["relay"] = await wiring.relay(database)
         if "jobs" in roles:
-            jobs = [*retention_jobs(database, "outbox", "replies"), openings_job(database, wiring.clock)]
-            built["jobs"] = JobRunner(database, jobs).run
+            sweep = Job("photo_leftovers", _SWEEP_EVERY, photos(database, wiring.clock, settings).sweep)
+            kept = retention_jobs(database, "outbox", "replies")
+            openings = openings_job(database, wiring.clock)
+            built["jobs"] = JobRunner(database, [*kept, sweep, openings]).run
         yield built
 
 

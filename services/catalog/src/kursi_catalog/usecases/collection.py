@@ -117,21 +117,24 @@ class Collection(Generic[T]):
         return after
 
     async def _record(self, edit: Edit, action: str, before: T | None, after: T) -> None:
-        old, new = (None, trail.document(after)) if before is None else trail.difference(before, after)
-        await edit.record(
-            Change(
-                action=f"{self._kind.noun}.{action}",
-                target_type=self._kind.noun,
-                target_id=after.id,
-                before=old,
-                after=new,
-                topic=self._kind.topic,
-                resource_id=edit.salon.id if self._kind.topic == "salon" else after.id,
-            )
-        )
+        await edit.record(change_of(self._kind, action, before, after))
 
     async def _find(self, connection: Connection, salon_id: UUID, thing_id: UUID) -> T:
         thing = await self._kind.table.find(connection, salon_id, thing_id)
         if thing is None:
             raise self._kind.missing
         return thing
+
+
+def change_of(kind: Kind[T], action: str, before: T | None, after: T) -> Change:
+    """What is written down and told of a thing that changed."""
+    old, new = (None, trail.document(after)) if before is None else trail.difference(before, after)
+    return Change(
+        action=f"{kind.noun}.{action}",
+        target_type=kind.noun,
+        target_id=after.id,
+        before=old,
+        after=new,
+        topic=kind.topic,
+        resource_id=after.salon_id if kind.topic == "salon" else after.id,
+    )

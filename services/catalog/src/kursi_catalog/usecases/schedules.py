@@ -42,13 +42,7 @@ class Schedules:
             before = await hours.hours_of(connection, salon_id)
             check_etag(etag, before.revision)
             await hours.replace_hours(connection, salon_id, opening)
-            await edit.record(
-                Change(
-                    action="opening_hours.replaced", target_type="opening_hours", target_id=salon_id,
-                    before=trail.document(before.opening), after=trail.document(opening),
-                    topic="schedule", resource_id=salon_id,
-                )
-            )  # fmt: skip
+            await edit.record(hours_replaced(salon_id, before.opening, opening))
             return KeptHours(opening, before.revision + 1)
 
     async def availability(self, caller: Caller, salon_id: UUID, staff_id: UUID) -> KeptAvailability:
@@ -67,13 +61,7 @@ class Schedules:
             before = await _availability_of(connection, salon_id, staff_id)
             check_etag(etag, before.revision)
             await hours.replace_availability(connection, staff_id, availability)
-            await edit.record(
-                Change(
-                    action="availability.replaced", target_type="availability", target_id=staff_id,
-                    before=trail.document(before.availability), after=trail.document(availability),
-                    topic="schedule", resource_id=staff_id,
-                )
-            )  # fmt: skip
+            await edit.record(availability_replaced(staff_id, before.availability, availability))
             return KeptAvailability(availability, before.revision + 1)
 
     async def add_time_off(
@@ -139,6 +127,22 @@ class Schedules:
             if removed is None:
                 raise ClosureNotFound
             await _record_closure(edit, "deleted", removed)
+
+
+def hours_replaced(salon_id: UUID, before: OpeningHours, after: OpeningHours) -> Change:
+    """What is written down and told of other opening hours."""
+    return Change(
+        action="opening_hours.replaced", target_type="opening_hours", target_id=salon_id,
+        before=trail.document(before), after=trail.document(after), topic="schedule", resource_id=salon_id,
+    )  # fmt: skip
+
+
+def availability_replaced(staff_id: UUID, before: Availability, after: Availability) -> Change:
+    """What is written down and told of other working times."""
+    return Change(
+        action="availability.replaced", target_type="availability", target_id=staff_id,
+        before=trail.document(before), after=trail.document(after), topic="schedule", resource_id=staff_id,
+    )  # fmt: skip
 
 
 def _refuse_wrong(*violations: Violation) -> None:
