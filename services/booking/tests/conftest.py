@@ -188,6 +188,7 @@ class FakeCatalog(Peer):
             ],
             resources=salon.answer.resources,
             policy=salon.answer.policy,
+            shortest_service=salon.answer.shortest_service,
         )
 
 

@@ -87,6 +87,7 @@ class Case:
 
     async def day_full(self):
         self.policy("maximumBookingsPerDay", "1", maximum_bookings_per_day=1)
+        self.metadata = self.world.customer()
         await self.world.book(self.salon.at(16, 15))
 
     async def off_grid(self):
@@ -121,6 +122,7 @@ class Case:
 
     async def staff_day_full(self):
         self.policy("maximumBookingsPerStaffDay", "1", maximum_bookings_per_staff_day=1)
+        self.metadata = self.world.customer()
         for staff_id in self.world.staff:
             await self.world.book(self.salon.at(16, 15), staff=staff_id)
 
