@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from kursi_booking.domain.booking import Booking
+from kursi_chassis.events.envelope import Event
+
+from kursi_booking.domain.booking import Booking, Change
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.session import Session, SessionChange
 from kursi_booking.ports import NewBooking, Position, Work
@@ -45,8 +47,16 @@ class SessionWork(Protocol):
         """
         ...
 
-    async def open_bookings(self, session_id: UUID) -> list[UUID]:
-        """The bookings that have neither ended nor been called off, in the order in which they must be locked."""
+    async def locked_bookings(self, session_id: UUID) -> list[Booking]:
+        """The bookings that have neither ended nor been called off, locked in one order."""
+        ...
+
+    async def open_bookings(self, session_id: UUID) -> set[UUID]:
+        """The same as they are now, without locks."""
+        ...
+
+    async def save_cancelled(self, changes: Sequence[Change], events: Sequence[Event]) -> None:
+        """Write that all these bookings of one session were cancelled, at one moment and by one person."""
         ...
 
     async def lock_counters(self, bookings: Sequence[Booking]) -> None:

@@ -318,6 +318,10 @@ async def test_calling_a_session_off_cancels_every_seat_with_all_money_back(worl
     told = [(kind, event.booking_id) for kind, event in await world.events() if kind == "cancelled"]
     assert sorted(told) == sorted(("cancelled", one.id) for one in (paid, held, left))
     assert await world.rows("SELECT sum(active) FROM customer_counters") == [(0,)]
+    told_of = "SELECT from_state, reason, actor FROM booking_history WHERE reason <> '' ORDER BY from_state"
+    by = f"user:{world.member_id}"
+    assert await world.rows(told_of) == [(before, "Mona is ill.", by) for before in ("confirmed", "held")]
+    assert after.revision == 3
     # The time is free again.
     await world.book(world.salon.at(16, 14), staff=world.staff[0])
     assert await world.rows("SELECT state FROM claims WHERE session_id IS NOT NULL") == [("released",)]

@@ -7,14 +7,17 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 from kursi_chassis.db.database import Connection, Database
+from kursi_chassis.events import outbox
+from kursi_chassis.events.envelope import Event
+from psycopg.types.json import Jsonb
 
-from kursi_booking.domain.booking import Booking
+from kursi_booking.domain.booking import Booking, Change
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.session import Session, SessionChange, SessionState
 from kursi_booking.ports import NewBooking, Position, TimeTaken
 from kursi_booking.session_ports import SessionFilter, SessionWork
 from kursi_booking.store.claims import TAKE_LOCKS, claim_parameters, lock_keys
-from kursi_booking.store.rows import SELECT_BOOKINGS, booking
+from kursi_booking.store.rows import SELECT_BOOKINGS, booking, history_parameters, read_bookings
 from kursi_booking.store.seats import move_seats
 from kursi_booking.store.session_rows import (
     INSERT_ENTRY,
@@ -42,6 +45,28 @@ _LOCK_COUNTERS: Final[LiteralString] = """
 SELECT FROM customer_counters AS counter JOIN unnest(%s::uuid[], %s::uuid[]) AS wanted (salon_id, customer_id)
     USING (salon_id, customer_id)
 ORDER BY counter.salon_id, counter.customer_id FOR UPDATE OF counter
+"""
+_OPEN: Final[LiteralString] = """
+SELECT id FROM bookings WHERE session_id = %s AND state IN ('held', 'pending', 'confirmed', 'checked_in')
+"""
+_UNCOUNT: Final[LiteralString] = """
+UPDATE customer_counters AS c SET active = c.active - gone.number
+FROM (SELECT salon_id, customer_id, count(*) AS number FROM bookings WHERE id = ANY (%s) GROUP BY 1, 2) AS gone
+WHERE (c.salon_id, c.customer_id) = (gone.salon_id, gone.customer_id)
+"""
+_CANCEL: Final[LiteralString] = """
+WITH settled AS (
+    SELECT * FROM jsonb_to_recordset(%(changes)s) AS change (id uuid, from_state text, payment_state text,
+        fee_minor bigint, refund_due_minor bigint)
+), cancelled AS (
+    UPDATE bookings AS b SET state = %(to_state)s, payment_state = settled.payment_state, fee_minor = settled.fee_minor,
+        refund_due_minor = settled.refund_due_minor, hold_expire_at = NULL, revision = b.revision + 1,
+        cancellation_reason = %(reason)s, updated_at = %(at)s
+    FROM settled WHERE b.id = settled.id
+    RETURNING b.id, b.revision, settled.from_state
+)
+INSERT INTO booking_history (booking_id, revision, action, actor, at, from_state, to_state, reason)
+SELECT id, revision, %(action)s, %(actor)s, %(at)s, from_state, %(to_state)s, %(reason)s FROM cancelled
 """
 _PAGE: Final[LiteralString] = """
 WHERE s.salon_id = %(salon_id)s AND s.state = 'scheduled' AND s.start_at >= %(start_min)s
@@ -136,14 +161,29 @@ class _Work:
             self._connection, booking.session_id, booking.seats
         )
 
-    async def open_bookings(self, session_id: UUID) -> list[UUID]:
-        """The bookings that have neither ended nor been called off, in the order in which they must be locked."""
-        cursor = await self._connection.execute(
-            "SELECT id FROM bookings WHERE session_id = %s AND state IN ('held', 'pending', 'confirmed', 'checked_in') "
-            "ORDER BY id",
-            [session_id],
-        )
-        return [booking_id for (booking_id,) in await cursor.fetchall()]
+    async def locked_bookings(self, session_id: UUID) -> list[Booking]:
+        """The bookings that have neither ended nor been called off, locked in one order."""
+        cursor = await self._connection.execute(_OPEN + "ORDER BY id FOR UPDATE", [session_id])
+        ids = [booking_id for (booking_id,) in await cursor.fetchall()]
+        return [one for one in await read_bookings(self._connection, ids) if one.is_live]
+
+    async def open_bookings(self, session_id: UUID) -> set[UUID]:
+        """The same as they are now, without locks."""
+        cursor = await self._connection.execute(_OPEN, [session_id])
+        return {booking_id for (booking_id,) in await cursor.fetchall()}
+
+    async def save_cancelled(self, changes: Sequence[Change], events: Sequence[Event]) -> None:
+        """Write all at once, however many they are: counters, rows, history, events, seats."""
+        if not changes:
+            return
+        ids = [change.booking.booking_id for change in changes]
+        await self._connection.execute(_UNCOUNT, [ids])
+        await self._connection.execute(_CANCEL, _cancelled_parameters(changes))
+        await outbox.append_many(self._connection, events)
+        booking = changes[0].booking
+        if booking.session_id is not None:
+            seats = sum(change.booking.seats for change in changes)
+            await move_seats(self._connection, booking.session_id, -seats)
 
     async def lock_counters(self, bookings: Sequence[Booking]) -> None:
         """Lock the counters of the customers of these bookings, in one order."""
@@ -168,3 +208,19 @@ class _Work:
             await self._connection.execute(
                 "UPDATE claims SET state = 'released' WHERE session_id = %s", [change.session.session_id]
             )
+
+
+def _cancelled_parameters(changes: Sequence[Change]) -> dict[str, object]:
+    """All of them were cancelled alike; what goes back and what they were before differs."""
+    entries = [change.entry for change in changes if change.entry is not None]
+    settled = [
+        {
+            "id": str(change.booking.booking_id),
+            "from_state": change.entry.from_state.value if change.entry and change.entry.from_state else None,
+            "payment_state": change.booking.payment_state.value,
+            "fee_minor": change.booking.fee.amount_minor,
+            "refund_due_minor": change.booking.refund_due.amount_minor,
+        }
+        for change in changes
+    ]
+    return {**history_parameters(entries[0]), "changes": Jsonb(settled)}

@@ -18,7 +18,6 @@ from kursi_booking.domain.session_errors import SessionNotFound
 from kursi_booking.ports import DescribeEvent, KeyedRequest
 from kursi_booking.session_ports import RenderSession, SessionStore, SessionWork
 from kursi_booking.usecases.access import is_member
-from kursi_booking.usecases.saving import save
 
 TRIES = 10
 """How often a session is called off again because somebody joined between finding its bookings and locking it: each
@@ -94,28 +93,28 @@ class CancelSession:
                 return kept
             # Bookings, counters, session: the order of everybody who gives a seat back. A cancellation of one booking
             # that runs meanwhile would otherwise wait for us with what we wait for in its hands.
-            bookings = await _locked_bookings(work, order.session_id)
+            bookings = await work.locked_bookings(order.session_id)
             await work.lock_counters(bookings)
             found = await work.locked(order.session_id)
             session, act = act_on(found, caller, self._clock.now(), order.reason)
             change = call_off(session, act)
             if change.entry is not None:
                 check_etag(order.etag, session.revision)
-                if set(await work.open_bookings(order.session_id)) - {one.booking_id for one in bookings}:
+                if await work.open_bookings(order.session_id) - {one.booking_id for one in bookings}:
                     raise _SomebodyJoined
-                for booking in bookings:
-                    await save(work.bookings, self._describe, booking, cancel_without_fee(booking, act), act)
+                await self._cancel(work, bookings, act)
                 await work.save(change)
             answer = self._render((await work.locked(order.session_id)) or change.session)
             await work.bookings.keep_answer(request, answer)
             return answer
 
-
-async def _locked_bookings(work: SessionWork, session_id: UUID) -> Sequence[Booking]:
-    """The open bookings, which nobody else can change now; those that somebody ended just before are left out."""
-    ids = await work.open_bookings(session_id)
-    found = [await work.bookings.locked(booking_id) for booking_id in ids]
-    return [booking for booking in found if booking is not None and booking.is_live]
+    async def _cancel(self, work: SessionWork, bookings: Sequence[Booking], act: Act) -> None:
+        """All at once: 500 bookings one by one would take longer than anybody waits. The events tell what goes back, so
+        no change of its own follows for that.
+        """
+        pairs = [(booking, cancel_without_fee(booking, act)) for booking in bookings]
+        events = [self._describe(booking, change) for booking, change in pairs]
+        await work.save_cancelled([change for _, change in pairs], events)
 
 
 class _SomebodyJoined(Exception):
