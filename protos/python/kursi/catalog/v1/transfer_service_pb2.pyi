@@ -31,7 +31,7 @@ class _CatalogueFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Catal
     JSON: _CatalogueFormat.ValueType  # 1
     """An object with a list for each kind of thing."""
     CSV: _CatalogueFormat.ValueType  # 2
-    """One table with a column `kind`, UTF-8, comma or semicolon."""
+    """One table with a column `type`, UTF-8, comma or semicolon."""
 
 class CatalogueFormat(_CatalogueFormat, metaclass=_CatalogueFormatEnumTypeWrapper):
     """How a catalogue is written."""
@@ -41,7 +41,7 @@ CATALOGUE_FORMAT_UNSPECIFIED: CatalogueFormat.ValueType  # 0
 JSON: CatalogueFormat.ValueType  # 1
 """An object with a list for each kind of thing."""
 CSV: CatalogueFormat.ValueType  # 2
-"""One table with a column `kind`, UTF-8, comma or semicolon."""
+"""One table with a column `type`, UTF-8, comma or semicolon."""
 Global___CatalogueFormat: _TypeAlias = CatalogueFormat  # noqa: Y015
 
 @_typing.final
@@ -131,7 +131,7 @@ class ImportReport(_message.Message):
         line: _builtins.int
         """The line of the file on which the row begins; with JSON the position in its list, from 1."""
         kind: _builtins.str
-        """The kind of thing: `staff`, `resource`, `service`, `opening_hours`, `availability`; empty when it is not known."""
+        """The kind of thing: `staff`, `resource`, `service`, `opening_hours`, `shift`, `day`; otherwise as it was written."""
         key: _builtins.str
         """The row's key; may be empty."""
         column: _builtins.str
