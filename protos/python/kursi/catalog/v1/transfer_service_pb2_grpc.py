@@ -65,7 +65,7 @@ class TransferServiceServicer:
         """Reads a file as ExportCatalogue writes it and says what it would do, row by row what is wrong, and nothing is written; with
         `apply` it is done, all or nothing: one bad row and nothing is written. Things are known by their `key`: a row whose key the salon
         knows changes that thing, others are added; what the file does not name stays as it is.
-        Errors: INVALID_ARGUMENT: of `file` REQUIRED, TOO_LARGE (8 MiB), NOT_UTF8, MALFORMED, TOO_MANY (20,000 rows), UNKNOWN_COLUMN;
+        Errors: INVALID_ARGUMENT: of `file` REQUIRED, TOO_LARGE (8 MiB), NOT_UTF8, MALFORMED, TOO_MANY (20,000 rows), NO_HEADER, UNKNOWN_COLUMN;
         BODY_TOO_LARGE; NOT_FOUND: SALON_NOT_FOUND; FAILED_PRECONDITION: SALON_ARCHIVED. Bad rows are no error: they are in the report.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
