@@ -448,3 +448,17 @@ async def test_a_visit_of_two_services_in_a_room_is_kept_whole(room, world):
     assert [len(offer.items) for offer in offers] == [2, 2]
     assert (await room.accept(await room.get(second))).end_time == moment(world.salon.at(16, 12))
     assert await room.broken() == []
+
+
+async def test_people_who_work_together_are_kept_and_booked_together(room, world):
+    needs = [{"duration": Duration(seconds=3_600), "needs_staff": True, "staff_count": 2}]
+    together = world.salon.service(*world.staff, segments=needs)
+    entry = await room.join(9, 10, 16, together)
+    await room.matched()
+    assert await world.rows(OPEN_CLAIMS) == [(2,)]
+    booking = await room.accept(await room.get(entry))
+    (item,) = booking.items
+    beside = await world.rows("SELECT assistants -> 0 ->> 'staff_id' FROM booking_items")
+    assert {item.staff_id, *beside[0]} == {str(one) for one in world.staff}
+    held = "SELECT count(*) FROM claims WHERE booking_id = %s AND state = 'confirmed'"
+    assert await world.rows(held, booking.id) == [(2,)]

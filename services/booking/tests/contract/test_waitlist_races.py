@@ -188,3 +188,28 @@ async def test_an_acceptance_takes_the_counter_before_it_gives_up_its_claims(roo
         assert taken.rowcount == 0
     assert (await accepting).customer_id == entry.customer_id
     assert await settled(room, entry) == "BOOKED"
+
+
+class FreesMeanwhile:
+    """The salon's offers; right after the first look at them somebody gives a time back."""
+
+    def __init__(self, offers, give_back):
+        self._offers = offers
+        self._give_back = [give_back]
+
+    async def to_show(self, ask):
+        offer = await self._offers.to_show(ask)
+        while self._give_back:
+            await self._give_back.pop()()
+        return offer
+
+
+@pytest.mark.covers("B12")
+async def test_time_that_becomes_free_in_the_middle_of_a_pass_is_still_the_first_ones(room, world):
+    booked = await room.fill()
+    first = await room.join()
+    world.clock.advance(timedelta(seconds=1))
+    second = await room.join()
+    offers = FreesMeanwhile(world.have.offers, lambda: room.free(booked[9, world.staff[0]]))
+    assert await room.parts.match(offers)(world.salon.id) == 1
+    assert await room.states(first, second) == ["OFFERED", "WAITING"]

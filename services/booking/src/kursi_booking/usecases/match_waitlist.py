@@ -13,7 +13,7 @@ from kursi_chassis.ids import new_id
 from kursi_booking.domain import waitlist as verbs
 from kursi_booking.domain.availability import find_openings
 from kursi_booking.domain.booking import Act
-from kursi_booking.domain.errors import CatalogUnavailable, SlotTaken
+from kursi_booking.domain.errors import CatalogUnavailable
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
@@ -42,6 +42,10 @@ class MatchParts:
     describe: DescribeEntry
 
 
+Found = tuple[Offer, Placement]
+"""A visit that fits, in the offer that it is part of."""
+
+
 class _Faster(Exception):
     """Somebody else took the time while the entry was looked at."""
 
@@ -49,7 +53,8 @@ class _Faster(Exception):
 class MatchWaitlist:
     """Goes through those who wait in a salon, in the order in which they are asked, and keeps the first time that fits
     for each. It may be told of the same freed time twice, late, or never and be run at its own pace: who is offered
-    something no longer waits, and what is kept is no longer free.
+    something no longer waits, and what is kept is no longer free. Whoever is offered a time is the first who would have
+    taken it when it was found.
     """
 
     def __init__(self, parts: MatchParts, clock: Clock) -> None:
@@ -69,34 +74,52 @@ class MatchWaitlist:
         reach = _reach(freed, now)
         if not reach:
             return 0
-        offered = 0
-        for entry in await self._waitlist.in_turn(salon_id, reach, MOST_ENTRIES):
-            offered += await self._serve(entry)
+        waiting = await self._waitlist.in_turn(salon_id, reach, MOST_ENTRIES)
+        offered = turn = lost = 0
+        while turn < len(waiting):
+            found = await self._find(waiting[turn], reach)
+            if found is None:
+                turn += 1
+                continue
+            # What is found here may have become free after those before were looked at: it is theirs first.
+            first, found = await self._first_of(waiting[:turn], reach) or (turn, found)
+            try:
+                offered += await self._keep(waiting[first], *found)
+            except _Faster:
+                lost += 1
+                if lost < TRIES:
+                    continue
+            del waiting[first]
+            turn, lost = turn - (first < turn), 0
         return offered
 
-    async def _serve(self, entry: Entry) -> bool:
-        """Whether a time is kept for the entry now."""
-        for _ in range(TRIES):
-            try:
-                found = await self._find(entry)
-                return found is not None and await self._keep(entry, *found)
-            except (_Faster, SlotTaken):
-                continue
-            except Unavailable:
-                raise
-            except DomainError:
-                # The salon closed, or no longer sells this, or they no longer perform it: that may change again, and
-                # the entry ends with its ranges.
-                return False
-        return False
+    async def _first_of(
+        self, entries: Sequence[Entry], reach: Sequence[TimeRange]
+    ) -> tuple[int, Found] | None:
+        """The place of the first of these for whom there is a time now, and that time."""
+        for place_in_turn, entry in enumerate(entries):
+            found = await self._find(entry, reach)
+            if found is not None:
+                return await self._first_of(entries[:place_in_turn], reach) or (place_in_turn, found)
+        return None
 
-    async def _find(self, entry: Entry) -> tuple[Offer, Placement] | None:
-        """The first visit that the entry wishes for. Raises: SlotTaken; what `Offers.to_show` raises."""
+    async def _find(self, entry: Entry, reach: Sequence[TimeRange]) -> Found | None:
+        """The first visit in reach that the entry wishes for. Raises: CatalogUnavailable."""
+        try:
+            return await self._look(entry, reach)
+        except Unavailable:
+            raise
+        except DomainError:
+            # The salon closed, or no longer sells this, or they no longer perform it: that may change again, and the
+            # entry ends with its ranges.
+            return None
+
+    async def _look(self, entry: Entry, reach: Sequence[TimeRange]) -> Found | None:
         now = self._clock.now()
         offer = await self._offers.to_show(_ask(entry, now))
         if offer.stale:
             raise CatalogUnavailable
-        start = _first_start(offer, entry, now)
+        start = _first_start(offer, entry, reach, now)
         if start is None:
             return None
         people = candidates(offer)
@@ -147,17 +170,22 @@ def _ask(entry: Entry, now: datetime) -> Ask:
     )
 
 
-def _first_start(offer: Offer, entry: Entry, now: datetime) -> datetime | None:
-    """The earliest start inside the wishes that was not offered before."""
+def _first_start(offer: Offer, entry: Entry, reach: Sequence[TimeRange], now: datetime) -> datetime | None:
+    """The earliest start in reach and inside the wishes that was not offered before."""
     visits = [
         TimeRange.of_epoch(opening.start, opening.end)
         for wished in entry.ranges
         for question in offer.questions
         for opening in find_openings(question, *wished.epoch)
     ]
-    return min(
-        (visit.start for visit in visits if visit.start > now and entry.would_take(visit)), default=None
-    )
+    fitting = [
+        visit.start
+        for visit in visits
+        if visit.start > now
+        and any(during.contains(visit.start) for during in reach)
+        and entry.would_take(visit)
+    ]
+    return min(fitting, default=None)
 
 
 def _held(offer: Offer, placement: Placement, now: datetime) -> HeldTime:
