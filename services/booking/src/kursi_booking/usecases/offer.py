@@ -195,8 +195,10 @@ def _compared(context: SalonContext, ask: Ask) -> DayRange:
     """The 28 days around the first asked start, as far as working time is known for them."""
     zone = context.zone
     day = ask.first.astimezone(zone).date()
-    known_from = datetime.fromtimestamp(context.window[0], zone).date() + timedelta(days=1)
-    known_to = datetime.fromtimestamp(context.window[1], zone).date() - timedelta(days=1)
+    # The window begins and ends at midnight UTC: a local day counts as known when most of it is.
+    half = timedelta(hours=12)
+    known_from = (datetime.fromtimestamp(context.window[0], zone) + half).date()
+    known_to = (datetime.fromtimestamp(context.window[1], zone) - half).date() - timedelta(days=1)
     first, last = max(day - timedelta(days=13), known_from), min(day + timedelta(days=14), known_to)
     return min(first, day), max(last, day)
 
