@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 from itertools import permutations
 from uuid import UUID
 
+import pytest
 from kursi_booking.domain.fair_choice import Workload, by_fairness
 
 FIRST, SECOND, THIRD = (UUID(int=number) for number in (1, 2, 3))
@@ -31,6 +32,7 @@ def test_somebody_never_booked_goes_before_somebody_booked():
     assert by_fairness([Workload(FIRST, 0, 1000, MONDAY), Workload(SECOND, 0, 1000)]) == [SECOND, FIRST]
 
 
+@pytest.mark.covers("B7")
 def test_a_thousand_bookings_are_shared_by_presence():
     present = {FIRST: 1000, SECOND: 1000, THIRD: 500}
     booked = dict.fromkeys(present, 0)
