@@ -118,6 +118,9 @@ def test_the_database_refuses_seats_that_are_not_there(databases, change, constr
 
 
 def test_the_history_of_sessions_is_only_ever_added_to(databases):
-    with databases.borrow("booking") as urls, psycopg.connect(urls.app) as connection:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("DELETE FROM session_history")
+    with (
+        databases.borrow("booking") as urls,
+        psycopg.connect(urls.app) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("DELETE FROM session_history")
