@@ -109,7 +109,9 @@ async def test_a_webhook_reaches_the_service_byte_for_byte_with_its_headers(cont
 
 @pytest.mark.covers("G6")
 async def test_what_a_provider_adds_to_the_address_for_its_signature_is_kept_in_it(gateway, upstream):
-    path = "/v1/webhooks/messaging/twilio?notificationId=7&bodySHA256=5f36b2ea290645ee34d943220a14b54ee5ea5be5"
+    path = (
+        "/v1/webhooks/messaging/twilio?notificationId=7&bodySHA256=5f36b2ea290645ee34d943220a14b54ee5ea5be5"
+    )
     answer = await gateway.client.post(path, content=b"{}", headers={"content-type": "application/json"})
     assert answer.status_code == 200
     assert upstream.seen[-1].metadata["x-envoy-original-path"] == path
@@ -174,6 +176,24 @@ async def test_the_access_log_has_no_personal_data(gateway):
     assert json.loads(lines[-1])["status"] == 401
     assert "ecret" not in log.read_text()
     assert "127.0.0.1:" not in json.loads(lines[-1]).get("client", "")
+
+
+@pytest.mark.covers("G8")
+@pytest.mark.covers("B14")
+@pytest.mark.parametrize(
+    "path", ["/v1/calendars/{}/feed.ics", "/v1/calendars/{}", "/V1//Calendars/{}/feed.icsx?a=b"]
+)
+async def test_the_secret_of_a_calendar_feed_is_in_no_log(gateway, upstream, path):
+    secret = "".join(random.Random(path).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=43))
+    answer = await gateway.client.get(path.format(secret))
+    log = gateway.settings.output / "access.jsonl"
+
+    def written() -> list[str]:
+        return [line for line in log.read_text().splitlines() if answer.headers["x-request-id"] in line]
+
+    (line,) = await eventually(written, timeout=15)
+    assert json.loads(line)["rpc"] == "/v1/calendars/-/feed.ics"
+    assert secret not in log.read_text()
 
 
 @pytest.mark.covers("G9")

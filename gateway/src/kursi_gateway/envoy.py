@@ -114,7 +114,7 @@ def listener(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
             "initial_stream_window_size": 65_536,
             "initial_connection_window_size": 1_048_576,
         },
-        "access_log": [_access_log(settings)],
+        "access_log": _access_logs(settings),
         "local_reply_config": local_reply_config(),
         "route_config": routes(settings),
         "http_filters": _filters(settings, descriptors),
@@ -129,8 +129,29 @@ def listener(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
     }
 
 
-def _access_log(settings: GatewaySettings) -> dict[str, Any]:
-    """JSON lines without personal data: no query string, no address, no token."""
+def _access_logs(settings: GatewaySettings) -> list[dict[str, Any]]:
+    """JSON lines without personal data: no query string, no address, no token. The path of a calendar feed is its key."""
+    secret = [_is_calendar(name) for name in (":path", "x-envoy-original-path")]
+    others = [
+        {"header_filter": {"header": {**one["header_filter"]["header"], "invert_match": True}}}
+        for one in secret
+    ]
+    return [
+        {**_access_log(settings, "%PATH(NQ)%"), "filter": {"and_filter": {"filters": others}}},
+        {**_access_log(settings, "/v1/calendars/-/feed.ics"), "filter": {"or_filter": {"filters": secret}}},
+    ]
+
+
+def _is_calendar(name: str) -> dict[str, Any]:
+    match = {"contains": "/calendars/", "ignore_case": True}
+    return {
+        "header_filter": {
+            "header": {"name": name, "string_match": match, "treat_missing_header_as_empty": True}
+        }
+    }
+
+
+def _access_log(settings: GatewaySettings, path: str) -> dict[str, Any]:
     return {
         "name": "envoy.access_loggers.file",
         "typed_config": {
@@ -142,7 +163,7 @@ def _access_log(settings: GatewaySettings) -> dict[str, Any]:
                     "request_id": "%REQ(X-REQUEST-ID)%",
                     "traceparent": "%REQ(TRACEPARENT)%",
                     "method": "%REQ(:METHOD)%",
-                    "rpc": "%PATH(NQ)%",
+                    "rpc": path,
                     "status": "%RESPONSE_CODE%",
                     "grpc": "%GRPC_STATUS(SNAKE_STRING)%",
                     "flags": "%RESPONSE_FLAGS%",

@@ -22,9 +22,11 @@ from nats.aio.client import Client
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.catalog import CatalogClient
 from kursi_booking.adapters.customers import REPEATABLE, IdentityCustomers
-from kursi_booking.api import availability, calendar, internal, reports, servicer, waitlist
+from kursi_booking.adapters.sealing import Sealer
+from kursi_booking.api import availability, calendar, ical, internal, reports, servicer, waitlist
 from kursi_booking.api.availability import AvailabilityServicer, AvailabilityUseCases
 from kursi_booking.api.calendar import CalendarServicer
+from kursi_booking.api.ical import FeedUseCases, ICalendarServicer, feed_answer
 from kursi_booking.api.internal import BookingInternalServicer
 from kursi_booking.api.rendering import booking_answer
 from kursi_booking.api.reports import ReportServicer
@@ -44,10 +46,12 @@ from kursi_booking.queries.occupancy import ClaimedTimes
 from kursi_booking.queries.reports import ReportsInDatabase
 from kursi_booking.settings import BookingSettings
 from kursi_booking.store.bookings import Bookings
+from kursi_booking.store.calendar_feeds import CalendarFeeds
 from kursi_booking.store.due_holds import DueHoldsInDatabase
 from kursi_booking.store.staff_days import CountedStaffDays
 from kursi_booking.usecases.acting import Acting
 from kursi_booking.usecases.apply_payment import CONSUMER, ApplyPayment
+from kursi_booking.usecases.calendar_feeds import CreateCalendarFeed, ManageCalendarFeeds, ReadCalendarFeed
 from kursi_booking.usecases.cancel_booking import CancelBooking, CancelWithoutFee
 from kursi_booking.usecases.change_services import ChangeServices
 from kursi_booking.usecases.check_in_booking import CheckInBooking
@@ -137,7 +141,19 @@ def servicers(have: Parts, settings: BookingSettings) -> list[tuple[object, str]
             ReportServicer(GetReport(have.catalog, ReportsInDatabase(have.database), have.clock)),
             reports.NAME,
         ),
+        (ICalendarServicer(feed_use_cases(have, key), settings.calendar_host), ical.NAME),
     ]
+
+
+def feed_use_cases(have: Parts, key: str) -> FeedUseCases:
+    """Bookings in calendars elsewhere."""
+    feeds = CalendarFeeds(have.database)
+    return FeedUseCases(
+        create=CreateCalendarFeed(feeds, have.catalog, have.clock, Sealer(key), feed_answer),
+        manage=ManageCalendarFeeds(feeds, have.clock),
+        read=ReadCalendarFeed(feeds, have.clock),
+        reading=Reading(have.store, History(have.database)),
+    )
 
 
 def availability_use_cases(have: Parts) -> AvailabilityUseCases:

@@ -18,6 +18,9 @@ class BookingSettings(ServiceSettings):
     """Up to which age the salon's data is good enough to book by when the catalog does not answer. Staff plan days
     ahead, so a quarter of an hour changes little; a longer outage must not sell hours that nobody works."""
 
+    calendar_host: str = Field(default="bookings.kursi", pattern=r"^[a-z0-9.-]{1,100}$")
+    """What makes the ids of bookings unique in calendars elsewhere. Set once: under another one every event is new."""
+
     @property
     def catalog_oldest(self) -> timedelta:
         """The same as a span."""

@@ -83,7 +83,7 @@ class ICalendarServiceServicer:
     def CreateCalendarFeed(self, request, context):
         """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs, for the staff member's
         linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
-        Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, NOT_A_LANGUAGE, UNKNOWN_VALUE for a
+        Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, UNKNOWN_VALUE for a
         language that is not spoken here; PERMISSION_DENIED: PERMISSION_DENIED; NOT_FOUND: SALON_NOT_FOUND, STAFF_NOT_FOUND;
         FAILED_PRECONDITION: TOO_MANY_FEEDS (metadata `limit`); UNAVAILABLE: CATALOG_UNAVAILABLE.
         """

@@ -45,7 +45,7 @@ class ICalendarServiceStub:
     CreateCalendarFeed: _grpc.UnaryUnaryMultiCallable[_ical_service_pb2.CreateCalendarFeedRequest, _ical_service_pb2.CalendarFeed]
     """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs, for the staff member's
     linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
-    Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, NOT_A_LANGUAGE, UNKNOWN_VALUE for a
+    Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, UNKNOWN_VALUE for a
     language that is not spoken here; PERMISSION_DENIED: PERMISSION_DENIED; NOT_FOUND: SALON_NOT_FOUND, STAFF_NOT_FOUND;
     FAILED_PRECONDITION: TOO_MANY_FEEDS (metadata `limit`); UNAVAILABLE: CATALOG_UNAVAILABLE.
     """
@@ -78,7 +78,7 @@ class ICalendarServiceAsyncStub(ICalendarServiceStub):
     CreateCalendarFeed: _aio.UnaryUnaryMultiCallable[_ical_service_pb2.CreateCalendarFeedRequest, _ical_service_pb2.CalendarFeed]  # type: ignore[assignment]
     """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs, for the staff member's
     linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
-    Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, NOT_A_LANGUAGE, UNKNOWN_VALUE for a
+    Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, UNKNOWN_VALUE for a
     language that is not spoken here; PERMISSION_DENIED: PERMISSION_DENIED; NOT_FOUND: SALON_NOT_FOUND, STAFF_NOT_FOUND;
     FAILED_PRECONDITION: TOO_MANY_FEEDS (metadata `limit`); UNAVAILABLE: CATALOG_UNAVAILABLE.
     """
@@ -120,7 +120,7 @@ class ICalendarServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ical_service_pb2.CalendarFeed, _abc.Awaitable[_ical_service_pb2.CalendarFeed]]:
         """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs, for the staff member's
         linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
-        Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, NOT_A_LANGUAGE, UNKNOWN_VALUE for a
+        Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, UNKNOWN_VALUE for a
         language that is not spoken here; PERMISSION_DENIED: PERMISSION_DENIED; NOT_FOUND: SALON_NOT_FOUND, STAFF_NOT_FOUND;
         FAILED_PRECONDITION: TOO_MANY_FEEDS (metadata `limit`); UNAVAILABLE: CATALOG_UNAVAILABLE.
         """

@@ -1,0 +1,171 @@
+"""Feeds: made for oneself or for a staff member, listed, ended, and read by whoever has the secret."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+from uuid import UUID
+
+from kursi_chassis.caller import Caller, Role
+from kursi_chassis.clock import Clock
+from kursi_chassis.errors import Denied
+from kursi_chassis.ids import new_id
+
+from kursi_booking.domain.booking import Booking
+from kursi_booking.domain.calendar_errors import CalendarFeedNotFound, TooManyFeeds
+from kursi_booking.domain.calendar_feed import (
+    MOST_FEEDS,
+    CalendarFeed,
+    Span,
+    StaffPlace,
+    new_token,
+    span,
+    token_hash,
+)
+from kursi_booking.ports import Catalog, KeyedRequest
+from kursi_booking.usecases.access import is_member
+
+_DAY: Final = 86_400
+
+
+class FeedWork(Protocol):
+    """One transaction over feeds."""
+
+    async def kept_answer(self, request: KeyedRequest) -> bytes | None: ...
+    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None: ...
+    async def count_of(self, place: StaffPlace | None, owner_id: UUID | None) -> int: ...
+    async def add(self, feed: CalendarFeed, token_hash: bytes, caller: Caller) -> None: ...
+    async def locked(self, feed_id: UUID) -> tuple[CalendarFeed, bool] | None: ...
+    async def revoke(self, feed: CalendarFeed, now: datetime, caller: Caller) -> None: ...
+
+
+class Feeds(Protocol):
+    """Feeds, and the bookings that are in them."""
+
+    def work(self) -> AbstractAsyncContextManager[FeedWork]: ...
+    async def of_user(self, user_id: UUID) -> Sequence[CalendarFeed]: ...
+    async def of_salon(self, salon_id: UUID) -> Sequence[CalendarFeed]: ...
+    async def by_token(self, token_hash: bytes) -> CalendarFeed | None: ...
+    async def bookings(self, feed: CalendarFeed, within: Span) -> Sequence[Booking]: ...
+
+
+class Sealer(Protocol):
+    """Keeps bytes unreadable in the database."""
+
+    def seal(self, plain: bytes) -> bytes: ...
+    def opened(self, sealed: bytes) -> bytes: ...
+
+
+class RenderFeed(Protocol):
+    """Words the answer that has the secret."""
+
+    def __call__(self, feed: CalendarFeed, token: str) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WantedFeed:
+    """Whose feed is wanted: of a staff member, or without one the caller's own bookings as a customer."""
+
+    staff: StaffPlace | None
+    language: str
+
+
+class CreateCalendarFeed:
+    """Makes a feed. Its secret is in the answer and nowhere else: repetitions get an answer that was kept sealed."""
+
+    def __init__(
+        self, feeds: Feeds, catalog: Catalog, clock: Clock, sealer: Sealer, render: RenderFeed
+    ) -> None:
+        self._feeds = feeds
+        self._catalog = catalog
+        self._clock = clock
+        self._sealer = sealer
+        self._render = render
+
+    async def __call__(self, wanted: WantedFeed, request: KeyedRequest, caller: Caller) -> bytes:
+        """The answer. Raises: Denied, SalonNotFound, StaffNotFound, TooManyFeeds, CatalogUnavailable."""
+        if caller.user_id is None:
+            raise Denied
+        owner_id = await self._owner(wanted.staff, caller) if wanted.staff else caller.user_id
+        feed = CalendarFeed(
+            new_id(), wanted.staff, owner_id, caller.user_id, wanted.language, self._clock.now()
+        )
+        async with self._feeds.work() as work:
+            kept = await work.kept_answer(request)
+            if kept is not None:
+                return self._sealer.opened(kept)
+            if await work.count_of(feed.staff, owner_id) >= MOST_FEEDS:
+                raise TooManyFeeds(MOST_FEEDS)
+            token = new_token()
+            await work.add(feed, token_hash(token) or b"", caller)
+            answer = self._render(feed, token)
+            await work.keep_answer(request, self._sealer.seal(answer))
+        return answer
+
+    async def _owner(self, place: StaffPlace, caller: Caller) -> UUID | None:
+        """The staff member's linked account, if the caller is that or a manager."""
+        if not is_member(caller, place.salon_id):
+            raise Denied
+        now = int(self._clock.now().timestamp())
+        context = await self._catalog.context(place.salon_id, frozenset(), now, now + _DAY)
+        member = context.staff.get(place.staff_id)
+        if member is None:
+            await self._catalog.expect_staff(place.salon_id, place.staff_id, now, now + _DAY)
+        owner_id = member.user_id if member else None
+        if caller.user_id != owner_id and not _manages(caller, place.salon_id):
+            raise Denied
+        return owner_id
+
+
+class ManageCalendarFeeds:
+    """Lists and ends feeds."""
+
+    def __init__(self, feeds: Feeds, clock: Clock) -> None:
+        self._feeds = feeds
+        self._clock = clock
+
+    async def listed(self, salon_id: UUID | None, caller: Caller) -> Sequence[CalendarFeed]:
+        """Those that the caller may end, newest first. Raises: RoleRequired, Denied."""
+        if salon_id is not None:
+            caller.require_role(salon_id, Role.MANAGER)
+            return await self._feeds.of_salon(salon_id)
+        if caller.user_id is None:
+            raise Denied
+        return await self._feeds.of_user(caller.user_id)
+
+    async def revoke(self, feed_id: UUID, caller: Caller) -> None:
+        """End a feed. Raises: CalendarFeedNotFound, also for somebody else's."""
+        async with self._feeds.work() as work:
+            found = await work.locked(feed_id)
+            if found is None or not _may_end(found[0], caller):
+                raise CalendarFeedNotFound
+            feed, works = found
+            if works:
+                await work.revoke(feed, self._clock.now(), caller)
+
+
+class ReadCalendarFeed:
+    """What a calendar gets that subscribed."""
+
+    def __init__(self, feeds: Feeds, clock: Clock) -> None:
+        self._feeds = feeds
+        self._clock = clock
+
+    async def __call__(self, token: str) -> tuple[CalendarFeed, Sequence[Booking]]:
+        """The feed and its bookings, in two statements however many there are. Raises: CalendarFeedNotFound."""
+        hashed = token_hash(token)
+        feed = await self._feeds.by_token(hashed) if hashed else None
+        if feed is None:
+            raise CalendarFeedNotFound
+        return feed, await self._feeds.bookings(feed, span(self._clock.now()))
+
+
+def _manages(caller: Caller, salon_id: UUID) -> bool:
+    return caller.is_admin or caller.role_in(salon_id) >= Role.MANAGER
+
+
+def _may_end(feed: CalendarFeed, caller: Caller) -> bool:
+    if caller.user_id is not None and caller.user_id in (feed.owner_id, feed.created_by):
+        return True
+    return feed.staff is not None and _manages(caller, feed.staff.salon_id)
