@@ -61,7 +61,8 @@ def harmless(method: Method, ids: Mapping[str, str]) -> Request:
     if salon and salon not in bound:
         values[salon] = ids["salon_id"]
     if method.body and (method.access.object_customer or method.access.object_role):
-        values |= {name: value for name, value in _required(method.input_type).items() if name not in bound}
+        aside = {*bound, method.body}
+        values |= {name: value for name, value in _required(method.input_type).items() if name not in aside}
     if not method.body:
         return Request(method.verb.upper(), path, {_camel(name): value for name, value in values.items()})
     if method.body == "*":
@@ -70,6 +71,8 @@ def harmless(method: Method, ids: Mapping[str, str]) -> Request:
         )
     inner = SCHEMAS.field_at(method.input_type, method.body).type_name.lstrip(".")
     body = {"etag": _STALE} if inner != _BYTES_BODY and "etag" in _text_fields(inner) else {}
+    if method.access.object_customer or method.access.object_role:
+        body |= {name: "x" for name, kind in _writable(inner) if kind.type == _STRING and name != "etag"}
     return Request(method.verb.upper(), path, {_camel(name): v for name, v in values.items()}, body)
 
 
@@ -82,6 +85,8 @@ def _required(message: str) -> dict[str, object]:
         inner = one.type_name.lstrip(".")
         if one.type == _STRING:
             value: object = str(new_id())
+        elif one.type in _INTEGERS:
+            value = 1
         elif inner == "google.protobuf.Timestamp":
             value = (datetime.now(UTC) + timedelta(days=30)).strftime("%Y-%m-%dT%H:00:00Z")
         else:

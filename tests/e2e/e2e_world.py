@@ -94,6 +94,37 @@ class World:
         """Take a time."""
         return customer.post("/v1/bookings", self.wish(slot, service))
 
+    def recur(self, customer: Session, slot: dict[str, Any]) -> dict[str, Any]:
+        """Take a time in two weeks that follow each other."""
+        body = {**self.wish(slot), "everyWeeks": 1, "count": 2, "mode": "AS_MANY_AS_FIT"}
+        return customer.post("/v1/booking-series", body)
+
+    def gather(self, owner: Session, slot: dict[str, Any]) -> dict[str, Any]:
+        """Plan a group session of ten seats."""
+        body = {
+            "serviceId": self.salon.services["cut"],
+            "startTime": slot["startTime"],
+            "capacity": 10,
+        }
+        return owner.post(self.salon.path("/sessions"), body)
+
+    def wait(self, customer: Session, slot: dict[str, Any]) -> dict[str, Any]:
+        """Wait for a time."""
+        body = {
+            "salonId": self.salon.id,
+            "items": self.wish(slot)["items"],
+            "ranges": [{"startTime": slot["startTime"], "endTime": slot["endTime"]}],
+        }
+        return customer.post("/v1/waitlist-entries", body)
+
+    def review(self, customer: Session, slot: dict[str, Any]) -> dict[str, Any]:
+        """Come to a visit and say how it was."""
+        booking = self.book(customer, slot)
+        for step in ("checkIn", "complete"):
+            self["staff"].post(f"/v1/bookings/{booking['id']}:{step}")
+        body = {"bookingId": booking["id"], "rating": 5, "text": "ممتاز"}
+        return customer.post(self.salon.path("/reviews"), body)
+
     def pay(self, customer: Session, booking: dict[str, Any], card: str = GOOD_CARD) -> dict[str, Any]:
         """Begin to pay what is due for a booking; the bank has a question."""
         body = {
