@@ -308,6 +308,4 @@ def hold(world):
 def room(world):
     """The salon's waiting list."""
     waiting = world.have.waiting
-    return WaitingRoom(
-        world, WaitlistServiceStub(world.channel), waiting.match(world.have.offers), waiting
-    )
+    return WaitingRoom(world, WaitlistServiceStub(world.channel), waiting.match(world.have.offers), waiting)

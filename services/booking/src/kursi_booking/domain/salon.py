@@ -103,9 +103,7 @@ class SalonService:
             before = self.pad_before if index == 0 else 0
             after = self.pad_after if index == len(parts) - 1 else 0
             pools = [(STAFF_POOL, 1), (ASSISTANTS_POOL, part.people - 1)] if part.needs_staff else []
-            staff = [
-                Requirement(Kind.STAFF, pool, number, before, after) for pool, number in pools if number
-            ]
+            staff = [Requirement(Kind.STAFF, pool, number, before, after) for pool, number in pools if number]
             things = [
                 Requirement(Kind.RESOURCE, kind, part.kinds.count(kind), before, after)
                 for kind in dict.fromkeys(part.kinds)

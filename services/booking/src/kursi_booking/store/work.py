@@ -142,7 +142,8 @@ class BookingWork:
             [joined.guest_id, joined.salon_id, joined.user_id, joined.at],
         )
         await self._connection.execute(
-            "UPDATE booking_series SET customer_id = %s WHERE customer_id = %s", [joined.user_id, joined.guest_id]
+            "UPDATE booking_series SET customer_id = %s WHERE customer_id = %s",
+            [joined.user_id, joined.guest_id],
         )
 
     async def merge_counters(self, joined: JoinedGuest) -> None:
