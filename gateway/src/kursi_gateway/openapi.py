@@ -57,7 +57,8 @@ def document() -> dict[str, Any]:
 def _operation(method: Method, schemas: Schemas) -> dict[str, Any]:
     summary, _, rest = method.comment.replace("\n", " ").partition(". ")
     operation: dict[str, Any] = {
-        "operationId": method.name,
+        # Services may name methods alike; generators of clients take this for the name of a function.
+        "operationId": f"{method.service.rpartition('.')[2]}_{method.name}",
         "tags": [method.upstream],
         "summary": summary.rstrip("."),
         "parameters": _parameters(method, schemas),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -18,6 +20,8 @@ from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.testing.databases import DatabaseFactory
 from kursi_chassis.testing.servers import TEST_POSTGRES_SETTINGS, NatsServer, PostgresServer, free_port
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 
 def pytest_configure() -> None:
     """Plain log lines: the default renders a failure with all local variables, for seconds, on the loop."""
@@ -27,6 +31,11 @@ def pytest_configure() -> None:
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ]
     )
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Ids are new in every process, and workers that run side by side must agree on the names of the tests."""
+    return argname if isinstance(val, UUID | str) and _ID.search(str(val)) else None
 
 
 @pytest.fixture(scope="session")
