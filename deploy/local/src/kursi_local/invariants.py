@@ -58,20 +58,6 @@ RULES = (
            AND state IN ('held', 'pending', 'confirmed', 'checked_in'))""",
     ),
     Rule(
-        "the visits and minutes of each staff member and day are those of the bookings that keep a time",
-        "booking",
-        """SELECT staff_id, day FROM staff_days AS kept FULL JOIN (
-               SELECT worker.staff_id, (b.start_at AT TIME ZONE b.time_zone)::date AS day, count(DISTINCT b.id) AS visits,
-                      sum(round(extract(epoch FROM i.end_at - i.start_at) / 60)) AS minutes
-               FROM bookings AS b JOIN booking_items AS i ON i.booking_id = b.id
-               CROSS JOIN LATERAL (SELECT i.staff_id UNION ALL SELECT (one ->> 'staff_id')::uuid
-                                   FROM jsonb_array_elements(i.assistants) AS one) AS worker (staff_id)
-               WHERE b.state NOT IN ('cancelled', 'expired') AND EXISTS (SELECT FROM claims WHERE booking_id = b.id)
-               GROUP BY 1, 2) AS recount USING (staff_id, day)
-           WHERE (coalesce(kept.visits, 0), coalesce(kept.minutes, 0))
-               <> (coalesce(recount.visits, 0), coalesce(recount.minutes, 0))""",
-    ),
-    Rule(
         "every revision of a booking has one line of history",
         "booking",
         """SELECT id FROM bookings WHERE revision <>

@@ -261,8 +261,8 @@ class BookingStore(Protocol):
         """What each of them has on these days; who has nothing is not there."""
         ...
 
-    def turn(self, salon_id: UUID) -> "AbstractAsyncContextManager[Turn]":
-        """One transaction in which nobody else decides for this salon who serves or whether a day is full."""
+    def turn(self, open_question: "Undecided") -> "AbstractAsyncContextManager[Turn]":
+        """One transaction in which nobody else decides this for the salon."""
         ...
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:
@@ -418,15 +418,32 @@ class StaffDays(Protocol):
         ...
 
 
-class Turn(Protocol):
-    """The transaction of who decides for a salon; others of the salon wait until it ends."""
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """What is decided in turn: whom of several people to choose, by what they have on these days, and whether a day is
+    full. Either can be nothing to decide.
+    """
 
-    async def loads(self, staff_ids: Sequence[UUID], days: DayRange) -> Mapping[UUID, Load]:
-        """What each of them has on these days; who has nothing is not there."""
+    salon_id: UUID
+    people: Sequence[UUID]
+    compared: DayRange
+    days: CountedDays | None
+
+
+class Turn(Protocol):
+    """The transaction of who decides for a salon; others who decide the same wait until it ends.
+
+    Only those who choose among people wait no longer than a second, and then choose all the same.
+    """
+
+    @property
+    def loads(self) -> Mapping[UUID, Load]:
+        """What each of the people has; who has nothing is not there."""
         ...
 
-    async def counts(self, wanted: CountedDays) -> DayCounts:
-        """How many visits there are per day, and per staff member and day."""
+    @property
+    def counts(self) -> DayCounts:
+        """What is on the counted days."""
         ...
 
     async def create(self, new: "NewBooking") -> bytes:

@@ -1,9 +1,12 @@
 """Bookings in the database."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import psycopg
 from kursi_chassis.db.database import Connection, Database
@@ -18,13 +21,13 @@ from kursi_booking.ports import (
     AlreadyAnswered,
     BookingFilter,
     BookingPage,
-    CountedDays,
     DayCounts,
     DayRange,
     KeyedRequest,
     NewBooking,
     Position,
     Turn,
+    Undecided,
     Work,
 )
 from kursi_booking.store.create import CREATE, create_parameters, refused
@@ -35,8 +38,10 @@ from kursi_booking.store.words import Word, read_words
 from kursi_booking.store.work import BookingWork
 
 _REPETITION = "replies_pkey"
-_TURN = 7
-"""The first half of the advisory lock on a salon's decisions; claims lock by one whole number, not by two halves."""
+_PATIENCE = 3.0
+"""Seconds in the queue of a salon after which somebody chooses among its people without being alone: as long as a
+request waits for a connection.
+"""
 
 
 class Bookings:
@@ -44,6 +49,7 @@ class Bookings:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._queues: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     def work(self) -> AbstractAsyncContextManager[Work]:
         """One transaction: a clean exit commits, an exception rolls back."""
@@ -110,15 +116,17 @@ class Bookings:
             return await read_loads(connection, staff_ids, days)
 
     @asynccontextmanager
-    async def turn(self, salon_id: UUID) -> AsyncIterator[Turn]:
-        """One transaction in which nobody else decides for this salon who serves or whether a day is full.
+    async def turn(self, open_question: Undecided) -> AsyncIterator[Turn]:
+        """One transaction in which nobody else decides this for the salon.
 
-        The lock closes the race of two who read the same loads or counts before either has written: the other waits
-        here, before it reads. It is taken before all other locks.
+        The lock closes the race of two who read the same loads or counts before either has written: the other waits,
+        and reads in a statement after the one in which it waited. It is taken before all other locks.
         """
-        async with self._database.transaction() as connection:
-            await connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_TURN, str(salon_id)])
-            yield _SalonTurn(connection, self)
+        async with (
+            self._queued(open_question.salon_id) as in_turn,
+            self._database.transaction() as connection,
+        ):
+            yield await self._decide(connection, open_question, alone=in_turn)
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:
         """Guests that were joined since then and have visits under their old id all the same."""
@@ -146,26 +154,52 @@ class Bookings:
         return BookingPage([read[booking_id] for booking_id in found.ids if booking_id in read], found.rest)
 
     @asynccontextmanager
+    async def _queued(self, salon_id: UUID) -> AsyncIterator[bool]:
+        """Whether the caller's turn in this process has come in time. Nobody waits here with a connection in hand."""
+        queue = self._queues.setdefault(salon_id, asyncio.Lock())
+        in_turn = True
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await queue.acquire()
+        except TimeoutError:
+            in_turn = False
+        try:
+            yield in_turn
+        finally:
+            if in_turn:
+                queue.release()
+
+    async def _decide(self, connection: Connection, question: Undecided, *, alone: bool) -> Turn:
+        """Wait and read, in one round trip."""
+        loads: Mapping[UUID, Load] = {}
+        counts = DayCounts()
+        async with connection.pipeline():
+            if question.people and alone:
+                await connection.execute("SELECT choose_alone(%s)", [str(question.salon_id)])
+            if question.days:
+                place = f"{question.salon_id} {question.days.days[0]}"
+                await connection.execute("SELECT pg_advisory_xact_lock(7, hashtext(%s))", [place])
+            if question.people:
+                loads = await read_loads(connection, question.people, question.compared)
+            if question.days:
+                counts = await read_counts(connection, question.days)
+        return _Turn(loads, counts, connection, self)
+
+    @asynccontextmanager
     async def _work(self) -> AsyncIterator[Work]:
         async with self._database.transaction() as connection:
             yield BookingWork(connection)
 
 
-class _SalonTurn:
+@dataclass(frozen=True, slots=True)
+class _Turn:
     """See `kursi_booking.ports.Turn`."""
 
-    def __init__(self, connection: Connection, bookings: Bookings) -> None:
-        self._connection = connection
-        self._bookings = bookings
-
-    async def loads(self, staff_ids: Sequence[UUID], days: DayRange) -> Mapping[UUID, Load]:
-        """What each of them has on these days; who has nothing is not there."""
-        return await read_loads(self._connection, staff_ids, days)
-
-    async def counts(self, wanted: CountedDays) -> DayCounts:
-        """How many visits there are per day, and per staff member and day."""
-        return await read_counts(self._connection, wanted)
+    loads: Mapping[UUID, Load]
+    counts: DayCounts
+    connection: Connection
+    bookings: Bookings
 
     async def create(self, new: NewBooking) -> bytes:
         """As `BookingStore.create`; the turn is at an end when it is refused."""
-        return await self._bookings.create_on(self._connection, new)
+        return await self.bookings.create_on(self.connection, new)

@@ -30,6 +30,7 @@ from kursi_booking.ports import (
     Render,
     TimeTaken,
     Turn,
+    Undecided,
     WantedService,
 )
 from kursi_booking.usecases.access import act_for, is_member
@@ -159,10 +160,11 @@ class CreateBooking:
         ask, act = errand.ask, errand.act
         for _ in range(TRIES):
             offer = await self._offers.to_book(ask)
+            # Who finds no place at all leaves here, without waiting for a turn.
+            placement = place(offer, ask.first, check_for(act.party))
             try:
                 if candidates(offer) or counted_days(offer, ask):
                     return await self._take_in_turn(errand, offer)
-                placement = place(offer, ask.first, check_for(act.party))
                 return await self._write(errand, offer, placement, self._store)
             except _Lost as lost:
                 overdue = await self._store.overdue_holds(lost.claims, act.at)
@@ -177,12 +179,13 @@ class CreateBooking:
 
         Raises: _Lost; NotBookable, TooManyBookings.
         """
-        ask = errand.ask
-        async with self._store.turn(ask.salon_id) as turn:
-            if people := candidates(offer):
-                offer = fairly(offer, await turn.loads(people, offer.compared))
-            if days := counted_days(offer, ask):
-                offer = counted(offer, await turn.counts(days))
+        ask, people = errand.ask, candidates(offer)
+        question = Undecided(ask.salon_id, people, offer.compared, counted_days(offer, ask))
+        async with self._store.turn(question) as turn:
+            if people:
+                offer = fairly(offer, turn.loads)
+            if question.days:
+                offer = counted(offer, turn.counts)
             placement = place(offer, ask.first, check_for(errand.act.party))
             return await self._write(errand, offer, placement, turn)
 

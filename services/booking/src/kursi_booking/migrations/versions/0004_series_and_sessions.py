@@ -63,6 +63,7 @@ CREATE TABLE sessions (
     CONSTRAINT sessions_texts CHECK (length(cancellation_reason) <= 500)
 ) WITH (fillfactor = 70);
 CREATE INDEX sessions_by_salon ON sessions (salon_id, start_at, id) WHERE state = 'scheduled';
+CREATE INDEX sessions_by_staff ON sessions (staff_id, start_at) WHERE state = 'scheduled';
 
 CREATE TABLE session_history (
     session_id uuid        NOT NULL,
