@@ -49,7 +49,8 @@ VALUES = {
 def script() -> str:
     """One booking of a time that nobody else asks for, as one statement in a transaction of its own."""
     statement = PARAMETER.sub(lambda match: VALUES[CREATE.names[int(match[1]) - 1]], CREATE.text.decode())
-    variables = {"booking": 9_000_000_000_000, "staff": 1_000_000_000, "slot": 100_000}
+    # A thousand people, whose names the database soon knows, as it knows those of any salon that is at work.
+    variables = {"booking": 9_000_000_000_000, "staff": 1_000, "slot": 10_000_000}
     settings = [f"\\set {name} random(1, {most})" for name, most in variables.items()]
     return "\n".join([*settings, f"{_one_line(statement)};\n"])
 
