@@ -1,7 +1,6 @@
 """Holds end within a second of their time, however many there are and whoever was restarted meanwhile."""
 
 import asyncio
-import statistics
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -161,8 +160,8 @@ async def test_of_a_hundred_thousand_holds_due_in_a_minute_none_is_a_second_late
     async with running(expirer):
         worst = await worst_lateness(ask, clock, 6)
     (expired,) = await ask("SELECT count(*) FROM bookings WHERE state = 'expired'")
-    # A worker that lags does so in every second, and more in each; one that was not let run for a moment does not.
-    assert statistics.median(worst) < 1, f"{worst} at pace {pace}"
+    # One second is let off: the machine may have been elsewhere. A worker that lags does so again and again.
+    assert sorted(worst)[-2] < 1, f"{worst} at pace {pace}"
     assert expired > 2_500 + 3 * HOLDS_A_SECOND * pace
 
 
