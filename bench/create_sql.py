@@ -2,6 +2,7 @@
 
 import re
 
+from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi_booking.store.create import CREATE
 
 PARAMETER = re.compile(r"\$(\d+)")
@@ -11,8 +12,9 @@ POLICY = """'{"cancellation_window_seconds": 86400, "reschedule_window_seconds":
 "no_show_basis_points": 0, "text": {}}'::jsonb""".replace("\n", " ")
 START = "('2027-01-01'::timestamptz + :slot::int * interval '30 minutes')"
 END = "('2027-01-01'::timestamptz + (:slot::int + 1) * interval '30 minutes')"
-# As large as a real event and a real answer.
+# As large as a real answer and a real event; that nothing happened which anybody must be told keeps consumers calm.
 PAYLOAD = "decode(repeat('ab', 420), 'hex')"
+EVENT = BookingEvent(type=BookingEvent.UPDATED, reason="bench " * 70).SerializeToString().hex()
 
 
 def uuid_of(kind: str, number: str = ":booking") -> str:
@@ -24,6 +26,10 @@ ITEMS = (
     f"jsonb_build_array(jsonb_build_object('position', 0, 'id', {uuid_of('i')}, 'service_id', {uuid_of('v', '1')}, "
     f"'service_names', {NAMES}, 'staff_id', {uuid_of('r', ':staff')}, 'staff_names', {NAMES}, 'add_on_ids', '[]'::jsonb, "
     f"'start_at', extract(epoch FROM {START})::bigint, 'end_at', extract(epoch FROM {END})::bigint, 'price_minor', 10000))"
+)
+HEADERS = (
+    f"jsonb_build_object('ce-id', {uuid_of('e')}, 'ce-type', 'kursi.booking.v1.updated', 'ce-source', '/kursi/booking', "
+    f"'ce-time', '2027-01-01T00:00:00Z', 'kursi-aggregate', {uuid_of('b')}, 'kursi-revision', '1')"
 )
 VALUES = {
     "id": uuid_of("b"), "salon_id": uuid_of("s", "1"), "customer_id": uuid_of("c"), "state": "'confirmed'",
@@ -37,10 +43,10 @@ VALUES = {
     "items": ITEMS,
     "action": "'created'", "actor": "'user-bench'", "at": "now()", "from_state": "NULL", "to_state": "'confirmed'",
     "reason": "''", "from_start": "NULL", "to_start": "NULL",
-    "outbox_event_ids": f"ARRAY[{uuid_of('e')}]", "outbox_subjects": "ARRAY['kursi.booking.v1.bench.bench.created']",
+    "outbox_event_ids": f"ARRAY[{uuid_of('e')}]", "outbox_subjects": "ARRAY['kursi.booking.v1.bench.bench.updated']",
     "outbox_aggregate_ids": f"ARRAY[{uuid_of('b')}]", "outbox_revisions": "ARRAY[1]",
-    "outbox_headers": """ARRAY['{"ce-type": "kursi.booking.v1.created", "ce-source": "/kursi/booking"}'::jsonb]""",
-    "outbox_payloads": f"ARRAY[{PAYLOAD}]",
+    "outbox_headers": f"ARRAY[{HEADERS}]",
+    "outbox_payloads": f"ARRAY[decode('{EVENT}', 'hex')]",
     "reply_caller": "'user-bench'", "reply_method": "'CreateBooking'", "reply_request_id": f"{uuid_of('q')}::text",
     "reply_fingerprint": "sha256('bench')", "reply_response": PAYLOAD,
 }  # fmt: skip

@@ -35,6 +35,7 @@ async def test_the_ingest_of_events_is_measured_against_bare_publishing_and_tran
     assert figure.details["rows_per_event"] >= 2
 
 
+@pytest.mark.timeout(300)  # five thousand salons take half a minute to write, on a busy machine more
 @pytest.mark.parametrize(
     "measurement", [b6_rush, c11_context, slots50, search], ids=["B6", "C11", "slots50", "search"]
 )

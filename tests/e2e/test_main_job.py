@@ -16,7 +16,8 @@ def inbox(world, name):
 
 @pytest.fixture
 def visit(world):
-    """A paid visit, and what was in the inboxes before."""
+    """A paid visit, and what was in the inboxes before, once nothing of earlier stories is on its way any more."""
+    until(lambda: everybody_settled(world), 15, "the end of sending")
     before = {name: tuple(map(len, inbox(world, name))) for name in ("customer", "staff")}
     booking = world.book(world["customer"], world.slots("facial")[0], "facial")
     payment = world.pay(world["customer"], booking)
@@ -37,15 +38,12 @@ def told(world, before, name, count):
     return [text["body"] for text in texts], [f"{mail['subject']}\n{mail['text']}" for mail in mails]
 
 
-def everybody_settled(world, booking):
-    """No message about the booking is on its way any more."""
-    listed = world["manager"].get(
-        "/v1/notifications", salonId=world.salon.id, bookingId=booking["id"], pageSize=100
-    )
-    return (
-        all(note["status"] not in ("PENDING", "SENDING") for note in listed["notifications"])
-        and listed["notifications"]
-    )
+def everybody_settled(world, booking=None):
+    """No message of the salon, or about the booking, is on its way any more."""
+    about = {"bookingId": booking["id"]} if booking else {}
+    listed = world["manager"].get("/v1/notifications", salonId=world.salon.id, pageSize=100, **about)
+    notes = listed["notifications"]
+    return all(note["status"] not in ("PENDING", "SENDING") for note in notes) and (notes or not booking)
 
 
 def test_a_customer_finds_books_and_pays_and_both_are_told_once_in_their_own_language(world, visit):

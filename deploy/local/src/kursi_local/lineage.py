@@ -92,3 +92,13 @@ def _gone(kins: Iterable[Kin], seconds: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def is_frozen(kin: Kin) -> bool:
+    """Whether the kernel has taken the process off its processors; true of one that is gone as well."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(kin.pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE))
+    except psutil.NoSuchProcess:
+        return True

@@ -10,11 +10,13 @@ from pathlib import Path
 from kursi_local.blueprint import database_url
 from kursi_local.folder import DataFolder
 from kursi_local.journal import Entry, Journal
-from kursi_local.lineage import Kin, family, send
+from kursi_local.lineage import Kin, family, is_frozen, send
+from kursi_local.patience import until
 from kursi_local.ports import HOST
 from kursi_local.vault import Vault
 
 _LOOK_SECONDS = 0.02
+_FREEZE_SECONDS = 5.0
 
 
 class NotRunning(RuntimeError):
@@ -102,9 +104,14 @@ class Platform:
             wait_until(lambda: not kin.alive, 5, f"{name} did not die")
 
     def pause(self, name: str) -> None:
-        """Freeze a process and everything below it: its sockets stay open and nothing answers."""
-        for kin in family(self._kin(name).pid):
+        """Freeze a process and everything below it: its sockets stay open and nothing answers.
+
+        On a busy machine a thread may run on for a moment after the signal; it does no more when this returns.
+        """
+        frozen = family(self._kin(name).pid)
+        for kin in frozen:
             send(kin, signal.SIGSTOP)
+        until(lambda: all(map(is_frozen, frozen)), _FREEZE_SECONDS, f"a {name} that is frozen")
 
     def resume(self, name: str) -> None:
         for kin in family(self._kin(name).pid):
