@@ -1,6 +1,8 @@
 """A salon to book in, told by a catalog that speaks the real contract over the network."""
 
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,6 +23,9 @@ from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import Peer, TokenMint, rpc_settings
 from kursi_chassis.testing.servers import free_port
+
+# Under importlib's import mode a folder of tests is no package: helpers are imported by name.
+sys.path.insert(0, str(Path(__file__).parent))
 
 DAY = timedelta(days=1)
 

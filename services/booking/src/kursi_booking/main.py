@@ -23,7 +23,16 @@ from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.catalog import CatalogClient
 from kursi_booking.adapters.customers import REPEATABLE, IdentityCustomers
 from kursi_booking.adapters.sealing import Sealer
-from kursi_booking.api import availability, calendar, ical, internal, reports, servicer, waitlist
+from kursi_booking.api import (
+    availability,
+    calendar,
+    external_calendars,
+    ical,
+    internal,
+    reports,
+    servicer,
+    waitlist,
+)
 from kursi_booking.api.availability import AvailabilityServicer, AvailabilityUseCases
 from kursi_booking.api.calendar import CalendarServicer
 from kursi_booking.api.ical import FeedUseCases, ICalendarServicer, feed_answer
@@ -35,6 +44,7 @@ from kursi_booking.consumers.catalog_changes import CatalogChanges
 from kursi_booking.consumers.guests import FILTERS as GUEST_FILTERS
 from kursi_booking.consumers.guests import HandleGuests
 from kursi_booking.consumers.payments import FILTERS, HandlePayments
+from kursi_booking.external_calendar_wiring import ExternalCalendarParts
 from kursi_booking.group_wiring import GroupParts
 from kursi_booking.jobs.hold_expiry import HoldExpirer
 from kursi_booking.jobs.waitlist_sweep import EVERY as SWEEP_EVERY
@@ -142,6 +152,10 @@ def servicers(have: Parts, settings: BookingSettings) -> list[tuple[object, str]
             reports.NAME,
         ),
         (ICalendarServicer(feed_use_cases(have, key), settings.calendar_host), ical.NAME),
+        (
+            ExternalCalendarParts(have.database, have.clock, settings).servicer(have.catalog),
+            external_calendars.NAME,
+        ),
     ]
 
 
@@ -211,7 +225,11 @@ async def build(settings: BookingSettings, roles: frozenset[str]) -> AsyncIterat
                 await _freed_times(wiring, settings, database, client),
             )
         if "jobs" in roles:
-            built["jobs"] = together(jobs(database, wiring.clock), await _sweep(wiring, settings, database))
+            built["jobs"] = together(
+                jobs(database, wiring.clock),
+                await _sweep(wiring, settings, database),
+                ExternalCalendarParts(database, wiring.clock, settings).refresher().run,
+            )
         yield built
 
 

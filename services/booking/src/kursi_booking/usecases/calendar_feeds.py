@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from kursi_chassis.caller import Caller, Role
@@ -24,9 +24,7 @@ from kursi_booking.domain.calendar_feed import (
     token_hash,
 )
 from kursi_booking.ports import Catalog, KeyedRequest
-from kursi_booking.usecases.access import is_member
-
-_DAY: Final = 86_400
+from kursi_booking.usecases.staff_access import linked_account, manages
 
 
 class FeedWork(Protocol):
@@ -87,10 +85,11 @@ class CreateCalendarFeed:
         """The answer. Raises: Denied, SalonNotFound, StaffNotFound, TooManyFeeds, CatalogUnavailable."""
         if caller.user_id is None:
             raise Denied
-        owner_id = await self._owner(wanted.staff, caller) if wanted.staff else caller.user_id
-        feed = CalendarFeed(
-            new_id(), wanted.staff, owner_id, caller.user_id, wanted.language, self._clock.now()
-        )
+        now = self._clock.now()
+        owner_id: UUID | None = caller.user_id
+        if wanted.staff is not None:
+            owner_id, _ = await linked_account(self._catalog, wanted.staff, caller, now)
+        feed = CalendarFeed(new_id(), wanted.staff, owner_id, caller.user_id, wanted.language, now)
         async with self._feeds.work() as work:
             kept = await work.kept_answer(request)
             if kept is not None:
@@ -102,20 +101,6 @@ class CreateCalendarFeed:
             answer = self._render(feed, token)
             await work.keep_answer(request, self._sealer.seal(answer))
         return answer
-
-    async def _owner(self, place: StaffPlace, caller: Caller) -> UUID | None:
-        """The staff member's linked account, if the caller is that or a manager."""
-        if not is_member(caller, place.salon_id):
-            raise Denied
-        now = int(self._clock.now().timestamp())
-        context = await self._catalog.context(place.salon_id, frozenset(), now, now + _DAY)
-        member = context.staff.get(place.staff_id)
-        if member is None:
-            await self._catalog.expect_staff(place.salon_id, place.staff_id, now, now + _DAY)
-        owner_id = member.user_id if member else None
-        if caller.user_id != owner_id and not _manages(caller, place.salon_id):
-            raise Denied
-        return owner_id
 
 
 class ManageCalendarFeeds:
@@ -161,11 +146,7 @@ class ReadCalendarFeed:
         return feed, await self._feeds.bookings(feed, span(self._clock.now()))
 
 
-def _manages(caller: Caller, salon_id: UUID) -> bool:
-    return caller.is_admin or caller.role_in(salon_id) >= Role.MANAGER
-
-
 def _may_end(feed: CalendarFeed, caller: Caller) -> bool:
     if caller.user_id is not None and caller.user_id in (feed.owner_id, feed.created_by):
         return True
-    return feed.staff is not None and _manages(caller, feed.staff.salon_id)
+    return feed.staff is not None and manages(caller, feed.staff.salon_id)

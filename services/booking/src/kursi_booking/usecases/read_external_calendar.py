@@ -1,0 +1,86 @@
+"""Reading one calendar that is due: over the network outside of any transaction, then what it says into claims."""
+
+import random
+from datetime import datetime
+from functools import partial
+
+from cryptography.exceptions import InvalidTag
+from kursi_chassis.clock import Clock
+from kursi_chassis.db.retries import run_with_retries
+from kursi_chassis.intervals import IntervalSet, clip, merged
+
+from kursi_booking.domain.external_calendar import (
+    Attempt,
+    BusyTimes,
+    CalendarUnreadable,
+    Lease,
+    chunks,
+    next_refresh,
+    window,
+)
+from kursi_booking.external_calendar_ports import AddressSealer, DescribeConflict, Fetch, Parse, Refreshes
+
+
+class ReadExternalCalendar:
+    """Reads whatever calendar is due. It can stop anywhere: its lease runs out, and the next one begins again."""
+
+    def __init__(
+        self,
+        refreshes: Refreshes,
+        clock: Clock,
+        *,
+        fetch: Fetch,
+        parse: Parse,
+        sealer: AddressSealer,
+        describe: DescribeConflict,
+    ) -> None:
+        self._refreshes = refreshes
+        self._clock = clock
+        self._fetch = fetch
+        self._parse = parse
+        self._sealer = sealer
+        self._describe = describe
+
+    async def __call__(self) -> Attempt | None:
+        """What came of it; None when nothing is due."""
+        now = self._clock.now()
+        lease = await self._refreshes.lease(now)
+        if lease is None:
+            return None
+        attempt = await self._attempt(lease, now)
+        # Also what was read before is claimed again: what was booked then may be free by now.
+        for chunk in chunks(window(now)):
+            claim = partial(self._refreshes.claim, lease, chunk, clip(attempt.busy, *chunk))
+            if not await run_with_retries(claim):
+                return attempt
+        await run_with_retries(partial(self._finish, lease, attempt, now))
+        return attempt
+
+    async def _finish(self, lease: Lease, attempt: Attempt, now: datetime) -> bool:
+        failures = 0 if attempt.is_read else lease.failures + 1
+        at = next_refresh(now, failures, random.random())
+        return await self._refreshes.finish(lease, attempt, now, at, self._describe)
+
+    async def _attempt(self, lease: Lease, now: datetime) -> Attempt:
+        try:
+            return await self._read(lease, now)
+        except CalendarUnreadable as error:
+            return Attempt(lease.busy, lease.validators, why=error.why, status=error.status)
+
+    async def _read(self, lease: Lease, now: datetime) -> Attempt:
+        try:
+            url = self._sealer.opened(lease.sealed_url).decode()
+        except InvalidTag as error:
+            raise CalendarUnreadable("RECONNECT") from error
+        fetched = await self._fetch(url, lease.known(now))
+        if fetched is None:
+            return Attempt(lease.busy, lease.validators, is_read=True)
+        times = await self._parse(fetched.content, time_zone=lease.time_zone, within=window(now))
+        busy = await self._without_ours(lease, times)
+        return Attempt(busy, fetched.validators, skipped=times.skipped, is_read=True, is_new=True)
+
+    async def _without_ours(self, lease: Lease, times: BusyTimes) -> IntervalSet:
+        """A booking of theirs that came back in their own calendar keeps them busy once; anybody else's counts."""
+        ours = await self._refreshes.bookings_of(lease.staff.staff_id, list(times.own))
+        others = [span for booking_id, spans in times.own.items() if booking_id not in ours for span in spans]
+        return merged([*times.busy, *others])
