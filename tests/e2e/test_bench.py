@@ -35,13 +35,17 @@ async def test_the_ingest_of_events_is_measured_against_bare_publishing_and_tran
     assert figure.details["rows_per_event"] >= 2
 
 
-@pytest.mark.timeout(300)  # five thousand salons take half a minute to write, on a busy machine more
-@pytest.mark.parametrize(
-    "measurement", [b6_rush, c11_context, slots50, search], ids=["B6", "C11", "slots50", "search"]
-)
+@pytest.mark.parametrize("measurement", [b6_rush, c11_context, slots50], ids=["B6", "C11", "slots50"])
 async def test_a_number_of_a_promise_is_measured_beside_its_limit(measurement, platform, world):
     lift_limits(platform)
     figure = await measurement.measure(platform, GLIMPSE)
+    assert figure.ratio > 0
+
+
+@pytest.mark.timeout(300)  # five thousand salons take half a minute to write, on a busy machine more
+async def test_search_is_measured_over_salons_that_nobody_else_stumbles_over():
+    with bench_platform() as platform:
+        figure = await search.measure(platform, GLIMPSE)
     assert figure.ratio > 0
 
 

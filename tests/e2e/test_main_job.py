@@ -16,8 +16,7 @@ def inbox(world, name):
 
 @pytest.fixture
 def visit(world):
-    """A paid visit, and what was in the inboxes before, once nothing of earlier stories is on its way any more."""
-    until(lambda: everybody_settled(world), 15, "the end of sending")
+    """A paid visit, and what was in the inboxes before."""
     before = {name: tuple(map(len, inbox(world, name))) for name in ("customer", "staff")}
     booking = world.book(world["customer"], world.slots("facial")[0], "facial")
     payment = world.pay(world["customer"], booking)
@@ -26,24 +25,32 @@ def visit(world):
     return booking, payment, before
 
 
-def told(world, before, name, count):
-    """The new texts and mails of somebody, once there are so many of each."""
+def told(world, before, name, count, booking):
+    """The new texts and mails of somebody about a booking, once there are so many of each."""
+    end = booking["id"][-8:].upper()
+    reference = f"{end[:4]}-{end[4:]}"
 
     def look():
         texts, mails = inbox(world, name)
-        new = texts[before[name][0] :], mails[before[name][1] :]
+        new = (
+            [text for text in texts[before[name][0] :] if reference in text["body"]],
+            [mail for mail in mails[before[name][1] :] if reference in mail["text"]],
+        )
         return new if min(map(len, new)) >= count else None
 
     texts, mails = until(look, 15, f"{count} messages to {name}")
     return [text["body"] for text in texts], [f"{mail['subject']}\n{mail['text']}" for mail in mails]
 
 
-def everybody_settled(world, booking=None):
-    """No message of the salon, or about the booking, is on its way any more."""
-    about = {"bookingId": booking["id"]} if booking else {}
-    listed = world["manager"].get("/v1/notifications", salonId=world.salon.id, pageSize=100, **about)
-    notes = listed["notifications"]
-    return all(note["status"] not in ("PENDING", "SENDING") for note in notes) and (notes or not booking)
+def everybody_settled(world, booking):
+    """No message about the booking is on its way any more."""
+    listed = world["manager"].get(
+        "/v1/notifications", salonId=world.salon.id, bookingId=booking["id"], pageSize=100
+    )
+    return (
+        all(note["status"] not in ("PENDING", "SENDING") for note in listed["notifications"])
+        and listed["notifications"]
+    )
 
 
 def test_a_customer_finds_books_and_pays_and_both_are_told_once_in_their_own_language(world, visit):
@@ -51,8 +58,8 @@ def test_a_customer_finds_books_and_pays_and_both_are_told_once_in_their_own_lan
     assert booking["paymentState"] == "PAID"
     assert becomes(world["customer"], f"/v1/payments/{payment['id']}", state="CAPTURED")
     until(lambda: everybody_settled(world, booking), 15, "the end of sending")
-    customer_texts, customer_mails = told(world, before, "customer", 2)
-    staff_texts, staff_mails = told(world, before, "staff", 1)
+    customer_texts, customer_mails = told(world, before, "customer", 2, booking)
+    staff_texts, staff_mails = told(world, before, "staff", 1, booking)
     assert (len(customer_texts), len(customer_mails)) == (2, 2), "confirmed and paid, once on each channel"
     assert (len(staff_texts), len(staff_mails)) == (1, 1)
     assert all("صالون الاختبار" in text for text in (*customer_texts, *customer_mails))
@@ -61,24 +68,24 @@ def test_a_customer_finds_books_and_pays_and_both_are_told_once_in_their_own_lan
 
 def test_a_moved_visit_keeps_its_id_and_both_are_told_of_the_new_time(world, visit):
     booking, _, before = visit
-    told(world, before, "staff", 1)
+    told(world, before, "staff", 1, booking)
     later = world.slots("facial")[40]
     path = f"/v1/bookings/{booking['id']}:reschedule"
     moved = world["customer"].post(path, {"startTime": later["startTime"]})
     assert (moved["id"], moved["startTime"]) == (booking["id"], later["startTime"])
-    assert len(told(world, before, "customer", 3)[0]) == 3
-    assert len(told(world, before, "staff", 2)[0]) == 2
+    assert len(told(world, before, "customer", 3, booking)[0]) == 3
+    assert len(told(world, before, "staff", 2, booking)[0]) == 2
 
 
 def test_an_early_cancellation_gives_everything_back_and_frees_the_time(world, visit):
     booking, payment, before = visit
-    told(world, before, "staff", 1)
+    told(world, before, "staff", 1, booking)
     cancelled = world["customer"].post(f"/v1/bookings/{booking['id']}:cancel", {"reason": "ظرف طارئ"})
     assert cancelled["settlement"]["refund"]["amountMinor"] == "32000"
     refunded = becomes(world["customer"], f"/v1/payments/{payment['id']}", state="REFUNDED")
     assert refunded["refunded"]["amountMinor"] == "32000"
     world.booking_becomes(world["customer"], booking, paymentState="REFUNDED")
-    assert len(told(world, before, "staff", 2)[0]) == 2
+    assert len(told(world, before, "staff", 2, booking)[0]) == 2
     assert booking["startTime"] in {slot["startTime"] for slot in world.slots("facial")}
 
 
