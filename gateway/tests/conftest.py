@@ -149,6 +149,12 @@ class Gateway:
         return f"127.0.0.1:{self.settings.listen.port}"
 
 
+_ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
+_ONE_OF_EACH = (
+    "/v1/users/me",
+    *(f"/v1/{things}/{_ID}" for things in ("salons", "bookings", "payments", "notifications")),
+)
+
 RunGateway = Callable[..., Awaitable[Gateway]]
 
 
@@ -223,6 +229,18 @@ async def is_ready(client: httpx.AsyncClient) -> bool:
 async def gateway(run_gateway: RunGateway, upstream: Upstream) -> Gateway:
     """One gateway in front of the one server, for tests that break neither."""
     return await run_gateway([upstream.port])
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def reachable(gateway: Gateway, keys: Keys) -> None:
+    """The errors that other files asked for may have had the gateway leave services alone for a while."""
+    headers = {"authorization": f"Bearer {keys.token()}"}
+
+    async def all_answer() -> bool:
+        answers = [await gateway.client.get(path, headers=headers) for path in _ONE_OF_EACH]
+        return all(answer.status_code != 503 for answer in answers)
+
+    await eventually(all_answer, timeout=60)
 
 
 @pytest.fixture

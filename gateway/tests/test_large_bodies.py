@@ -7,22 +7,11 @@ import re
 
 import pytest
 from kursi.catalog.v1 import photo_service_pb2
-from kursi_chassis.testing.eventually import eventually
 from kursi_gateway.contract import USUAL_REQUEST_BYTES, public_methods
 
 ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
 PHOTOS = f"/v1/salons/{ID}/photos"
 MEBIBYTE = 1024 * 1024
-
-
-@pytest.fixture(autouse=True)
-async def reachable(gateway):
-    """Tests of errors may have had the gateway leave the service alone for a while."""
-
-    async def answers() -> bool:
-        return (await gateway.client.get(f"/v1/salons/{ID}")).status_code != 503
-
-    await eventually(answers, timeout=30)
 
 
 @pytest.mark.covers("C8", "G6")
