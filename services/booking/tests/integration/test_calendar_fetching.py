@@ -129,7 +129,7 @@ async def forever(writer, _headers):
     for _ in range(100):
         writer.write(b"BEGIN:VCALENDAR\r\n")
         await writer.drain()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # the slow server that the test is about, not a wait of the test
 
 
 def packed(body):
