@@ -72,12 +72,12 @@ async def test_reads_are_tried_again_and_writes_that_arrived_are_not(gateway, up
 @pytest.mark.covers("G5")
 async def test_no_read_fails_when_one_of_two_replicas_dies(run_gateway, upstream, keys):
     second = type(upstream)(keys)
-    await second.start()
+    second.start()
     gateway = await run_gateway([upstream.port, second.port])
     stop, answers = asyncio.Event(), []
     clients = [asyncio.create_task(hammer(gateway, SALON, stop, answers)) for _ in range(4)]
     await eventually(lambda: len(answers) > 100)
-    await second.stop()
+    second.stop()
     seen = len(answers)
     await eventually(lambda: len(answers) > seen + 300, timeout=15)
     stop.set()

@@ -220,9 +220,9 @@ async def test_a_wait_is_a_retry_after_header_rounded_up(gateway):
 @pytest.mark.covers("G2")
 async def test_a_dead_service_is_unavailable_in_the_one_shape(run_gateway, upstream, keys):
     lonely = type(upstream)(keys)
-    await lonely.start()
+    lonely.start()
     gateway = await run_gateway([lonely.port])
-    await lonely.stop()
+    lonely.stop()
     answer: httpx.Response = await gateway.client.get(f"/v1/salons/{ID}")
     assert answer.status_code == 503
     assert answer.json()["reason"] == "SERVICE_UNAVAILABLE"

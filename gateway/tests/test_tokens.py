@@ -81,7 +81,7 @@ async def test_a_callers_internal_headers_are_dropped(gateway, upstream):
 async def test_keys_rotate_without_a_restart(run_gateway, upstream, keys):
     keys = type(keys)()
     identity = type(upstream)(keys)
-    await identity.start()
+    identity.start()
     gateway = await run_gateway([identity.port], key_cache_seconds=2)
     old = keys.token()
 
@@ -92,4 +92,4 @@ async def test_keys_rotate_without_a_restart(run_gateway, upstream, keys):
     keys.rotate()
     await eventually(newest_key_is_known, timeout=20)
     assert (await gateway.client.get("/v1/users/me", headers=bearer(old))).status_code == 200
-    await identity.stop()
+    identity.stop()
