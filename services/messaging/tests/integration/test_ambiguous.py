@@ -64,9 +64,11 @@ async def test_a_report_ends_the_doubt(stage):
     async with stage.dispatching():
         await eventually(lambda: doubtful(stage, sms))
         await stage.deliver(await stage.reported("delivered"))
+        # The sweeper may hold the report at this moment: then it is the one that applies it.
+        await eventually(lambda: stage.has(sms, "delivered"))
     row = await stage.row(sms)
     (message,) = stage.twilio.messages()
-    assert (row["status"], row["external_id"]) == ("delivered", message.sid)
+    assert row["external_id"] == message.sid
     assert [attempt["outcome"] for attempt in await stage.attempts(sms)] == ["accepted"]
 
 
