@@ -75,6 +75,12 @@ class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Event.ValueType
     """Written by a member of the salon."""
     WAITLIST_OFFER: _Event.ValueType  # 9
     """A time is kept for somebody on a waiting list."""
+    SERIES_CREATED: _Event.ValueType  # 10
+    """A series of visits was made. A message about all of them; the single ones are not told then."""
+    SERIES_CANCELLED: _Event.ValueType  # 11
+    """Visits of a series were taken back together."""
+    CALENDAR_CONFLICT: _Event.ValueType  # 12
+    """A calendar elsewhere wants a staff member while they are booked."""
 
 class Event(_Event, metaclass=_EventEnumTypeWrapper):
     """What a message is about."""
@@ -99,6 +105,12 @@ MANUAL: Event.ValueType  # 8
 """Written by a member of the salon."""
 WAITLIST_OFFER: Event.ValueType  # 9
 """A time is kept for somebody on a waiting list."""
+SERIES_CREATED: Event.ValueType  # 10
+"""A series of visits was made. A message about all of them; the single ones are not told then."""
+SERIES_CANCELLED: Event.ValueType  # 11
+"""Visits of a series were taken back together."""
+CALENDAR_CONFLICT: Event.ValueType  # 12
+"""A calendar elsewhere wants a staff member while they are booked."""
 Global___Event: _TypeAlias = Event  # noqa: Y015
 
 class _Audience:

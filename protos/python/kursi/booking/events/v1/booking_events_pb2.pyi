@@ -330,6 +330,8 @@ class BookingEvent(_message.Message):
     PREVIOUS_STAFF_USER_IDS_FIELD_NUMBER: _builtins.int
     CHANGED_FIELDS_FIELD_NUMBER: _builtins.int
     WALK_IN_FIELD_NUMBER: _builtins.int
+    SERIES_ID_FIELD_NUMBER: _builtins.int
+    TOLD_BY_SERIES_FIELD_NUMBER: _builtins.int
     type: Global___BookingEvent.Type.ValueType
     """What happened."""
     booking_id: _builtins.str
@@ -353,6 +355,12 @@ class BookingEvent(_message.Message):
     walk_in: _builtins.bool
     """Whether the salon booked it by phone number. A message to the salon must not name the person then: the salon may not know
     whose number it is.
+    """
+    series_id: _builtins.str
+    """The series that the visit belongs to; empty for a visit of its own."""
+    told_by_series: _builtins.bool
+    """Whether this change is one of several that were made to a series at once, and a SeriesEvent tells them as a whole. Whoever writes
+    messages tells that one and not this one; everybody else takes this one like any other.
     """
     @_builtins.property
     def salon_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -438,10 +446,12 @@ class BookingEvent(_message.Message):
         previous_staff_user_ids: _abc.Iterable[_builtins.str] | None = ...,
         changed_fields: _abc.Iterable[_builtins.str] | None = ...,
         walk_in: _builtins.bool = ...,
+        series_id: _builtins.str = ...,
+        told_by_series: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "fee", b"fee", "hold_expire_time", b"hold_expire_time", "occur_time", b"occur_time", "paid", b"paid", "prepayment", b"prepayment", "previous_start_time", b"previous_start_time", "refund", b"refund", "start_time", b"start_time", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "booking_id", b"booking_id", "changed_fields", b"changed_fields", "customer_id", b"customer_id", "end_time", b"end_time", "fee", b"fee", "hold_expire_time", b"hold_expire_time", "items", b"items", "occur_time", b"occur_time", "paid", b"paid", "prepayment", b"prepayment", "previous_staff_user_ids", b"previous_staff_user_ids", "previous_start_time", b"previous_start_time", "reason", b"reason", "refund", b"refund", "revision", b"revision", "salon_id", b"salon_id", "salon_names", b"salon_names", "start_time", b"start_time", "state", b"state", "territory_code", b"territory_code", "time_zone", b"time_zone", "total", b"total", "type", b"type", "walk_in", b"walk_in"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "booking_id", b"booking_id", "changed_fields", b"changed_fields", "customer_id", b"customer_id", "end_time", b"end_time", "fee", b"fee", "hold_expire_time", b"hold_expire_time", "items", b"items", "occur_time", b"occur_time", "paid", b"paid", "prepayment", b"prepayment", "previous_staff_user_ids", b"previous_staff_user_ids", "previous_start_time", b"previous_start_time", "reason", b"reason", "refund", b"refund", "revision", b"revision", "salon_id", b"salon_id", "salon_names", b"salon_names", "series_id", b"series_id", "start_time", b"start_time", "state", b"state", "territory_code", b"territory_code", "time_zone", b"time_zone", "told_by_series", b"told_by_series", "total", b"total", "type", b"type", "walk_in", b"walk_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
