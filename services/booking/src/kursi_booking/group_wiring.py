@@ -3,7 +3,8 @@
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Database
 
-from kursi_booking.adapters.booking_events import describe_event
+from kursi_booking.adapters.booking_events import describe_event, describe_event_in_series
+from kursi_booking.adapters.series_events import describe_series
 from kursi_booking.api import series, sessions
 from kursi_booking.api.rendering import booking_answer
 from kursi_booking.api.series import SeriesServicer, SeriesUseCases, cancelled_answer, series_answer
@@ -53,11 +54,17 @@ class GroupParts:
                 self._offers,
                 self._expire_hold,
                 clock,
-                describe=describe_event,
+                describe=describe_event_in_series,
+                describe_series=describe_series,
                 render=series_answer,
             ),
             cancel=CancelSeries(
-                store, self._bookings, clock, describe=describe_event, render=cancelled_answer
+                store,
+                self._bookings,
+                clock,
+                describe=describe_event_in_series,
+                describe_series=describe_series,
+                render=cancelled_answer,
             ),
             reading=SeriesReading(store, clock),
         )

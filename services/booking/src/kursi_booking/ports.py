@@ -218,6 +218,10 @@ class Work(Protocol):
         """What counted as the guest's counts as the account's."""
         ...
 
+    async def tell(self, event: Event) -> None:
+        """Tell something beyond the changes that are written."""
+        ...
+
     async def save(self, change: Change, event: Event) -> None:
         """Write a change that leaves the visit where it is: the row, its claims' state, counter, history, event."""
         ...

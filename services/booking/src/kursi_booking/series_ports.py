@@ -6,17 +6,23 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from kursi_chassis.events.envelope import Event
+
 from kursi_booking.domain.booking import Booking
-from kursi_booking.domain.series import Series, Upcoming
+from kursi_booking.domain.series import Series, SeriesNews, Upcoming
 from kursi_booking.ports import KeyedRequest, NewBooking
 
 
 @dataclass(frozen=True, slots=True)
 class NewSeries:
-    """Everything that is written when a series is made. The visits have no key of their own: the request's is for all."""
+    """Everything that is written when a series is made. The visits have no key of their own: the request's is for all.
+
+    `event` tells of all of them at once.
+    """
 
     series: Series
     visits: tuple[NewBooking, ...]
+    event: Event
     request: KeyedRequest
     answer: bytes
 
@@ -45,6 +51,14 @@ class SeriesView:
     bookings: Sequence[Booking]
     now: datetime
     is_foreseen: bool = False
+
+
+class DescribeSeries(Protocol):
+    """Makes the event of what became of several visits at once."""
+
+    def __call__(self, news: SeriesNews) -> Event:
+        """The event for the outbox."""
+        ...
 
 
 class RenderSeries(Protocol):

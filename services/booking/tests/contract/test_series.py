@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from kursi.booking.events.v1.series_events_pb2 import SeriesEvent
 from kursi.booking.v1 import booking_pb2
 from kursi.booking.v1 import booking_service_pb2 as booking_pb
 from kursi.booking.v1 import series_service_pb2 as pb
@@ -78,7 +79,7 @@ async def test_a_series_books_each_visit_as_an_ordinary_booking(world, made):
     assert (booking.state, booking.note) == (State.CONFIRMED, "The usual.")
     assert (series.upcoming_count, series.next_start_time) == (3, series.visits[0].start_time)
     assert series == await shown(world, series)
-    assert [kind for kind, _ in await world.events()] == ["created"] * 3
+    assert [kind for kind, _ in await world.events()] == ["created"] * 3 + ["series_created"]
     assert await world.rows("SELECT active FROM customer_counters") == [(3,)]
     assert await world.rows("SELECT count(*) FROM claims WHERE state = 'confirmed'") == [(3,)]
 
@@ -305,6 +306,42 @@ async def test_cancelling_a_series_takes_back_what_is_to_come(world, made):
     assert len(told) == 2
     assert await world.rows("SELECT count(*) FROM claims WHERE state = 'released'") == [(2,)]
     assert not (await cancel(world, series)).bookings
+
+
+async def of_series(world):
+    rows = await world.rows("SELECT payload FROM outbox WHERE subject LIKE '%%.series_%%' ORDER BY id")
+    return [SeriesEvent.FromString(payload) for (payload,) in rows]
+
+
+async def test_a_series_is_told_as_a_whole_once_and_so_is_taking_it_back(world, made):
+    request_id = str(new_id())
+    series = await made(request_id=request_id)
+    assert await made(request_id=request_id) == series
+    await cancel(world, series, request_id="all")
+    await cancel(world, series, request_id="all")
+    await cancel(world, series, request_id="again")
+    created, cancelled = await of_series(world)
+    ids = [visit.booking.id for visit in series.visits]
+    assert [visit.booking_id for visit in created.visits] == ids
+    assert [visit.booking_id for visit in cancelled.visits] == ids
+    assert (created.type, cancelled.type) == (SeriesEvent.SERIES_CREATED, SeriesEvent.SERIES_CANCELLED)
+    assert {event.told_by_series for kind, event in await world.events() if "series" not in kind} == {True}
+
+
+async def test_a_visit_that_changes_alone_is_told_by_itself(world, made):
+    series = await made(count=2)
+    first, second = (visit.booking for visit in series.visits)
+    await world.act("CancelBooking", first, metadata=world.customer())
+    await cancel(world, series)
+    alone, together = [event for kind, event in await world.events() if kind == "cancelled"]
+    assert (alone.booking_id, alone.told_by_series) == (first.id, False)
+    assert (together.booking_id, together.told_by_series) == (second.id, True)
+    assert [visit.booking_id for visit in (await of_series(world))[1].visits] == [second.id]
+
+
+async def test_a_dry_run_of_a_series_tells_nothing(world, made):
+    await made(dry_run=True)
+    assert await world.rows("SELECT count(*) FROM outbox") == [(0,)]
 
 
 @pytest.mark.covers("B11")

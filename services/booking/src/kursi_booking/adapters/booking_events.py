@@ -16,7 +16,7 @@ from kursi_booking.domain.state import EventType, State
 
 _SCHEMA = "kursi.booking.events.v1.BookingEvent"
 _TYPES = {kind: events_pb2.BookingEvent.Type.Value(kind.name) for kind in EventType}
-_STATES = {state: events_pb2.BookingEvent.State.Value(f"STATE_{state.name}") for state in State}
+STATES = {state: events_pb2.BookingEvent.State.Value(f"STATE_{state.name}") for state in State}
 _WITH_FEE = frozenset({EventType.CANCELLED, EventType.NO_SHOW, EventType.REFUND_DUE})
 _WITH_REFUND = frozenset({EventType.CANCELLED, EventType.REFUND_DUE})
 _WATCHED: Mapping[str, Callable[[Booking], object]] = {
@@ -37,17 +37,28 @@ _WATCHED: Mapping[str, Callable[[Booking], object]] = {
 
 def describe_event(before: Booking | None, change: Change) -> Event:
     """The event of a change for the outbox. Raises: ValueError for a change that changed nothing."""
+    return _described(before, change, told_by_series=False)
+
+
+def describe_event_in_series(before: Booking | None, change: Change) -> Event:
+    """The same for a change of several visits at once, which an event of their series tells as a whole."""
+    return _described(before, change, told_by_series=True)
+
+
+def _described(before: Booking | None, change: Change, *, told_by_series: bool) -> Event:
     booking, told = change.booking, change.event
     if told is None:
         message = "nothing happened that could be told"
         raise ValueError(message)
     what = told.type.value
+    content = _message(before, booking, told)
+    content.told_by_series = told_by_series
     return Event(
         type=f"kursi.booking.v1.{what}",
         subject=f"kursi.booking.v1.{booking.salon_id}.{booking.booking_id}.{what}",
         aggregate_id=booking.booking_id,
         revision=told.revision,
-        payload=_message(before, booking, told).SerializeToString(deterministic=True),
+        payload=content.SerializeToString(deterministic=True),
         occurred_at=told.at,
         schema=_SCHEMA,
     )
@@ -62,26 +73,27 @@ def _message(before: Booking | None, booking: Booking, told: BookingEvent) -> ev
         time_zone=booking.salon.time_zone,
         territory_code=booking.salon.territory_code,
         customer_id=str(booking.customer_id),
-        state=_STATES[booking.state],
+        state=STATES[booking.state],
         revision=told.revision,
         actor=told.actor,
         occur_time=timestamp(told.at),
         start_time=timestamp(booking.during.start),
         end_time=timestamp(booking.during.end),
-        items=[_item(item) for item in booking.items],
-        total=_money(booking.price),
-        prepayment=_money(booking.prepayment),
-        paid=_money(booking.paid),
+        items=[item_message(item) for item in booking.items],
+        total=money_message(booking.price),
+        prepayment=money_message(booking.prepayment),
+        paid=money_message(booking.paid),
         hold_expire_time=_optional(booking.expires_at),
         reason=told.reason,
         walk_in=booking.guest_name is not None,
+        series_id=str(booking.series_id or ""),
     )
     if told.type in _WITH_FEE:
-        message.fee.CopyFrom(_money(_fee(told, booking)))
+        message.fee.CopyFrom(money_message(_fee(told, booking)))
     if before is not None:
         if told.type in _WITH_REFUND:
             # What is due beyond what was told before: who gives it back acts on each event once.
-            message.refund.CopyFrom(_money(booking.refund_due - before.refund_due))
+            message.refund.CopyFrom(money_message(booking.refund_due - before.refund_due))
         message.changed_fields.extend(
             name for name, value in _WATCHED.items() if value(before) != value(booking)
         )
@@ -91,7 +103,8 @@ def _message(before: Booking | None, booking: Booking, told: BookingEvent) -> ev
     return message
 
 
-def _item(item: Item) -> events_pb2.BookingEvent.Item:
+def item_message(item: Item) -> events_pb2.BookingEvent.Item:
+    """One service of a visit."""
     return events_pb2.BookingEvent.Item(
         service_id=str(item.service_id),
         service_names=item.service_names,
@@ -100,7 +113,7 @@ def _item(item: Item) -> events_pb2.BookingEvent.Item:
         staff_names=item.staff_names,
         start_time=timestamp(item.during.start),
         end_time=timestamp(item.during.end),
-        price=_money(item.price),
+        price=money_message(item.price),
         assistants=[
             events_pb2.BookingEvent.Assistant(
                 staff_id=str(one.staff_id), staff_user_id=str(one.user_id or ""), staff_names=one.names
@@ -127,7 +140,8 @@ def _accounts(items: Sequence[Item]) -> set[UUID | None]:
     return {item.staff_user_id for item in items} | assistants
 
 
-def _money(amount: Money) -> money_pb2.Money:
+def money_message(amount: Money) -> money_pb2.Money:
+    """An amount."""
     return money_pb2.Money(currency_code=amount.currency_code, amount_minor=amount.amount_minor)
 
 

@@ -6,10 +6,20 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
-from kursi_booking.domain.booking import Booking, Change
+from kursi_chassis.money import Money
+
+from kursi_booking.domain.booking import Act, Booking, Change
+from kursi_booking.domain.policy import CancellationOutcome
 from kursi_booking.domain.state import State
 
 _CAN_BE_CALLED_OFF = frozenset({State.HELD, State.PENDING, State.CONFIRMED})
+
+
+class SeriesEventType(Enum):
+    """What is told to the world about several visits at once; the last part of the event's subject."""
+
+    SERIES_CREATED = "series_created"
+    SERIES_CANCELLED = "series_cancelled"
 
 
 class Mode(Enum):
@@ -51,6 +61,48 @@ class Upcoming:
 
     count: int
     next_start: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesNews:
+    """A change of several visits at once: these, as it left them, by start. `outcome` is the sum of their settlements.
+
+    `revision` is the sum of the revisions of all visits of the series: it grows with each change of any of them.
+    """
+
+    type: SeriesEventType
+    series_id: UUID
+    revision: int
+    visits: tuple[Booking, ...]
+    outcome: CancellationOutcome | None
+    act: Act
+
+
+def made(series_id: UUID, visits: Sequence[Booking], act: Act) -> SeriesNews:
+    """All visits of a new series."""
+    revision = sum(visit.revision for visit in visits)
+    return SeriesNews(SeriesEventType.SERIES_CREATED, series_id, revision, _by_start(visits), None, act)
+
+
+def called_off(
+    series_id: UUID, before: Sequence[Booking], cancelled: Sequence[Booking], act: Act
+) -> SeriesNews:
+    """Visits that were taken back together; `before` are all visits of the series as they were."""
+    were = {visit.booking_id: visit for visit in before}
+    now = were | {visit.booking_id: visit for visit in cancelled}
+    nothing = Money.zero(cancelled[0].fee.currency_code)
+    outcome = CancellationOutcome(
+        fee=sum((visit.fee for visit in cancelled), nothing),
+        refund=sum((visit.refund_due - were[visit.booking_id].refund_due for visit in cancelled), nothing),
+    )
+    revision = sum(visit.revision for visit in now.values())
+    return SeriesNews(
+        SeriesEventType.SERIES_CANCELLED, series_id, revision, _by_start(cancelled), outcome, act
+    )
+
+
+def _by_start(visits: Sequence[Booking]) -> tuple[Booking, ...]:
+    return tuple(sorted(visits, key=lambda one: (one.during.start, one.booking_id)))
 
 
 def in_series(change: Change, series_id: UUID) -> Change:

@@ -64,6 +64,7 @@ class SeriesInDatabase:
                     await work.add(visit)
                 except (TimeTaken, TooManyBookings) as error:
                     raise VisitRefused(number) from error
+            await work.tell(new.event)
             await work.keep_answer(new.request, new.answer)
             return new.answer
 

@@ -170,6 +170,10 @@ class BookingWork:
                 raise
             raise meaning from error
 
+    async def tell(self, event: Event) -> None:
+        """Tell something beyond the changes that are written."""
+        await outbox.append(self._connection, event)
+
     async def save(self, change: Change, event: Event) -> None:
         """Write a change that leaves the visit where it is: the row, its claims' state, counter, history, event."""
         before, booking = self._before[change.booking.booking_id], change.booking

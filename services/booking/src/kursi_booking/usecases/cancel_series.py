@@ -12,9 +12,9 @@ from kursi_booking.domain import booking as verbs
 from kursi_booking.domain.booking import Act, Booking, Change
 from kursi_booking.domain.errors import BookingNotFound
 from kursi_booking.domain.policy import CancellationOutcome
-from kursi_booking.domain.series import following, upcoming
+from kursi_booking.domain.series import called_off, following, upcoming
 from kursi_booking.ports import BookingStore, DescribeEvent, KeyedRequest, Work
-from kursi_booking.series_ports import RenderCancelled, SeriesStore
+from kursi_booking.series_ports import DescribeSeries, RenderCancelled, SeriesStore
 from kursi_booking.usecases.access import act_of_anyone, act_of_member
 from kursi_booking.usecases.acting import Authority
 from kursi_booking.usecases.saving import save
@@ -34,7 +34,9 @@ class Withdrawal:
 
 
 class CancelSeries:
-    """Cancels the visits to come in one transaction, each by its own policy, with history and event of its own."""
+    """Cancels the visits to come in one transaction, each by its own policy, with history and event of its own, and tells
+    of all of them in one event besides.
+    """
 
     def __init__(
         self,
@@ -43,12 +45,14 @@ class CancelSeries:
         clock: Clock,
         *,
         describe: DescribeEvent,
+        describe_series: DescribeSeries,
         render: RenderCancelled,
     ) -> None:
         self._store = store
         self._bookings = bookings
         self._clock = clock
         self._describe = describe
+        self._describe_series = describe_series
         self._render = render
 
     async def __call__(self, withdrawal: Withdrawal, request: KeyedRequest, caller: Caller) -> bytes:
@@ -96,6 +100,9 @@ class CancelSeries:
         for visit in self._chosen(visits, withdrawal, caller):
             act = authority(visit, caller, now, withdrawal.reason)
             cancelled.append(await save(work, self._describe, visit, verb(visit, act), act))
+        if cancelled:
+            news = called_off(withdrawal.series_id, visits, cancelled, act)
+            await work.tell(self._describe_series(news))
         return cancelled
 
     def _chosen(self, visits: Sequence[Booking], withdrawal: Withdrawal, caller: Caller) -> list[Booking]:

@@ -18,7 +18,7 @@ from kursi_booking.domain.booking import Act
 from kursi_booking.domain.errors import NotBookable, SlotTaken, TooManyBookings
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.recurrence import LEAST_VISITS, MOST_VISITS, Recurrence
-from kursi_booking.domain.series import LeftOut, Mode, Series, in_series
+from kursi_booking.domain.series import LeftOut, Mode, Series, in_series, made
 from kursi_booking.domain.series_errors import PrepaymentRequired, SeriesDoesNotFit
 from kursi_booking.ports import (
     Ask,
@@ -31,7 +31,14 @@ from kursi_booking.ports import (
     Offers,
     WantedService,
 )
-from kursi_booking.series_ports import NewSeries, RenderSeries, SeriesStore, SeriesView, VisitRefused
+from kursi_booking.series_ports import (
+    DescribeSeries,
+    NewSeries,
+    RenderSeries,
+    SeriesStore,
+    SeriesView,
+    VisitRefused,
+)
 from kursi_booking.usecases.access import act_for
 from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, nearby, place, taken
 
@@ -107,6 +114,7 @@ class CreateSeries:
         clock: Clock,
         *,
         describe: DescribeEvent,
+        describe_series: DescribeSeries,
         render: RenderSeries,
     ) -> None:
         self._store = store
@@ -115,6 +123,7 @@ class CreateSeries:
         self._expire_hold = expire_hold
         self._clock = clock
         self._describe = describe
+        self._describe_series = describe_series
         self._render = render
 
     async def __call__(self, wanted: WantedSeries, request: KeyedRequest, caller: Caller) -> bytes:
@@ -220,7 +229,10 @@ class CreateSeries:
             _expect_fit(errand, plan)
             visits = plan.visits
             series = replace(errand.series, left_out=plan.left_out)
-            new = NewSeries(series, visits, errand.request, self._answer(errand, plan))
+            news = made(series.series_id, [visit.change.booking for visit in visits], errand.act)
+            new = NewSeries(
+                series, visits, self._describe_series(news), errand.request, self._answer(errand, plan)
+            )
             try:
                 return await run_with_retries(partial(self._store.create, new))
             except VisitRefused as refused:

@@ -5,12 +5,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from kursi_booking.adapters.booking_events import describe_event
+from kursi_booking.adapters.booking_events import describe_event_in_series
+from kursi_booking.adapters.series_events import describe_series
 from kursi_booking.domain import booking as verbs
 from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.policy import Party, PolicySnapshot
-from kursi_booking.domain.series import Mode, Series, in_series
+from kursi_booking.domain.series import Mode, Series, in_series, made
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.ports import KeyedRequest, NewBooking
 from kursi_booking.series_ports import NewSeries
@@ -22,6 +23,7 @@ from kursi_chassis.money import Money
 DAY = datetime(2026, 6, 1, tzinfo=UTC)
 STYLIST, CHAIR = UUID(int=11), UUID(int=12)
 TERMS = PolicySnapshot(timedelta(hours=24), timedelta(hours=24), timedelta(minutes=10), auto_confirm=True)
+ACT = Act("user:2", Party.CUSTOMER, DAY)
 REQUEST = KeyedRequest("user:2", "CreateSeries", "every-monday", b"same")
 
 
@@ -29,7 +31,7 @@ def visit(series_id, number):
     start = DAY + timedelta(weeks=number)
     during = TimeRange(start, start + timedelta(hours=1))
     change = verbs.create(
-        Act("user:2", Party.CUSTOMER, DAY),
+        ACT,
         booking_id=new_id(),
         salon_id=UUID(int=1),
         salon=SalonFacts({"en": "Rose"}, "Asia/Riyadh", "SA"),
@@ -42,7 +44,7 @@ def visit(series_id, number):
         change=change,
         claims=(Claim(STYLIST, during), Claim(CHAIR, during)),
         active_limit=None,
-        event=describe_event(None, change),
+        event=describe_event_in_series(None, change),
         request=KeyedRequest("user:2", "CreateSeries", "", b""),
         answer=b"",
     )
@@ -63,7 +65,8 @@ def new_series():
         created_at=DAY,
     )
     visits = tuple(visit(series_id, number) for number in range(4))
-    return NewSeries(series, visits, REQUEST, str(series_id).encode())
+    told = describe_series(made(series_id, [one.change.booking for one in visits], ACT))
+    return NewSeries(series, visits, told, REQUEST, str(series_id).encode())
 
 
 async def book_on(url):
