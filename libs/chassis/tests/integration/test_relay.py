@@ -250,6 +250,22 @@ async def has_all(client, events):
     return True
 
 
+@pytest.mark.covers("X5")
+async def test_a_broker_that_lost_its_disk_gets_its_stream_and_everything_again(database, own_nats, an_event):
+    """Nobody consumes this stream, so that nobody else brings it back."""
+    client = await connect_nats(own_nats.url, name="test")
+    before, after = an_event(), an_event()
+    async with relaying(database, client):
+        await say(database, before)
+        await eventually(lambda: all_published(database))
+        own_nats.kill()
+        shutil.rmtree(own_nats.store_dir)
+        own_nats.start()
+        await say(database, after)
+        await eventually(lambda: has_all(client, [before, after]), timeout=20)
+    await close_nats(client)
+
+
 async def test_events_whose_numbers_were_given_to_others_are_found(database, nats_client, an_event):
     events = [an_event() for _ in range(6)]
     await say(database, *events[:3])

@@ -112,6 +112,8 @@ class Relay:
                     await self._reconciler.run_if_due(connection)
                     progress = await self._publish_batch(connection)
                 except (nats.errors.Error, TimeoutError, OSError) as error:
+                    # A broker that came back without its disk has no stream any more, and nobody else may make it.
+                    stream_is_there = False
                     await self._back_off(stopping, error)
                 else:
                     await self._rest(stopping, progress)
