@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -185,6 +186,21 @@ async def test_undecodable_events_are_kept_whole_and_never_delivered_again(datab
         database,
         "SELECT stream_seq, event_id, subject, headers, payload, error_class, state FROM dead_letters",
     ) == [(1, None, "kursi.test.v1.x", {"ce-type": "broken"}, b"\xff\x00", "Poison", "dead")]
+
+
+@pytest.mark.covers("X11")
+@pytest.mark.parametrize(
+    "broken", [{"ce-time": "9999-12-31T23:59:59-23:59"}, {"ce-id": "\0"}, {"ce-id": ""}], ids=repr
+)
+async def test_headers_that_nobody_thought_of_cost_their_event_only(database, nats_client, an_event, broken):
+    bad, good = replace(an_event(), headers=broken), an_event()
+    await publish(nats_client, bad, good)
+
+    async with consuming(nats_client, database, Effects(database)):
+        await eventually(lambda: nothing_pending(nats_client))
+
+    assert await effects(database) == [good.event_id]
+    assert [letter[1:] for letter in await letters(database)] == [("Poison", 1, "dead")]
 
 
 def poisoning(victim):

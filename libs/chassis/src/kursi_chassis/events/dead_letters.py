@@ -98,8 +98,9 @@ class DeadLetters:
         async with self._database.autocommit() as connection:
             cursor = await connection.execute(_NOTE, {
                 "consumer": self._consumer, "stream": self._stream, "event_id": event_id,
-                "stream_seq": message.metadata.sequence.stream, "subject": message.subject,
-                "headers": Jsonb(message.headers or {}), "payload": message.data,
+                "stream_seq": message.metadata.sequence.stream, "subject": _storable(message.subject),
+                "headers": Jsonb({_storable(k): _storable(v) for k, v in (message.headers or {}).items()}),
+                "payload": message.data,
                 "error_class": type(error).__name__, "limit": limit,
             })  # fmt: skip
             (attempts, dead), *_ = await cursor.fetchall()
@@ -139,3 +140,8 @@ class DeadLetters:
                     letter.id,
                 ],
             )
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps any character but NUL, which the broker lets through."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -116,7 +116,7 @@ def read(
             stream_seq=stream_seq,
             deliveries=deliveries,
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OverflowError) as error:
         raise Poison(str(error)) from error
 
 
