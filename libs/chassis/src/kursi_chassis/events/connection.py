@@ -20,7 +20,7 @@ async def connect_nats(url: str, *, name: str, timeout: timedelta = timedelta(se
     Raises:
         Unavailable: nobody answered within `timeout`. Left alone, the client would keep trying for minutes.
     """
-    client = Client()
+    client = _Client()
     try:
         async with asyncio.timeout(timeout.total_seconds()):
             await client.connect(
@@ -40,6 +40,16 @@ async def connect_nats(url: str, *, name: str, timeout: timedelta = timedelta(se
         await client.close()
         raise Unavailable(dependency="nats") from error
     return client
+
+
+class _Client(Client):
+    """The library's client, except that one message with garbage for headers does not end its reading for good."""
+
+    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
+        try:
+            return await super()._process_headers(headers)
+        except (IndexError, ValueError):
+            return None
 
 
 async def close_nats(client: Client) -> None:
