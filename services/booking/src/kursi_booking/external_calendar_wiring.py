@@ -16,7 +16,7 @@ from kursi_booking.api.external_calendars import (
     calendar_answer,
 )
 from kursi_booking.jobs.calendar_refresh import CalendarRefresher
-from kursi_booking.ports import Catalog
+from kursi_booking.ports.supply import Catalog
 from kursi_booking.settings import BookingSettings
 from kursi_booking.store.calendar_refreshes import CalendarRefreshes
 from kursi_booking.store.external_calendars import ExternalCalendarsInDatabase

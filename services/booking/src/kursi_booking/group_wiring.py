@@ -9,7 +9,9 @@ from kursi_booking.api import series, sessions
 from kursi_booking.api.rendering import booking_answer
 from kursi_booking.api.series import SeriesServicer, SeriesUseCases, cancelled_answer, series_answer
 from kursi_booking.api.sessions import SessionServicer, SessionUseCases, session_answer
-from kursi_booking.ports import BookingStore, HoldExpiry, Offers
+from kursi_booking.ports.bookings import BookingStore
+from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.offers import Offers
 from kursi_booking.store.series import SeriesInDatabase
 from kursi_booking.store.sessions import SessionsInDatabase
 from kursi_booking.usecases.cancel_series import CancelSeries

@@ -48,7 +48,10 @@ from kursi_booking.external_calendar_wiring import ExternalCalendarParts
 from kursi_booking.group_wiring import GroupParts
 from kursi_booking.jobs.hold_expiry import HoldExpirer
 from kursi_booking.jobs.waitlist_sweep import EVERY as SWEEP_EVERY
-from kursi_booking.ports import BookingStore, Customers, HoldExpiry, Offers
+from kursi_booking.ports.bookings import BookingStore
+from kursi_booking.ports.guests import Customers
+from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.offers import Offers
 from kursi_booking.queries.calendar import CalendarInDatabase
 from kursi_booking.queries.claim_rows import FirstClaims
 from kursi_booking.queries.history import History

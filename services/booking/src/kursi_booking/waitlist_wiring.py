@@ -15,7 +15,9 @@ from kursi_booking.api.waitlist_messages import entry_answer
 from kursi_booking.consumers.freed_times import CONSUMER, FILTERS, HandleFreedTimes
 from kursi_booking.jobs.hold_expiry import HoldExpirer
 from kursi_booking.jobs.waitlist_sweep import WaitlistSweep
-from kursi_booking.ports import BookingStore, HoldExpiry, Offers
+from kursi_booking.ports.bookings import BookingStore
+from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.offers import Offers
 from kursi_booking.settings import BookingSettings
 from kursi_booking.store.waitlist import WaitlistInDatabase
 from kursi_booking.usecases.accept_offer import AcceptOffer

@@ -11,12 +11,13 @@ import psycopg
 import pytest
 import pytest_asyncio
 from kursi_booking.adapters.booking_events import describe_event
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.policy import Party, PolicySnapshot
 from kursi_booking.domain.slot import TimeRange
-from kursi_booking.ports import KeyedRequest, NewBooking, TimeTaken
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import NewBooking, TimeTaken
 from kursi_booking.store.bookings import Bookings
 from kursi_chassis.db.database import Database
 from kursi_chassis.ids import new_id

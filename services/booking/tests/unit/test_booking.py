@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain import payment
 from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.errors import (

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi_booking.adapters.booking_events import describe_event
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain import payment
 from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.policy import Party, PolicySnapshot, Prepayment

@@ -8,7 +8,7 @@ from uuid import UUID
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi.booking.events.v1.calendar_events_pb2 import CalendarConflictEvent
 from kursi_booking.adapters.conflict_events import describe_conflict
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.calendar_feed import StaffPlace
 from kursi_booking.domain.external_calendar import CalendarConflict

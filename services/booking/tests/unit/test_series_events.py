@@ -11,7 +11,7 @@ from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi.booking.events.v1.series_events_pb2 import SeriesEvent
 from kursi_booking.adapters.booking_events import describe_event, describe_event_in_series
 from kursi_booking.adapters.series_events import describe_series
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Assistant, Item, SalonFacts
 from kursi_booking.domain.policy import Party, PolicySnapshot
 from kursi_booking.domain.series import called_off, in_series, made

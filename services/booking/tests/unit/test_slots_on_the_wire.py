@@ -10,7 +10,7 @@ from kursi.booking.v1 import booking_pb2
 from kursi_booking.api.local_texts import local_text
 from kursi_booking.api.slots import free_times
 from kursi_booking.domain.availability import Opening
-from kursi_booking.ports import FreeTimes
+from kursi_booking.ports.offers import FreeTimes
 from kursi_chassis.money import Money
 
 # So many people take one, two and three bytes to count.

@@ -27,7 +27,7 @@ from kursi_booking.adapters.catalog_context import read_context
 from kursi_booking.adapters.catalog_explanation import explanation_request, read_explanation
 from kursi_booking.domain.errors import CatalogUnavailable, SalonNotFound, ServiceNotFound, StaffNotFound
 from kursi_booking.domain.salon import SalonContext
-from kursi_booking.explain_ports import CatalogWord, UnitSpan
+from kursi_booking.ports.explaining import CatalogWord, UnitSpan
 
 if TYPE_CHECKING:  # the name exists for type checkers only
     from kursi.catalog.v1.catalog_service_pb2_grpc import CatalogInternalServiceAsyncStub

@@ -7,7 +7,7 @@ from uuid import UUID
 from kursi.catalog.v1 import catalog_service_pb2
 
 from kursi_booking.domain.closing import ClosedBy, Closing, Row, RowType, Source
-from kursi_booking.explain_ports import CatalogWord, UnitSpan
+from kursi_booking.ports.explaining import CatalogWord, UnitSpan
 
 _Word = catalog_service_pb2.WorkingTimeExplanation
 

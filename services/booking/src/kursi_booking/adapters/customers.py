@@ -20,7 +20,7 @@ _FIELDS = {"phoneNumber": "guest.phone_number", "languageCode": "guest.language_
 
 
 class IdentityCustomers:
-    """Identity over gRPC; see `kursi_booking.ports.Customers`."""
+    """Identity over gRPC; see `kursi_booking.ports.guests.Customers`."""
 
     def __init__(self, stub: "IdentityInternalServiceAsyncStub") -> None:
         self._stub = stub

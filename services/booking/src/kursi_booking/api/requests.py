@@ -16,7 +16,9 @@ from kursi_chassis.validation import Violations
 from kursi_booking.api.rendering import STATES
 from kursi_booking.domain.guest import WalkIn
 from kursi_booking.domain.visit import MAX_SERVICES
-from kursi_booking.ports import BookingFilter, KeyedRequest, ListOrder, WantedService
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.listing import BookingFilter, ListOrder
+from kursi_booking.ports.offers import WantedService
 from kursi_booking.usecases.acting import Order
 from kursi_booking.usecases.create_booking import WantedVisit
 from kursi_booking.usecases.reschedule_booking import NewTime

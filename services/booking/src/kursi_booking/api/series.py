@@ -23,7 +23,7 @@ from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.policy import CancellationOutcome
 from kursi_booking.domain.recurrence import LEAST_VISITS, MOST_VISITS, MOST_WEEKS, Recurrence
 from kursi_booking.domain.series import LeftOut, Mode, Series, Upcoming, upcoming
-from kursi_booking.series_ports import SeriesFilter, SeriesView
+from kursi_booking.ports.series import SeriesFilter, SeriesView
 from kursi_booking.usecases.cancel_series import CancelSeries, Withdrawal
 from kursi_booking.usecases.create_series import CreateSeries, WantedSeries
 from kursi_booking.usecases.series_reading import SeriesReading

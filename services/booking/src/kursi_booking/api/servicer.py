@@ -15,7 +15,8 @@ from kursi_chassis.grpc.paging import PageTokens, page_size
 from kursi_booking.api import requests
 from kursi_booking.api.rendering import booking_message, history_message
 from kursi_booking.api.slots import ask_of, free_times
-from kursi_booking.ports import BookingFilter, ListSlots, Position
+from kursi_booking.ports.listing import BookingFilter, Position
+from kursi_booking.ports.offers import ListSlots
 from kursi_booking.usecases.cancel_booking import CancelBooking, CancelWithoutFee
 from kursi_booking.usecases.change_services import ChangeServices
 from kursi_booking.usecases.check_in_booking import CheckInBooking

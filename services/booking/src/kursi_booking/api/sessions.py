@@ -22,8 +22,8 @@ from kursi_chassis.validation import Violations
 from kursi_booking.api import requests
 from kursi_booking.api.rendering import booking_message
 from kursi_booking.domain.session import MOST_SEATS, MOST_SEATS_AT_ONCE, Session, SessionState
-from kursi_booking.ports import Position
-from kursi_booking.session_ports import SessionFilter
+from kursi_booking.ports.listing import Position
+from kursi_booking.ports.sessions import SessionFilter
 from kursi_booking.usecases.change_session import CancelSession, ResizeSession, SessionOrder
 from kursi_booking.usecases.create_session import CreateSession, WantedSession
 from kursi_booking.usecases.join_session import JoinSession, WantedSeats

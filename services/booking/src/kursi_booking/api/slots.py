@@ -17,7 +17,7 @@ from kursi_chassis.validation import Violations
 from kursi_booking.api.local_texts import local_texts
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.visit import MAX_SERVICES
-from kursi_booking.ports import Ask, FreeTimes, WantedService
+from kursi_booking.ports.offers import Ask, FreeTimes, WantedService
 
 _LONGEST_RANGE = timedelta(days=62)
 _MOST_ADD_ONS = 20 * MAX_SERVICES

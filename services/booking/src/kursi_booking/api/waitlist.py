@@ -15,12 +15,12 @@ from kursi_chassis.validation import Violations
 from kursi_booking.api.requests import keyed_request
 from kursi_booking.api.waitlist_messages import entry_message, states_of, wished_visit
 from kursi_booking.domain.waitlist import Entry
-from kursi_booking.ports import Position
+from kursi_booking.ports.listing import Position
+from kursi_booking.ports.waitlist import EntryFilter
 from kursi_booking.usecases.accept_offer import AcceptOffer
 from kursi_booking.usecases.join_waitlist import JoinWaitlist
 from kursi_booking.usecases.read_waitlist import ReadWaitlist
 from kursi_booking.usecases.waitlist_acting import AnswerWaitlist
-from kursi_booking.waitlist_ports import EntryFilter
 
 NAME = "kursi.booking.v1.WaitlistService"
 

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from kursi_chassis.money import Money
 
-from kursi_booking.domain.booking import Act, Booking, Change, accepted, changed, expect, with_surplus
+from kursi_booking.domain.booking import Act, Booking, Change
 from kursi_booking.domain.errors import IllegalTransition, RefundExceedsPayment
+from kursi_booking.domain.lifecycle import accepted, changed, expect, with_surplus
 from kursi_booking.domain.state import EventType, PaymentState, State
 
 _TELLS_REFUND = frozenset({EventType.CANCELLED, EventType.REFUND_DUE})

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kursi_chassis.money import Money
 
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Booking, Change, Item, SalonFacts
 from kursi_booking.domain.errors import IllegalTransition
 from kursi_booking.domain.policy import PolicySnapshot

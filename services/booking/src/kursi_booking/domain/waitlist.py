@@ -12,8 +12,9 @@ from uuid import UUID
 
 from kursi_chassis.money import Money
 
-from kursi_booking.domain.booking import Act, Change, Item, SalonFacts, create, total
+from kursi_booking.domain.booking import Act, Change, Item, SalonFacts, total
 from kursi_booking.domain.errors import EntryIsClosed, OfferGone
+from kursi_booking.domain.lifecycle import create
 from kursi_booking.domain.policy import PolicySnapshot
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from kursi_booking.ports.waitlist import Waitlist
 from kursi_booking.usecases.run_out_offers import RunOutOffers
-from kursi_booking.waitlist_ports import Waitlist
 
 EVERY: Final = timedelta(minutes=1)
 """Staff who gain working time do so days ahead; a minute is soon."""

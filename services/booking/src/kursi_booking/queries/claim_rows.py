@@ -7,7 +7,7 @@ from uuid import UUID
 from kursi_chassis.db.database import Database
 
 from kursi_booking.domain.closing import Row, RowType
-from kursi_booking.explain_ports import UnitSpan
+from kursi_booking.ports.explaining import UnitSpan
 
 # The same claims that keep somebody busy in lists of free times; the lateral join makes the index on
 # (resource_id, during) do both halves of the search.

@@ -6,7 +6,7 @@ from uuid import UUID
 from kursi_chassis.db.database import Database
 from kursi_chassis.intervals import Interval
 
-from kursi_booking.ports import Taken, Wanted
+from kursi_booking.ports.supply import Taken, Wanted
 
 # Whole seconds as one array per resource: no datetime and no range is ever built, and the lateral join makes the
 # index on (resource_id, during) do both halves of the search. The last row is the customer's counter.

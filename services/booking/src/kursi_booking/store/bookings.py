@@ -17,19 +17,10 @@ from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.fair_choice import Load
 from kursi_booking.domain.guest import JoinedGuest
-from kursi_booking.ports import (
-    AlreadyAnswered,
-    BookingFilter,
-    BookingPage,
-    DayCounts,
-    DayRange,
-    KeyedRequest,
-    NewBooking,
-    Position,
-    Turn,
-    Undecided,
-    Work,
-)
+from kursi_booking.ports.answers import AlreadyAnswered, KeyedRequest
+from kursi_booking.ports.bookings import NewBooking, Turn, Undecided, Work
+from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
+from kursi_booking.ports.supply import DayCounts, DayRange
 from kursi_booking.store.create import CREATE, create_parameters, refused
 from kursi_booking.store.listing import find_page
 from kursi_booking.store.rows import read_bookings
@@ -45,7 +36,7 @@ request waits for a connection.
 
 
 class Bookings:
-    """Bookings in the database; see `kursi_booking.ports.BookingStore`."""
+    """Bookings in the database; see `kursi_booking.ports.bookings.BookingStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -193,7 +184,7 @@ class Bookings:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """See `kursi_booking.ports.Turn`."""
+    """See `kursi_booking.ports.bookings.Turn`."""
 
     loads: Mapping[UUID, Load]
     counts: DayCounts

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.calendar_feed import MOST_EVENTS, CalendarFeed, Span, StaffPlace
-from kursi_booking.ports import KeyedRequest
+from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.store.rows import SELECT_BOOKINGS, booking
 
 _MOST_LISTED: Final = 500

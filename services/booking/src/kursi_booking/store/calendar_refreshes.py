@@ -26,7 +26,7 @@ from kursi_booking.domain.external_calendar import (
     window,
 )
 from kursi_booking.domain.slot import TimeRange
-from kursi_booking.external_calendar_ports import DescribeConflict
+from kursi_booking.ports.external_calendars import DescribeConflict
 from kursi_booking.store.claims import TAKE_LOCKS, lock_keys
 from kursi_booking.store.external_calendars import STILL_CLASHES
 from kursi_booking.store.rows import SELECT_BOOKINGS, booking
@@ -125,7 +125,7 @@ Clashes = dict[UUID, TimeRange]
 
 
 class CalendarRefreshes:
-    """See `kursi_booking.external_calendar_ports.Refreshes`."""
+    """See `kursi_booking.ports.external_calendars.Refreshes`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -7,7 +7,7 @@ from kursi_chassis import idempotency
 from kursi_chassis.events import outbox
 
 from kursi_booking.domain.errors import TooManyBookings
-from kursi_booking.ports import NewBooking, TimeTaken
+from kursi_booking.ports.bookings import NewBooking, TimeTaken
 from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
 from kursi_booking.store.numbered import numbered
 from kursi_booking.store.rows import (

@@ -12,7 +12,7 @@ from kursi_chassis.events import outbox
 from kursi_chassis.events.envelope import Event
 
 from kursi_booking.domain.booking import Booking, Change
-from kursi_booking.ports import HoldBatch
+from kursi_booking.ports.holds import HoldBatch
 from kursi_booking.store.rows import history_parameters, read_bookings
 from kursi_booking.store.seats import move_seats
 
@@ -50,7 +50,7 @@ SELECT id, revision, %(action)s, %(actor)s, %(at)s, %(from_state)s, %(to_state)s
 
 
 class DueHoldsInDatabase:
-    """See `kursi_booking.ports.DueHolds`."""
+    """See `kursi_booking.ports.holds.DueHolds`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -75,7 +75,7 @@ class DueHoldsInDatabase:
 
 
 class _LockedHolds:
-    """See `kursi_booking.ports.HoldBatch`."""
+    """See `kursi_booking.ports.holds.HoldBatch`."""
 
     def __init__(self, connection: Connection, bookings: Sequence[Booking]) -> None:
         self._connection = connection

@@ -15,8 +15,8 @@ from psycopg.types.json import Jsonb
 from kursi_booking.domain.calendar_errors import CalendarAlreadyConnected
 from kursi_booking.domain.calendar_feed import StaffPlace
 from kursi_booking.domain.external_calendar import CalendarConflict, ExternalCalendar
-from kursi_booking.external_calendar_ports import Connected, SealedAddress
-from kursi_booking.ports import KeyedRequest
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.external_calendars import Connected, SealedAddress
 
 _MOST_CONFLICTS: Final = 500
 _SELECT: Final[LiteralString] = (
@@ -62,7 +62,7 @@ _DISCONNECT: Final[Sequence[LiteralString]] = (
 
 
 class ExternalCalendarTransaction:
-    """See `kursi_booking.external_calendar_ports.ExternalCalendarWork`."""
+    """See `kursi_booking.ports.external_calendars.ExternalCalendarWork`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -150,7 +150,7 @@ class ExternalCalendarTransaction:
 
 
 class ExternalCalendarsInDatabase:
-    """See `kursi_booking.external_calendar_ports.ExternalCalendars`."""
+    """See `kursi_booking.ports.external_calendars.ExternalCalendars`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

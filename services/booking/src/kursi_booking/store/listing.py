@@ -13,7 +13,7 @@ from uuid import UUID
 
 from kursi_chassis.db.database import Connection
 
-from kursi_booking.ports import BookingFilter, ListOrder, Position
+from kursi_booking.ports.listing import BookingFilter, ListOrder, Position
 from kursi_booking.store.words import Word
 
 MOST_CANDIDATES: Final = 4_000

@@ -11,8 +11,8 @@ from psycopg.types.json import Jsonb
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.errors import TooManyBookings
 from kursi_booking.domain.series import LeftOut, Mode, Series, Upcoming
-from kursi_booking.ports import TimeTaken
-from kursi_booking.series_ports import NewSeries, SeriesFilter, VisitRefused
+from kursi_booking.ports.bookings import TimeTaken
+from kursi_booking.ports.series import NewSeries, SeriesFilter, VisitRefused
 from kursi_booking.store.rows import SELECT_BOOKINGS, booking
 from kursi_booking.store.work import BookingWork
 
@@ -41,7 +41,7 @@ _OF_CUSTOMER: Final[LiteralString] = "s.customer_id = %(customer_id)s"
 
 
 class SeriesInDatabase:
-    """See `kursi_booking.series_ports.SeriesStore`."""
+    """See `kursi_booking.ports.series.SeriesStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

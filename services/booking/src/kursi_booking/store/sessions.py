@@ -14,8 +14,9 @@ from psycopg.types.json import Jsonb
 from kursi_booking.domain.booking import Booking, Change
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.session import Session, SessionChange, SessionState
-from kursi_booking.ports import NewBooking, Position, TimeTaken
-from kursi_booking.session_ports import SessionFilter, SessionWork
+from kursi_booking.ports.bookings import NewBooking, TimeTaken
+from kursi_booking.ports.listing import Position
+from kursi_booking.ports.sessions import SessionFilter, SessionWork
 from kursi_booking.store.claims import TAKE_LOCKS, claim_parameters, lock_keys
 from kursi_booking.store.rows import SELECT_BOOKINGS, booking, history_parameters, read_bookings
 from kursi_booking.store.seats import move_seats
@@ -78,7 +79,7 @@ ORDER BY s.start_at, s.id LIMIT %(size)s
 
 
 class SessionsInDatabase:
-    """See `kursi_booking.session_ports.SessionStore`."""
+    """See `kursi_booking.ports.sessions.SessionStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -136,7 +137,7 @@ class SessionsInDatabase:
 
 
 class _Work:
-    """See `kursi_booking.session_ports.SessionWork`."""
+    """See `kursi_booking.ports.sessions.SessionWork`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

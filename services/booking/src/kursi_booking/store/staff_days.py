@@ -11,7 +11,7 @@ from uuid import UUID
 from kursi_chassis.db.database import Connection, Database
 
 from kursi_booking.domain.fair_choice import Load
-from kursi_booking.ports import CountedDays, DayCounts, DayRange
+from kursi_booking.ports.supply import CountedDays, DayCounts, DayRange
 
 # The window in UTC reaches a day further to both sides than any local day; the local date then decides.
 _VISITS: Final[LiteralString] = """
@@ -90,7 +90,7 @@ async def read_counts(connection: Connection, wanted: CountedDays) -> DayCounts:
 
 
 class CountedStaffDays:
-    """See `kursi_booking.ports.StaffDays`."""
+    """See `kursi_booking.ports.supply.StaffDays`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

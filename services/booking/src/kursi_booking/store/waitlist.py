@@ -10,10 +10,10 @@ from kursi_chassis.db.database import Database
 
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.waitlist import Entry
-from kursi_booking.ports import Position
+from kursi_booking.ports.listing import Position
+from kursi_booking.ports.waitlist import EntryFilter, WaitlistWork
 from kursi_booking.store.waitlist_rows import SELECT_ENTRIES, entry, multirange
 from kursi_booking.store.waitlist_work import WaitlistTransaction
-from kursi_booking.waitlist_ports import EntryFilter, WaitlistWork
 
 # Walks the partial index on whose turn it is; the order is a promise of the contract.
 _IN_TURN: Final[LiteralString] = """
@@ -24,7 +24,7 @@ NEXT_DUE: Final[LiteralString] = "SELECT min(expires_at) FROM waitlist_offers WH
 
 
 class WaitlistInDatabase:
-    """See `kursi_booking.waitlist_ports.Waitlist`."""
+    """See `kursi_booking.ports.waitlist.Waitlist`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

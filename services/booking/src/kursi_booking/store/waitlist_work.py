@@ -20,7 +20,8 @@ from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.errors import AlreadyWaiting, OfferGone, TooManyBookings
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.waitlist import Entry, EntryChange
-from kursi_booking.ports import KeyedRequest, NewBooking, TimeTaken
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import NewBooking, TimeTaken
 from kursi_booking.store.claims import TAKE_LOCKS, claim_parameters, lock_keys
 from kursi_booking.store.create import CREATE, LIMIT_REACHED, TIME_TAKEN, create_parameters
 from kursi_booking.store.waitlist_rows import SELECT_ENTRIES, entry, entry_parameters, offer_parameters
@@ -69,7 +70,7 @@ ON CONFLICT (salon_id, customer_id) DO UPDATE SET active = counter.active
 
 
 class WaitlistTransaction:
-    """See `kursi_booking.waitlist_ports.WaitlistWork`."""
+    """See `kursi_booking.ports.waitlist.WaitlistWork`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

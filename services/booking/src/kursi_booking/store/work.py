@@ -14,7 +14,8 @@ from kursi_booking.domain.booking import Booking, Change, HistoryEntry
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.domain.slot import TimeRange
-from kursi_booking.ports import CountedPayment, KeyedRequest, NewBooking, TimeTaken
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import CountedPayment, NewBooking, TimeTaken
 from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
 from kursi_booking.store.create import CREATE, create_parameters, refused
 from kursi_booking.store.rows import (
@@ -70,7 +71,7 @@ SELECT count(*) FROM claimed
 
 
 class BookingWork:
-    """The transaction of one connection; see `kursi_booking.ports.Work`."""
+    """The transaction of one connection; see `kursi_booking.ports.bookings.Work`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

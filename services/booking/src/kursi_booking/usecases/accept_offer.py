@@ -10,9 +10,10 @@ from kursi_chassis.ids import new_id
 
 from kursi_booking.domain import waitlist as verbs
 from kursi_booking.domain.policy import Party
-from kursi_booking.ports import BookingStore, DescribeEvent, KeyedRequest, NewBooking, Render
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import BookingStore, DescribeEvent, NewBooking, Render
+from kursi_booking.ports.waitlist import DescribeEntry, Waitlist
 from kursi_booking.usecases.waitlist_acting import act_on_entry, visible_entry
-from kursi_booking.waitlist_ports import DescribeEntry, Waitlist
 
 
 class AcceptOffer:

@@ -13,7 +13,8 @@ from kursi_chassis.grpc.etag import check_etag
 
 from kursi_booking.domain.booking import Act, Booking, Change
 from kursi_booking.domain.policy import CancellationOutcome
-from kursi_booking.ports import BookingStore, DescribeEvent, KeyedRequest, Render
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import BookingStore, DescribeEvent, Render
 from kursi_booking.usecases.access import visible
 from kursi_booking.usecases.saving import save
 

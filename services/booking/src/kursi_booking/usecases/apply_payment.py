@@ -15,7 +15,8 @@ from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.errors import BookingNotFound
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.state import State
-from kursi_booking.ports import BookingStore, CountedPayment, DescribeEvent, HoldExpiry, TimeTaken, Work
+from kursi_booking.ports.bookings import BookingStore, CountedPayment, DescribeEvent, TimeTaken, Work
+from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.usecases.saving import save, save_moved
 
 CONSUMER = "booking-payments"

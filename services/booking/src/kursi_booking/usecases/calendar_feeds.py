@@ -23,7 +23,8 @@ from kursi_booking.domain.calendar_feed import (
     span,
     token_hash,
 )
-from kursi_booking.ports import Catalog, KeyedRequest
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.supply import Catalog
 from kursi_booking.usecases.staff_access import linked_account, manages
 
 

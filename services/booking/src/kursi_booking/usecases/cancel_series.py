@@ -8,13 +8,14 @@ from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
 
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Booking, Change
 from kursi_booking.domain.errors import BookingNotFound
 from kursi_booking.domain.policy import CancellationOutcome
 from kursi_booking.domain.series import called_off, following, upcoming
-from kursi_booking.ports import BookingStore, DescribeEvent, KeyedRequest, Work
-from kursi_booking.series_ports import DescribeSeries, RenderCancelled, SeriesStore
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import BookingStore, DescribeEvent, Work
+from kursi_booking.ports.series import DescribeSeries, RenderCancelled, SeriesStore
 from kursi_booking.usecases.access import act_of_anyone, act_of_member
 from kursi_booking.usecases.acting import Authority
 from kursi_booking.usecases.saving import save

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from kursi_chassis.caller import Caller
 
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.availability import check_placement
 from kursi_booking.domain.booking import Act, Booking, Item
-from kursi_booking.ports import Ask, KeyedRequest, WantedService
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.offers import Ask, WantedService
 from kursi_booking.usecases.acting import Order
 from kursi_booking.usecases.moving import Move, Moving, Plan, ask_again
 

@@ -11,12 +11,14 @@ from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import Denied, RetryLater
 from kursi_chassis.grpc.etag import check_etag
 
-from kursi_booking.domain.booking import Act, Booking, cancel_without_fee
+from kursi_booking.domain.booking import Act, Booking
+from kursi_booking.domain.lifecycle import cancel_without_fee
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.session import Session, call_off, resize
 from kursi_booking.domain.session_errors import SessionNotFound
-from kursi_booking.ports import DescribeEvent, KeyedRequest
-from kursi_booking.session_ports import RenderSession, SessionStore, SessionWork
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import DescribeEvent
+from kursi_booking.ports.sessions import RenderSession, SessionStore, SessionWork
 from kursi_booking.usecases.access import is_member
 
 TRIES = 10

@@ -2,8 +2,8 @@
 
 from kursi_chassis.caller import Caller
 
-from kursi_booking.domain import booking as verbs
-from kursi_booking.ports import KeyedRequest
+from kursi_booking.domain import lifecycle as verbs
+from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.usecases.access import act_of_member
 from kursi_booking.usecases.acting import Acting, Order
 

@@ -10,29 +10,25 @@ from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import Denied, DomainError
 from kursi_chassis.ids import new_id
 
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.errors import SlotTaken
 from kursi_booking.domain.guest import WalkIn
 from kursi_booking.domain.policy import Party
-from kursi_booking.ports import (
-    AlreadyAnswered,
-    Ask,
+from kursi_booking.ports.answers import AlreadyAnswered, KeyedRequest
+from kursi_booking.ports.bookings import (
     BookingStore,
-    Customers,
     DescribeEvent,
-    HoldExpiry,
-    KeyedRequest,
     NewBooking,
-    Offer,
-    Offers,
     Render,
     TimeTaken,
     Turn,
     Undecided,
-    WantedService,
 )
+from kursi_booking.ports.guests import Customers
+from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.usecases.access import act_for, is_member
 from kursi_booking.usecases.placing import (
     Placement,

@@ -13,25 +13,18 @@ from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import DomainError, Invalid, Violation
 from kursi_chassis.ids import new_id
 
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act
 from kursi_booking.domain.errors import NotBookable, SlotTaken, TooManyBookings
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.recurrence import LEAST_VISITS, MOST_VISITS, Recurrence
 from kursi_booking.domain.series import LeftOut, Mode, Series, in_series, made
 from kursi_booking.domain.series_errors import PrepaymentRequired, SeriesDoesNotFit
-from kursi_booking.ports import (
-    Ask,
-    BookingStore,
-    DescribeEvent,
-    HoldExpiry,
-    KeyedRequest,
-    NewBooking,
-    Offer,
-    Offers,
-    WantedService,
-)
-from kursi_booking.series_ports import (
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import BookingStore, DescribeEvent, NewBooking
+from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
+from kursi_booking.ports.series import (
     DescribeSeries,
     NewSeries,
     RenderSeries,

@@ -15,17 +15,11 @@ from kursi_booking.domain.booking import Act
 from kursi_booking.domain.errors import SlotTaken
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.session import Session, SessionChange, SessionState, plan
-from kursi_booking.ports import (
-    Ask,
-    BookingStore,
-    HoldExpiry,
-    KeyedRequest,
-    Offer,
-    Offers,
-    TimeTaken,
-    WantedService,
-)
-from kursi_booking.session_ports import RenderSession, SessionStore
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import BookingStore, TimeTaken
+from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
+from kursi_booking.ports.sessions import RenderSession, SessionStore
 from kursi_booking.usecases.placing import Placement, candidates, fairly, nearby, place, taken
 
 TRIES = 5

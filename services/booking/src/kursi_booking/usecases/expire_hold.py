@@ -5,9 +5,11 @@ from uuid import UUID
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
 
-from kursi_booking.domain.booking import Act, expire
+from kursi_booking.domain.booking import Act
+from kursi_booking.domain.lifecycle import expire
 from kursi_booking.domain.policy import Party
-from kursi_booking.ports import BookingStore, DescribeEvent, DueHolds
+from kursi_booking.ports.bookings import BookingStore, DescribeEvent
+from kursi_booking.ports.holds import DueHolds
 
 SYSTEM = "system"
 

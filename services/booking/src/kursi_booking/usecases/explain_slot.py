@@ -19,7 +19,7 @@ from kursi_booking.domain.explanation import (
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.start_rule import Rule
 from kursi_booking.domain.visit import Kind
-from kursi_booking.explain_ports import (
+from kursi_booking.ports.explaining import (
     CatalogWord,
     ClaimRows,
     SalonOffer,
@@ -27,7 +27,7 @@ from kursi_booking.explain_ports import (
     UnitSpan,
     WorkingTimeRules,
 )
-from kursi_booking.ports import Ask, FreeTimes
+from kursi_booking.ports.offers import Ask, FreeTimes
 from kursi_booking.usecases.list_slots import free_times_of, openings_of
 from kursi_booking.usecases.offer import starts_of
 from kursi_booking.usecases.policy_rows import POLICY_FIELDS, policy_closing

@@ -21,8 +21,9 @@ from kursi_booking.domain.external_calendar import (
     CalendarConflict,
     ExternalCalendar,
 )
-from kursi_booking.external_calendar_ports import AddressSealer, ExternalCalendars, Fetch, SealedAddress
-from kursi_booking.ports import Catalog, KeyedRequest
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.external_calendars import AddressSealer, ExternalCalendars, Fetch, SealedAddress
+from kursi_booking.ports.supply import Catalog
 from kursi_booking.usecases.staff_access import linked_account
 
 Render = Callable[[ExternalCalendar], bytes]

@@ -9,7 +9,7 @@ from kursi_chassis.intervals import Interval
 
 from kursi_booking.domain.availability import Opening, first_opening
 from kursi_booking.domain.start_rule import within_customer_limit
-from kursi_booking.ports import Ask, FreeTimes, Offer, Offers
+from kursi_booking.ports.offers import Ask, FreeTimes, Offer, Offers
 from kursi_booking.usecases.list_slots import free_times_of
 from kursi_booking.usecases.offer import starts_of
 

@@ -10,7 +10,7 @@ from kursi_booking.domain.errors import BookingNotFound
 from kursi_booking.domain.payment import no_show_fee_due
 from kursi_booking.domain.policy import Prepayment
 from kursi_booking.domain.state import State
-from kursi_booking.ports import BookingStore
+from kursi_booking.ports.bookings import BookingStore
 
 _ON = frozenset({State.PENDING, State.CONFIRMED, State.CHECKED_IN, State.COMPLETED})
 

@@ -23,7 +23,7 @@ from kursi_booking.domain.report import (
     WantedReport,
 )
 from kursi_booking.domain.salon import SalonContext
-from kursi_booking.ports import Catalog
+from kursi_booking.ports.supply import Catalog
 
 _DAYS_PER_CALL: Final = 61
 """The catalog resolves working time for 62 days at once; one of them may have 25 hours."""

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.errors import BookingNotFound
-from kursi_booking.ports import BookingStore
+from kursi_booking.ports.bookings import BookingStore
 
 
 class GetVisit:

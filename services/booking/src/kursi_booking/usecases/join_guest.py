@@ -7,10 +7,11 @@ from uuid import UUID
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
 
-from kursi_booking.domain.booking import Act, join_guest
+from kursi_booking.domain.booking import Act
 from kursi_booking.domain.guest import JoinedGuest
+from kursi_booking.domain.lifecycle import join_guest
 from kursi_booking.domain.policy import Party
-from kursi_booking.ports import BookingStore, DescribeEvent, Work
+from kursi_booking.ports.bookings import BookingStore, DescribeEvent, Work
 from kursi_booking.usecases.saving import save
 
 CONSUMER = "booking-guests"

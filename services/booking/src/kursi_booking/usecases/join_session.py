@@ -12,15 +12,10 @@ from kursi_booking.domain.booking import Act
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.session import Session, join
 from kursi_booking.domain.session_errors import SessionFull, SessionNotFound
-from kursi_booking.ports import (
-    BookingStore,
-    DescribeEvent,
-    HoldExpiry,
-    KeyedRequest,
-    NewBooking,
-    Render,
-)
-from kursi_booking.session_ports import SessionStore
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import BookingStore, DescribeEvent, NewBooking, Render
+from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.sessions import SessionStore
 from kursi_booking.usecases.access import act_for
 
 

@@ -19,9 +19,10 @@ from kursi_booking.domain.policy import Party
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
 from kursi_booking.domain.waitlist import FARTHEST, MOST_OPEN, Entry, EntryState, Wish, join
-from kursi_booking.ports import Ask, KeyedRequest, Offers, WantedService
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.offers import Ask, Offers, WantedService
+from kursi_booking.ports.waitlist import DescribeEntry, RenderEntry, Waitlist
 from kursi_booking.usecases.access import is_member
-from kursi_booking.waitlist_ports import DescribeEntry, RenderEntry, Waitlist
 
 
 @dataclass(frozen=True, slots=True)

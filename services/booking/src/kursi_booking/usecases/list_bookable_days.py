@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from kursi_booking.domain.month import BookableDay, Month, bookable_days
-from kursi_booking.ports import Ask, FreeTimes, Offers
+from kursi_booking.ports.offers import Ask, FreeTimes, Offers
 from kursi_booking.usecases.list_slots import free_times_of
 
 

@@ -6,7 +6,7 @@ from kursi_chassis.intervals import Interval
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.availability import Opening, find_openings
-from kursi_booking.ports import Ask, FreeTimes, Offer, Offers
+from kursi_booking.ports.offers import Ask, FreeTimes, Offer, Offers
 from kursi_booking.usecases.offer import starts_of
 
 

@@ -18,10 +18,12 @@ from kursi_booking.domain.policy import Party
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
 from kursi_booking.domain.waitlist import FARTHEST, Entry, HeldTime
-from kursi_booking.ports import Ask, BookingStore, HoldExpiry, Offer, Offers, TimeTaken, WantedService
+from kursi_booking.ports.bookings import BookingStore, TimeTaken
+from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
+from kursi_booking.ports.waitlist import DescribeEntry, Waitlist
 from kursi_booking.usecases.expire_hold import SYSTEM
 from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, place
-from kursi_booking.waitlist_ports import DescribeEntry, Waitlist
 
 MOST_ENTRIES = 500
 """Entries of one salon that one pass looks at; each costs a look at what is taken."""

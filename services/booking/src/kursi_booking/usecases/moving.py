@@ -10,7 +10,10 @@ from kursi_chassis.grpc.etag import check_etag
 
 from kursi_booking.domain.booking import Act, Booking, Change, Item
 from kursi_booking.domain.errors import NotBookable, SlotTaken, StaffDoesNotPerform, StaffNotFound
-from kursi_booking.ports import Ask, HoldExpiry, KeyedRequest, Offers, TimeTaken
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import TimeTaken
+from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.offers import Ask, Offers
 from kursi_booking.usecases.access import act_of_anyone, visible
 from kursi_booking.usecases.acting import Acting, Order
 from kursi_booking.usecases.placing import Check, Placement, candidates, fairly, nearby, place, taken

@@ -16,18 +16,9 @@ from kursi_booking.domain.policy import Party, strictest_terms
 from kursi_booking.domain.salon import SalonContext, SalonService, working_in_both
 from kursi_booking.domain.start_rule import Counters, Limits, StartPolicy, StartRules, lowest, strictest
 from kursi_booking.domain.visit import Visit
-from kursi_booking.explain_ports import SalonOffer
-from kursi_booking.ports import (
-    Ask,
-    Catalog,
-    CountedDays,
-    DayCounts,
-    DayRange,
-    Occupancy,
-    Offer,
-    StaffDays,
-    Wanted,
-)
+from kursi_booking.ports.explaining import SalonOffer
+from kursi_booking.ports.offers import Ask, Offer
+from kursi_booking.ports.supply import Catalog, CountedDays, DayCounts, DayRange, Occupancy, StaffDays, Wanted
 from kursi_booking.usecases.visit_choice import ChosenService, choose, offered, units_of, visits_of
 
 OFFER_LASTS = 300

@@ -25,7 +25,8 @@ from kursi_booking.domain.policy import Party
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.start_rule import Rule, midnight
 from kursi_booking.domain.visit import RequestedService
-from kursi_booking.ports import Ask, CountedDays, DayCounts, Offer, OfferedService, Performer
+from kursi_booking.ports.offers import Ask, Offer, OfferedService, Performer
+from kursi_booking.ports.supply import CountedDays, DayCounts
 
 NEARBY_BEFORE, NEARBY_AFTER = timedelta(days=1), timedelta(days=3)
 """How far around a taken time others are looked for: few people move a visit by more."""

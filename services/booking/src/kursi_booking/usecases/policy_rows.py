@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from kursi_booking.domain.closing import ClosedBy, Closing, Row, RowType, Source
 from kursi_booking.domain.salon import SalonService
 from kursi_booking.domain.start_rule import Rule, StartMode, StartRules
-from kursi_booking.explain_ports import SalonOffer
+from kursi_booking.ports.explaining import SalonOffer
 
 Sources = Mapping[UUID, Mapping[str, Source]]
 """By service and JSON name of the policy's field."""

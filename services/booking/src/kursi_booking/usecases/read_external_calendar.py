@@ -18,7 +18,7 @@ from kursi_booking.domain.external_calendar import (
     next_refresh,
     window,
 )
-from kursi_booking.external_calendar_ports import AddressSealer, DescribeConflict, Fetch, Parse, Refreshes
+from kursi_booking.ports.external_calendars import AddressSealer, DescribeConflict, Fetch, Parse, Refreshes
 
 
 class ReadExternalCalendar:

@@ -7,9 +7,9 @@ from kursi_chassis.caller import Caller, Role
 from kursi_chassis.errors import Denied
 
 from kursi_booking.domain.waitlist import Entry
-from kursi_booking.ports import Position
+from kursi_booking.ports.listing import Position
+from kursi_booking.ports.waitlist import EntryFilter, Waitlist
 from kursi_booking.usecases.waitlist_acting import visible_entry
-from kursi_booking.waitlist_ports import EntryFilter, Waitlist
 
 
 class ReadWaitlist:

@@ -9,7 +9,8 @@ from kursi_chassis.caller import Caller, Role
 from kursi_chassis.errors import Denied
 
 from kursi_booking.domain.booking import Booking, HistoryEntry
-from kursi_booking.ports import BookingFilter, BookingPage, BookingStore, Position
+from kursi_booking.ports.bookings import BookingStore
+from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
 from kursi_booking.usecases.access import visible
 
 

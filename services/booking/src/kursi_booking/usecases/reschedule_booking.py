@@ -8,9 +8,10 @@ from uuid import UUID
 from kursi_chassis.caller import Caller
 from kursi_chassis.errors import Invalid, Violation
 
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Booking
-from kursi_booking.ports import Ask, KeyedRequest, WantedService
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.offers import Ask, WantedService
 from kursi_booking.usecases.acting import Order
 from kursi_booking.usecases.moving import Move, Moving, Plan, ask_again
 from kursi_booking.usecases.placing import check_for

@@ -9,9 +9,9 @@ from kursi_chassis.db.retries import run_with_retries
 from kursi_booking.domain.booking import Act
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.waitlist import Entry, EntryChange, give_up, run_out
-from kursi_booking.ports import HoldExpiry
+from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.waitlist import DescribeEntry, Waitlist, WaitlistWork
 from kursi_booking.usecases.expire_hold import SYSTEM
-from kursi_booking.waitlist_ports import DescribeEntry, Waitlist, WaitlistWork
 
 Verb = Callable[[Entry, Act], EntryChange]
 
@@ -64,7 +64,7 @@ class RunOutOffers:
 
 
 class ExpireHoldOrOffer:
-    """Lets go of whatever overdue thing keeps a time: for whoever wants it; see `kursi_booking.ports.HoldExpiry`."""
+    """Lets go of whatever overdue thing keeps a time: for whoever wants it; see `kursi_booking.ports.holds.HoldExpiry`."""
 
     def __init__(self, expire_hold: HoldExpiry, offers: RunOutOffers) -> None:
         self._expire_hold = expire_hold

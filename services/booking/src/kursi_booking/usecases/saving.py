@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kursi_booking.domain.booking import Act, Booking, Change
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.payment import told_refund
-from kursi_booking.ports import DescribeEvent, Work
+from kursi_booking.ports.bookings import DescribeEvent, Work
 
 
 async def save(work: Work, describe: DescribeEvent, before: Booking, change: Change, act: Act) -> Booking:

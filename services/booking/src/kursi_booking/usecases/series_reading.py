@@ -9,7 +9,7 @@ from kursi_chassis.errors import Denied
 
 from kursi_booking.domain.series import Series, Upcoming
 from kursi_booking.domain.series_errors import SeriesNotFound
-from kursi_booking.series_ports import SeriesFilter, SeriesStore, SeriesView
+from kursi_booking.ports.series import SeriesFilter, SeriesStore, SeriesView
 from kursi_booking.usecases.access import is_member
 
 

@@ -8,8 +8,8 @@ from kursi_chassis.clock import Clock
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.session import Session
 from kursi_booking.domain.session_errors import SessionNotFound
-from kursi_booking.ports import Position
-from kursi_booking.session_ports import SessionFilter, SessionStore
+from kursi_booking.ports.listing import Position
+from kursi_booking.ports.sessions import SessionFilter, SessionStore
 from kursi_booking.usecases.change_session import act_on
 
 

@@ -7,7 +7,7 @@ from kursi_chassis.caller import Caller, Role
 from kursi_chassis.errors import Denied
 
 from kursi_booking.domain.calendar_feed import StaffPlace
-from kursi_booking.ports import Catalog
+from kursi_booking.ports.supply import Catalog
 from kursi_booking.usecases.access import is_member
 
 _DAY = 86_400

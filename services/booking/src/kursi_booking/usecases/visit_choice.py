@@ -10,7 +10,7 @@ from kursi_booking.domain.errors import AddOnNotFound, ServiceNotFound
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.salon import ASSISTANTS_POOL, STAFF_POOL, SalonContext, SalonService
 from kursi_booking.domain.visit import RequestedService, Visit
-from kursi_booking.ports import Ask, OfferedService, Performer, WantedService
+from kursi_booking.ports.offers import Ask, OfferedService, Performer, WantedService
 
 _MOST_WAYS = 16
 """Ways to mix people of different speed that are looked at one by one."""

@@ -13,9 +13,9 @@ from kursi_booking.domain.booking import Act
 from kursi_booking.domain.errors import WaitlistEntryNotFound
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.waitlist import Entry, EntryChange
-from kursi_booking.ports import KeyedRequest
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.waitlist import DescribeEntry, RenderEntry, Waitlist
 from kursi_booking.usecases.access import is_member
-from kursi_booking.waitlist_ports import DescribeEntry, RenderEntry, Waitlist
 
 
 def visible_entry(entry: Entry | None, caller: Caller) -> Entry:

@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi_booking.domain.state import State
-from kursi_booking.ports import BookingFilter, ListOrder
+from kursi_booking.ports.listing import BookingFilter, ListOrder
 from kursi_booking.store.listing import _Listing, find_page
 from kursi_booking.store.words import read_words
 from kursi_chassis.ids import new_id

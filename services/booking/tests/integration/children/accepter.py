@@ -17,7 +17,7 @@ from kursi_booking.domain.policy import Party, PolicySnapshot
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
 from kursi_booking.domain.waitlist import Entry, EntryState, HeldTime, Wish
-from kursi_booking.ports import KeyedRequest
+from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.store.bookings import Bookings
 from kursi_booking.store.waitlist import WaitlistInDatabase
 from kursi_booking.usecases.accept_offer import AcceptOffer

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from kursi_booking.adapters.booking_events import describe_event
-from kursi_booking.domain.booking import Act, cancel
+from kursi_booking.domain.booking import Act
+from kursi_booking.domain.lifecycle import cancel
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.session import join
-from kursi_booking.ports import KeyedRequest, NewBooking
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import NewBooking
 from kursi_booking.store.sessions import SessionsInDatabase
 from kursi_chassis.db.database import Database
 from kursi_chassis.ids import new_id

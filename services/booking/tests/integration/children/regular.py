@@ -7,14 +7,15 @@ from uuid import UUID
 
 from kursi_booking.adapters.booking_events import describe_event_in_series
 from kursi_booking.adapters.series_events import describe_series
-from kursi_booking.domain import booking as verbs
+from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.policy import Party, PolicySnapshot
 from kursi_booking.domain.series import Mode, Series, in_series, made
 from kursi_booking.domain.slot import TimeRange
-from kursi_booking.ports import KeyedRequest, NewBooking
-from kursi_booking.series_ports import NewSeries
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import NewBooking
+from kursi_booking.ports.series import NewSeries
 from kursi_booking.store.series import SeriesInDatabase
 from kursi_chassis.db.database import Database
 from kursi_chassis.ids import new_id

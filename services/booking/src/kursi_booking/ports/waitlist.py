@@ -12,7 +12,9 @@ from kursi_chassis.events.envelope import Event
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.waitlist import Entry, EntryChange, EntryState
-from kursi_booking.ports import KeyedRequest, NewBooking, Position
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import NewBooking
+from kursi_booking.ports.listing import Position
 
 
 @dataclass(frozen=True, slots=True)

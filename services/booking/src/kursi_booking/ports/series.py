@@ -10,7 +10,8 @@ from kursi_chassis.events.envelope import Event
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.series import Series, SeriesNews, Upcoming
-from kursi_booking.ports import KeyedRequest, NewBooking
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import NewBooking
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from kursi_booking.domain.external_calendar import (
     Lease,
     Validators,
 )
-from kursi_booking.ports import KeyedRequest
+from kursi_booking.ports.answers import KeyedRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from kursi_chassis.events.envelope import Event
 from kursi_booking.domain.booking import Booking, Change
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.session import Session, SessionChange
-from kursi_booking.ports import NewBooking, Position, Work
+from kursi_booking.ports.bookings import NewBooking, Work
+from kursi_booking.ports.listing import Position
 
 
 @dataclass(frozen=True, slots=True)

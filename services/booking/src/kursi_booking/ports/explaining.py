@@ -10,7 +10,7 @@ from kursi_chassis.intervals import Interval
 
 from kursi_booking.domain.closing import Closing, Row, Source
 from kursi_booking.domain.salon import SalonContext
-from kursi_booking.ports import Ask, Offer
+from kursi_booking.ports.offers import Ask, Offer
 
 
 @dataclass(frozen=True, slots=True)
