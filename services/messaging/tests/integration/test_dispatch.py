@@ -124,6 +124,20 @@ async def test_a_message_without_a_template_fails(stage):
     assert (await stage.row(odd))["error_code"] == "template_missing"
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [{"total": {"currency_code": "ZZZ", "amount_minor": 1}}, {"start": "9999-12-31T23:59:59+00:00"}],
+    ids=repr,
+)
+async def test_a_message_that_cannot_be_put_into_words_fails_alone(stage, facts):
+    about = {"event": "booking_confirmed", "facts": {"time_zone": "Asia/Riyadh", **facts}}
+    broken, whole = await stage.due(**about), await stage.due(channel="email")
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(whole, "sent"))
+        await eventually(lambda: stage.has(broken, "failed"))
+    assert (await stage.row(broken))["error_code"] == "facts_unreadable"
+
+
 async def test_messages_wait_while_nobody_says_how_to_reach_people(stage):
     stage.directory.is_down = True
     sms = await stage.due()

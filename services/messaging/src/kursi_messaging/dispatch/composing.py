@@ -65,6 +65,9 @@ class Composer:
             text = self._write(due, contact, contacts)
         except TemplateFailed as error:
             return Stopped(due, Status.FAILED, error.code)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            # A currency that nobody knows yet, an instant beyond the calendar: one message, not the dispatcher, fails.
+            return Stopped(due, Status.FAILED, "facts_unreadable")
         return _ready(due, sender, to, text)
 
     def _write(self, due: Due, contact: Contact, contacts: Mapping[UUID, Contact]) -> Rendered:
