@@ -21,7 +21,7 @@ from kursi_chassis.testing.servers import free_port
 from kursi_gateway.binary import envoy_binary
 from kursi_gateway.contract import upstreams
 from kursi_gateway.envoy import write
-from kursi_gateway.settings import Address, GatewaySettings
+from kursi_gateway.settings import LIMITS, Address, AddressLimit, GatewaySettings
 
 ISSUER = "https://kursi.test"
 
@@ -73,6 +73,7 @@ class Upstream:
     port: int = 0
     seen: list[Seen] = field(default_factory=list)
     server: grpc.Server | None = None
+    checks: health.HealthServicer = field(default_factory=health.HealthServicer)
 
     def start(self) -> None:
         self.server = grpc.server(
@@ -80,9 +81,8 @@ class Upstream:
             options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)],
         )
         self.server.add_generic_rpc_handlers((self._handler(),))
-        checks = health.HealthServicer()
-        checks.set("", health_pb2.HealthCheckResponse.SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(checks, self.server)
+        self.checks.set("", health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(self.checks, self.server)
         self.port = self.port or free_port()
         self.server.add_insecure_port(f"127.0.0.1:{self.port}")
         self.server.start()
@@ -90,6 +90,10 @@ class Upstream:
     def stop(self) -> None:
         if self.server:
             self.server.stop(None).wait()
+
+    def refuse_work(self) -> None:
+        """Answer calls as before, and health checks with NOT_SERVING."""
+        self.checks.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
 
     def _handler(self) -> grpc.GenericRpcHandler:
         upstream = self
@@ -168,11 +172,14 @@ def upstream(keys: Keys) -> Iterator[Upstream]:
 
 @pytest.fixture(scope="session")
 async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunGateway]:
-    """Starts gateways: `await run_gateway([port, …], limit_scale=100)`."""
+    """Starts gateways: `await run_gateway([port, …], trusted_hops=1)`."""
     running: list[tuple[asyncio.subprocess.Process, httpx.AsyncClient]] = []
 
     async def run(
-        ports: list[int], limit_scale: int = 1000, key_cache_seconds: int = 60, trusted_hops: int = 0
+        ports: list[int],
+        limits: dict[str, AddressLimit] | None = None,
+        key_cache_seconds: int = 60,
+        trusted_hops: int = 0,
     ) -> Gateway:
         folder = tmp_path_factory.mktemp("gateway")
         settings = GatewaySettings(
@@ -182,7 +189,8 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
             upstreams={name: tuple(Address("127.0.0.1", port) for port in ports) for name in upstreams()},
             token_issuer=ISSUER,
             cors_origins=("https://app.kursi.test",),
-            limit_scale=limit_scale,
+            limit_scale=1 if limits else 1000,
+            limits=limits or LIMITS,
             key_cache_seconds=key_cache_seconds,
             trusted_hops=trusted_hops,
             access_log=str(folder / "access.jsonl"),
@@ -197,11 +205,14 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
             "1",
             "--log-level",
             "error",
+            # Ten seconds unless told otherwise; tests wait for what is logged.
+            "--file-flush-interval-msec",
+            "100",
         ]
         process = await asyncio.create_subprocess_exec(*command, "--log-path", str(folder / "envoy.log"))
-        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.listen.port}", timeout=20)
+        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.listen.port}", timeout=60)
         running.append((process, client))
-        await eventually(lambda: is_ready(client), timeout=20)
+        await eventually(lambda: is_ready(client), timeout=60)
         return Gateway(settings, client)
 
     yield run
@@ -209,7 +220,7 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         await client.aclose()
         process.terminate()
     for process, _ in running:
-        await asyncio.wait_for(process.wait(), 20)
+        await asyncio.wait_for(process.wait(), 60)
 
 
 async def is_ready(client: httpx.AsyncClient) -> bool:

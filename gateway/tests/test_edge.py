@@ -12,10 +12,13 @@ from kursi_chassis.testing.eventually import eventually
 from kursi_gateway.contract import public_methods
 from kursi_gateway.envoy import write
 from kursi_gateway.openapi import PARAMETER
+from kursi_gateway.settings import LIMITS, AddressLimit
 from openapi_spec_validator import validate
 
 ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
 SALON = f"/v1/salons/{ID}"
+# What is gone comes back so slowly that no machine is too slow to run out of it.
+FEW_CODES = LIMITS | {"auth": AddressLimit(per_second=1, burst=20)}
 
 
 async def hammer(gateway, path: str, stop: asyncio.Event, answers: list[int]) -> None:
@@ -25,10 +28,10 @@ async def hammer(gateway, path: str, stop: asyncio.Event, answers: list[int]) ->
 
 @pytest.mark.covers("G4")
 async def test_an_address_that_asks_too_often_is_told_when_to_come_back(run_gateway, upstream):
-    gateway = await run_gateway([upstream.port], limit_scale=1)
-    answers = [await gateway.client.post("/v1/auth/otp:request", json={}) for _ in range(60)]
+    gateway = await run_gateway([upstream.port], limits=FEW_CODES)
+    answers = await asyncio.gather(*(gateway.client.post("/v1/auth/otp:request", json={}) for _ in range(60)))
     refused = [answer for answer in answers if answer.status_code == 429]
-    assert len(answers) - len(refused) >= 40
+    assert len(answers) - len(refused) >= 20
     assert refused[0].json()["reason"] == "ADDRESS_LIMIT"
     assert int(refused[0].headers["retry-after"]) >= 1
     assert refused[0].headers["ratelimit-remaining"] == "0"
@@ -37,13 +40,13 @@ async def test_an_address_that_asks_too_often_is_told_when_to_come_back(run_gate
 
 @pytest.mark.covers("G4")
 async def test_the_addresses_of_one_ipv6_network_share_their_limit(run_gateway, upstream):
-    gateway = await run_gateway([upstream.port], limit_scale=1, trusted_hops=1)
+    gateway = await run_gateway([upstream.port], limits=FEW_CODES, trusted_hops=1)
 
     async def ask(address: str) -> int:
         headers = {"x-forwarded-for": address}
         return (await gateway.client.post("/v1/auth/otp:request", json={}, headers=headers)).status_code
 
-    answers = [await ask(f"2001:db8:7:1::{place:x}") for place in range(1, 61)]
+    answers = await asyncio.gather(*(ask(f"2001:db8:7:1::{place:x}") for place in range(1, 61)))
     assert 429 in answers
     assert await ask("2001:db8:7:2::1") != 429
 
@@ -76,13 +79,46 @@ async def test_no_read_fails_when_one_of_two_replicas_dies(run_gateway, upstream
     gateway = await run_gateway([upstream.port, second.port])
     stop, answers = asyncio.Event(), []
     clients = [asyncio.create_task(hammer(gateway, SALON, stop, answers)) for _ in range(4)]
-    await eventually(lambda: len(answers) > 100)
+    await eventually(lambda: len(answers) > 100, timeout=60)
     second.stop()
     seen = len(answers)
-    await eventually(lambda: len(answers) > seen + 300, timeout=15)
+    await eventually(lambda: len(answers) > seen + 300, timeout=60)
     stop.set()
     await asyncio.gather(*clients)
     assert set(answers) == {200}
+
+
+@pytest.mark.covers("G5")
+async def test_the_only_replica_is_asked_even_when_its_health_check_fails(run_gateway, upstream, keys):
+    lonely = type(upstream)(keys)
+    lonely.start()
+    gateway = await run_gateway([lonely.port])
+    lonely.refuse_work()
+
+    async def not_ready() -> bool:
+        return (await gateway.client.get("/readyz")).status_code == 503
+
+    await eventually(not_ready)
+    assert (await gateway.client.get(SALON)).status_code == 200
+    lonely.stop()
+
+
+@pytest.mark.covers("G5")
+async def test_a_replica_that_says_it_does_not_serve_is_left_alone_while_another_does(
+    run_gateway, upstream, keys
+):
+    leaving = type(upstream)(keys)
+    leaving.start()
+    gateway = await run_gateway([upstream.port, leaving.port])
+    leaving.refuse_work()
+
+    async def nobody_asks() -> bool:
+        before = len(leaving.seen)
+        answers = [(await gateway.client.get(SALON)).status_code for _ in range(10)]
+        return set(answers) == {200} and len(leaving.seen) == before
+
+    await eventually(nobody_asks)
+    leaving.stop()
 
 
 @pytest.mark.covers("G6")
@@ -172,7 +208,7 @@ async def test_the_access_log_has_no_personal_data(gateway):
     def written() -> list[str]:
         return [line for line in log.read_text().splitlines() if answer.headers["x-request-id"] in line]
 
-    lines = await eventually(written, timeout=15)
+    lines = await eventually(written)
     assert json.loads(lines[-1])["status"] == 401
     assert "ecret" not in log.read_text()
     assert "127.0.0.1:" not in json.loads(lines[-1]).get("client", "")
@@ -191,7 +227,7 @@ async def test_the_secret_of_a_calendar_feed_is_in_no_log(gateway, upstream, pat
     def written() -> list[str]:
         return [line for line in log.read_text().splitlines() if answer.headers["x-request-id"] in line]
 
-    (line,) = await eventually(written, timeout=15)
+    (line,) = await eventually(written)
     assert json.loads(line)["rpc"] == "/v1/calendars/-/feed.ics"
     assert secret not in log.read_text()
 
@@ -225,7 +261,7 @@ async def test_a_reload_loses_no_request(run_gateway, upstream):
     gateway = await run_gateway([upstream.port])
     stop, answers = asyncio.Event(), []
     clients = [asyncio.create_task(hammer(gateway, SALON, stop, answers)) for _ in range(4)]
-    await eventually(lambda: len(answers) > 50)
+    await eventually(lambda: len(answers) > 50, timeout=60)
     write(replace(gateway.settings, cors_origins=("https://new.kursi.test",)))
     asked = {"origin": "https://new.kursi.test", "access-control-request-method": "GET"}
 
@@ -233,9 +269,9 @@ async def test_a_reload_loses_no_request(run_gateway, upstream):
         answer = await gateway.client.options("/v1/bookings", headers=asked)
         return answer.headers.get("access-control-allow-origin") == "https://new.kursi.test"
 
-    await eventually(reloaded, timeout=10)
+    await eventually(reloaded, timeout=60)
     seen = len(answers)
-    await eventually(lambda: len(answers) > seen + 200, timeout=15)
+    await eventually(lambda: len(answers) > seen + 200, timeout=60)
     stop.set()
     await asyncio.gather(*clients)
     assert set(answers) == {200}

@@ -34,8 +34,10 @@ def _service(name: str, addresses: tuple[Address, ...]) -> dict[str, Any]:
     return {
         **_cluster(name, addresses),
         "lb_policy": "ROUND_ROBIN",
-        # With no healthy replica the answer is 503 at once, rather than a try at random dead ones.
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        # Below this share of healthy replicas all are tried; Envoy's usual half would send every second call to the dead one
+        # of two. One percent means: only when the check finds nobody. A replica that is merely slow then still answers, and
+        # one that is dead refuses the connection, which is the same 503 a moment later.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http},
         "circuit_breakers": {
             "thresholds": [
@@ -55,11 +57,13 @@ def _service(name: str, addresses: tuple[Address, ...]) -> dict[str, Any]:
             # The only replica is never ejected: a failing service must answer with its own error.
             "max_ejection_percent": 50,
         },
+        # Who says NOT_SERVING gets nothing more from then on. Silence counts three times before it is believed, after nine
+        # seconds: a process may pause for seconds on a busy machine. Dead ones are found sooner, by the calls that fail.
         "health_checks": [
             {
-                "timeout": "0.5s",
+                "timeout": "2s",
                 "interval": "1s",
-                "unhealthy_threshold": 2,
+                "unhealthy_threshold": 3,
                 "healthy_threshold": 1,
                 "no_traffic_interval": "1s",
                 "no_traffic_healthy_interval": "1s",
