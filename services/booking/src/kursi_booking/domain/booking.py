@@ -58,6 +58,11 @@ class Item:
     add_on_ids: tuple[UUID, ...] = ()
     assistants: tuple[Assistant, ...] = ()
 
+    @property
+    def people(self) -> tuple[UUID, ...]:
+        """Everybody who has a part in it, who performs it first."""
+        return (self.staff_id, *(assistant.staff_id for assistant in self.assistants))
+
 
 @dataclass(frozen=True, slots=True)
 class Booking:

@@ -16,7 +16,7 @@ from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.domain.policy import CancellationOutcome
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
-from kursi_booking.ports.supply import CountedDays, DayCounts, DayRange
+from kursi_booking.ports.supply import DayRange, DayRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +37,33 @@ class NewBooking:
     event: Event
     request: KeyedRequest
     answer: bytes
+    room: DayRoom | None = None
+    """What its day must have left; None without limits."""
 
 
 class TimeTaken(Exception):
     """The database refused a claim: somebody else has the time."""
 
 
+class DayFull(TimeTaken):
+    """Somebody else had the last visit of the day, though the time itself is free: whoever looks again sees it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """What is decided in turn: whom of several people to choose, by what they have on these days, and whether a day is
-    full. Either can be nothing to decide.
-    """
+    """Whom of several people to choose, by what they have on these days."""
 
     salon_id: UUID
     people: Sequence[UUID]
     compared: DayRange
-    days: CountedDays | None
 
 
 class Turn(Protocol):
-    """The transaction of who decides for a salon; others who decide the same wait until it ends.
-
-    Only those who choose among people wait no longer than a second, and then choose all the same.
-    """
+    """The transaction of who chooses for a salon; others wait until it ends, but no longer than a second."""
 
     @property
     def loads(self) -> Mapping[UUID, Load]:
         """What each of the people has; who has nothing is not there."""
-        ...
-
-    @property
-    def counts(self) -> DayCounts:
-        """What is on the counted days."""
         ...
 
     async def create(self, new: NewBooking) -> bytes:
@@ -85,6 +80,10 @@ class Work(Protocol):
 
     async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
         """Remember the answer, when the request has a key."""
+        ...
+
+    async def expect_room(self, room: DayRoom | None) -> None:
+        """Let nobody else fill the day until this transaction ends. Call it before anything else. Raises: DayFull."""
         ...
 
     async def is_new(self, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
@@ -145,7 +144,7 @@ class BookingStore(Protocol):
     async def create(self, new: NewBooking) -> bytes:
         """Write a whole new booking in one statement, and return its answer.
 
-        Raises: TimeTaken when a claim is taken, TooManyBookings when the customer's limit is reached,
+        Raises: TimeTaken when a claim is taken, DayFull when its day is, TooManyBookings when the customer's limit is reached,
             AlreadyAnswered with the first answer when the request is a repetition.
         """
         ...
@@ -167,7 +166,7 @@ class BookingStore(Protocol):
         ...
 
     def turn(self, open_question: Undecided) -> AbstractAsyncContextManager[Turn]:
-        """One transaction in which nobody else decides this for the salon."""
+        """One transaction in which nobody else chooses for the salon."""
         ...
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:

@@ -29,7 +29,7 @@ class NewSeries:
 
 
 class VisitRefused(Exception):
-    """The visit of this number could not be written, so nothing was; the cause is TimeTaken or TooManyBookings."""
+    """The visit of this number could not be written, so nothing was; its time is taken, its day full, or the limit reached."""
 
     def __init__(self, number: int) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from uuid import UUID
 from kursi_chassis.intervals import Interval
 
 from kursi_booking.domain.salon import SalonContext
+from kursi_booking.domain.start_rule import Limits
 
 DayRange = tuple[date, date]
 """Local days, the last one included."""
@@ -75,6 +76,30 @@ class DayCounts:
 
     by_day: Mapping[date, int] = field(default_factory=dict)
     by_staff_day: Mapping[tuple[UUID, date], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DayRoom:
+    """The room that a visit needs on the local day on which it starts, under the limits of its services.
+
+    `people` are all who have a part in it; `own_booking` is being moved and does not count.
+    """
+
+    salon_id: UUID
+    day: date
+    people: Sequence[UUID]
+    limits: Limits
+    own_booking: UUID | None
+
+    def is_left(self, counts: DayCounts) -> bool:
+        """Whether one more visit keeps the limits."""
+        per_day, per_staff_day = self.limits.per_day, self.limits.per_staff_day
+        if per_day is not None and counts.by_day.get(self.day, 0) >= per_day:
+            return False
+        on_day = counts.by_staff_day
+        return per_staff_day is None or all(
+            on_day.get((person, self.day), 0) < per_staff_day for person in self.people
+        )
 
 
 class StaffDays(Protocol):

@@ -15,6 +15,7 @@ from kursi_booking.domain.waitlist import Entry, EntryChange, EntryState
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import NewBooking
 from kursi_booking.ports.listing import Position
+from kursi_booking.ports.supply import DayRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class WaitlistWork(Protocol):
 
     async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
         """Remember the answer, when the request has a key."""
+        ...
+
+    async def expect_room(self, room: DayRoom | None) -> None:
+        """Let nobody else fill the day until this transaction ends. Call it before anything else. Raises: DayFull."""
         ...
 
     async def open_entries(self, salon_id: UUID, customer_id: UUID) -> int:

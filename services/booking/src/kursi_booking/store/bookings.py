@@ -20,11 +20,11 @@ from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.ports.answers import AlreadyAnswered, KeyedRequest
 from kursi_booking.ports.bookings import NewBooking, Turn, Undecided, Work
 from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
-from kursi_booking.ports.supply import DayCounts, DayRange
+from kursi_booking.ports.supply import DayRange
 from kursi_booking.store.create import CREATE, create_parameters, refused
 from kursi_booking.store.listing import find_page
 from kursi_booking.store.rows import read_bookings
-from kursi_booking.store.staff_days import read_counts, read_loads
+from kursi_booking.store.staff_days import expect_room, read_loads
 from kursi_booking.store.words import Word, read_words
 from kursi_booking.store.work import BookingWork
 
@@ -49,14 +49,16 @@ class Bookings:
     async def create(self, new: NewBooking) -> bytes:
         """Write a whole new booking in one statement, and return its answer.
 
-        Raises: TimeTaken when a claim is taken, TooManyBookings when the customer's limit is reached,
-            AlreadyAnswered with the first answer when the request is a repetition.
+        Raises: TimeTaken when a claim is taken, DayFull when its day is, TooManyBookings when the customer's limit is
+            reached, AlreadyAnswered with the first answer when the request is a repetition.
         """
-        async with self._database.autocommit() as connection:
+        opened = self._database.autocommit() if new.room is None else self._database.transaction()
+        async with opened as connection:
             return await self.create_on(connection, new)
 
     async def create_on(self, connection: Connection, new: NewBooking) -> bytes:
         """The same on a connection of the caller's."""
+        await expect_room(connection, new.room)
         try:
             await CREATE.execute(connection, create_parameters(new))
         except psycopg.errors.IntegrityError as error:
@@ -108,16 +110,16 @@ class Bookings:
 
     @asynccontextmanager
     async def turn(self, open_question: Undecided) -> AsyncIterator[Turn]:
-        """One transaction in which nobody else decides this for the salon.
+        """One transaction in which nobody else chooses for the salon.
 
-        The lock closes the race of two who read the same loads or counts before either has written: the other waits,
-        and reads in a statement after the one in which it waited. It is taken before all other locks.
+        The lock closes the race of two who read the same loads before either has written: the other waits, and reads in
+        a statement after the one in which it waited. It is taken before all other locks.
         """
         async with (
             self._queued(open_question.salon_id) as in_turn,
             self._database.transaction() as connection,
         ):
-            yield await self._decide(connection, open_question, alone=in_turn)
+            yield _Turn(await self._read(connection, open_question, alone=in_turn), connection, self)
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:
         """Guests that were joined since then and have visits under their old id all the same."""
@@ -160,21 +162,12 @@ class Bookings:
             if in_turn:
                 queue.release()
 
-    async def _decide(self, connection: Connection, question: Undecided, *, alone: bool) -> Turn:
+    async def _read(self, connection: Connection, question: Undecided, *, alone: bool) -> Mapping[UUID, Load]:
         """Wait and read, in one round trip."""
-        loads: Mapping[UUID, Load] = {}
-        counts = DayCounts()
         async with connection.pipeline():
-            if question.people and alone:
+            if alone:
                 await connection.execute("SELECT choose_alone(%s)", [str(question.salon_id)])
-            if question.days:
-                place = f"{question.salon_id} {question.days.days[0]}"
-                await connection.execute("SELECT pg_advisory_xact_lock(7, hashtext(%s))", [place])
-            if question.people:
-                loads = await read_loads(connection, question.people, question.compared)
-            if question.days:
-                counts = await read_counts(connection, question.days)
-        return _Turn(loads, counts, connection, self)
+            return await read_loads(connection, question.people, question.compared)
 
     @asynccontextmanager
     async def _work(self) -> AsyncIterator[Work]:
@@ -187,7 +180,6 @@ class _Turn:
     """See `kursi_booking.ports.bookings.Turn`."""
 
     loads: Mapping[UUID, Load]
-    counts: DayCounts
     connection: Connection
     bookings: Bookings
 

@@ -14,6 +14,7 @@ from kursi_booking.domain.series import LeftOut, Mode, Series, Upcoming
 from kursi_booking.ports.bookings import TimeTaken
 from kursi_booking.ports.series import NewSeries, SeriesFilter, VisitRefused
 from kursi_booking.store.rows import SELECT_BOOKINGS, booking
+from kursi_booking.store.staff_days import without_room
 from kursi_booking.store.work import BookingWork
 
 _INSERT: Final[LiteralString] = """
@@ -49,10 +50,13 @@ class SeriesInDatabase:
     async def create(self, new: NewSeries) -> bytes:
         """Write a series and all its visits in one transaction, and return its answer.
 
-        The order of locks is that of a single booking: the answer's row, the locks of all visits together, sorted, then
-        the customer's counter and the claims, visit by visit. Raises: VisitRefused.
+        The order of locks is that of a single booking: the days, the answer's row, the locks of all visits together,
+        sorted, then the customer's counter and the claims, visit by visit. Raises: VisitRefused.
         """
         async with self._database.transaction() as connection:
+            full = await without_room(connection, [visit.room for visit in new.visits])
+            if full is not None:
+                raise VisitRefused(full)
             work = BookingWork(connection)
             kept = await work.kept_answer(new.request)
             if kept is not None:

@@ -22,8 +22,10 @@ from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.waitlist import Entry, EntryChange
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import NewBooking, TimeTaken
+from kursi_booking.ports.supply import DayRoom
 from kursi_booking.store.claims import TAKE_LOCKS, claim_parameters, lock_keys
 from kursi_booking.store.create import CREATE, LIMIT_REACHED, TIME_TAKEN, create_parameters
+from kursi_booking.store.staff_days import expect_room
 from kursi_booking.store.waitlist_rows import SELECT_ENTRIES, entry, entry_parameters, offer_parameters
 
 INSERT_ENTRY: Final[LiteralString] = """
@@ -85,6 +87,10 @@ class WaitlistTransaction:
     async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
         """Remember the answer, when the request has a key."""
         await self._replies.keep(request.caller, request.method, request.request_id, answer)
+
+    async def expect_room(self, room: DayRoom | None) -> None:
+        """Let nobody else fill the day until this transaction ends. Call it before anything else. Raises: DayFull."""
+        await expect_room(self._connection, room)
 
     async def open_entries(self, salon_id: UUID, customer_id: UUID) -> int:
         """How many open entries the customer has there, which nobody else changes until this transaction ends."""

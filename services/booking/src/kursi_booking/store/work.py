@@ -16,6 +16,7 @@ from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import CountedPayment, NewBooking, TimeTaken
+from kursi_booking.ports.supply import DayRoom
 from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
 from kursi_booking.store.create import CREATE, create_parameters, refused
 from kursi_booking.store.rows import (
@@ -27,6 +28,7 @@ from kursi_booking.store.rows import (
     read_bookings,
 )
 from kursi_booking.store.seats import follow_seats
+from kursi_booking.store.staff_days import expect_room
 
 UPDATE_BOOKING: Final[LiteralString] = """
 UPDATE bookings SET state = %(state)s, payment_state = %(payment_state)s, revision = %(revision)s,
@@ -87,6 +89,10 @@ class BookingWork:
     async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
         """Remember the answer, when the request has a key."""
         await self._replies.keep(request.caller, request.method, request.request_id, answer)
+
+    async def expect_room(self, room: DayRoom | None) -> None:
+        """Let nobody else fill the day until this transaction ends. Call it before anything else. Raises: DayFull."""
+        await expect_room(self._connection, room)
 
     async def is_new(self, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
         """The events that this consumer has not handled yet; they count as handled once this commits."""

@@ -19,6 +19,7 @@ from kursi_booking.domain.policy import Party
 from kursi_booking.ports.answers import AlreadyAnswered, KeyedRequest
 from kursi_booking.ports.bookings import (
     BookingStore,
+    DayFull,
     DescribeEvent,
     NewBooking,
     Render,
@@ -34,8 +35,6 @@ from kursi_booking.usecases.placing import (
     Placement,
     candidates,
     check_for,
-    counted,
-    counted_days,
     fairly,
     nearby,
     place,
@@ -157,11 +156,13 @@ class CreateBooking:
         for _ in range(TRIES):
             offer = await self._offers.to_book(ask)
             # Who finds no place at all leaves here, without waiting for a turn.
-            placement = place(offer, ask.first, check_for(act.party))
+            placement = place(offer, ask, check_for(act.party))
             try:
-                if candidates(offer) or counted_days(offer, ask):
+                if candidates(offer):
                     return await self._take_in_turn(errand, offer)
                 return await self._write(errand, offer, placement, self._store)
+            except DayFull:
+                continue
             except _Lost as lost:
                 overdue = await self._store.overdue_holds(lost.claims, act.at)
                 for booking_id in overdue:
@@ -171,18 +172,14 @@ class CreateBooking:
         raise TimeTaken
 
     async def _take_in_turn(self, errand: _Errand, offer: Offer) -> bytes:
-        """Where somebody has to be chosen, or a day can be full: what decides that is read when nobody else decides.
+        """Where somebody has to be chosen: what decides that is read when nobody else chooses.
 
-        Raises: _Lost; NotBookable, TooManyBookings.
+        Raises: _Lost, DayFull; NotBookable, TooManyBookings.
         """
-        ask, people = errand.ask, candidates(offer)
-        question = Undecided(ask.salon_id, people, offer.compared, counted_days(offer, ask))
-        async with self._store.turn(question) as turn:
-            if people:
-                offer = fairly(offer, turn.loads)
-            if question.days:
-                offer = counted(offer, turn.counts)
-            placement = place(offer, ask.first, check_for(errand.act.party))
+        ask = errand.ask
+        async with self._store.turn(Undecided(ask.salon_id, candidates(offer), offer.compared)) as turn:
+            offer = fairly(offer, turn.loads)
+            placement = place(offer, ask, check_for(errand.act.party))
             return await self._write(errand, offer, placement, turn)
 
     async def _write(
@@ -190,6 +187,8 @@ class CreateBooking:
     ) -> bytes:
         try:
             return await store.create(self._new(errand, offer, placement))
+        except DayFull:
+            raise
         except TimeTaken as error:
             raise _Lost(placement.claims) from error
 
@@ -213,4 +212,5 @@ class CreateBooking:
             event=self._describe(None, change),
             request=errand.request,
             answer=self._render(change.booking, None),
+            room=placement.room,
         )

@@ -175,7 +175,7 @@ class CreateSeries:
             offer = fairly(offer, await self._bookings.loads(people, offer.compared))
         try:
             _expect_room(offer, act, already=len(plan.visits))
-            placement = place(offer, start, check_for(act.party))
+            placement = place(offer, ask, check_for(act.party))
         except _DOES_NOT_FIT as refused:
             return await self._left_out(errand, start, refused)
         visit = self._visit(errand, offer, placement)
@@ -212,6 +212,7 @@ class CreateSeries:
             event=self._describe(None, change),
             request=replace(errand.request, request_id=""),
             answer=b"",
+            room=placement.room,
         )
 
     async def _take(self, errand: _Errand, plan: _Plan) -> bytes:

@@ -97,7 +97,7 @@ class CreateSession:
             people = candidates(offer)
             if people:
                 offer = fairly(offer, await self._bookings.loads(people, offer.compared))
-            placement = place(offer, wanted.start, check_placement)
+            placement = place(offer, wanted.ask, check_placement)
             change = plan(_session(wanted, offer, placement, act), act)
             try:
                 return await self._write(change, placement, request)

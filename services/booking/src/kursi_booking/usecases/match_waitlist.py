@@ -1,7 +1,7 @@
 """Time that became free is kept for whoever waits for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -118,7 +118,8 @@ class MatchWaitlist:
 
     async def _look(self, entry: Entry, reach: Sequence[TimeRange]) -> Found | None:
         now = self._clock.now()
-        offer = await self._offers.to_show(_ask(entry, now))
+        ask = _ask(entry, now)
+        offer = await self._offers.to_show(ask)
         if offer.stale:
             raise CatalogUnavailable
         start = _first_start(offer, entry, reach, now)
@@ -127,7 +128,7 @@ class MatchWaitlist:
         people = candidates(offer)
         if people:
             offer = fairly(offer, await self._store.loads(people, offer.compared))
-        return offer, place(offer, start, check_for(Party.CUSTOMER))
+        return offer, place(offer, replace(ask, first=start), check_for(Party.CUSTOMER))
 
     async def _keep(self, entry: Entry, offer: Offer, placement: Placement) -> bool:
         """Whether the entry still waited. Raises: _Faster when somebody has the time, or had it until now."""
@@ -141,6 +142,7 @@ class MatchWaitlist:
     async def _write(self, entry: Entry, offer: Offer, placement: Placement) -> bool:
         """Raises: TimeTaken."""
         async with self._waitlist.work() as work:
+            await work.expect_room(placement.room)
             latest = await work.locked(entry.entry_id)
             if latest is None or latest.revision != entry.revision:
                 return False

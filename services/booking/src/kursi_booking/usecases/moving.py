@@ -111,13 +111,14 @@ class Moving:
         people = candidates(offer)
         if people:
             offer = fairly(offer, await self._acting.store.loads(people, offer.compared))
-        placement = place(offer, ask.first, check)
+        placement = place(offer, ask, check)
         return replace(placement, items=with_frozen_values(before.items, placement.items))
 
     async def _take(
         self, before: Booking, act: Act, move: Move, placement: Placement, request: KeyedRequest
     ) -> bytes | None:
         async with self._acting.store.work() as work:
+            await work.expect_room(placement.room)
             kept = await work.kept_answer(request)
             if kept is not None:
                 return kept

@@ -26,7 +26,7 @@ from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.start_rule import Rule, midnight
 from kursi_booking.domain.visit import RequestedService
 from kursi_booking.ports.offers import Ask, Offer, OfferedService, Performer
-from kursi_booking.ports.supply import CountedDays, DayCounts
+from kursi_booking.ports.supply import DayRoom
 
 NEARBY_BEFORE, NEARBY_AFTER = timedelta(days=1), timedelta(days=3)
 """How far around a taken time others are looked for: few people move a visit by more."""
@@ -36,10 +36,11 @@ Check = Callable[[Question, int], Assignment | Rejection]
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A visit that fits: its items and the claims that it needs."""
+    """A visit that fits: its items, the claims that it needs, and the room on its day if that can be full."""
 
     items: tuple[Item, ...]
     claims: tuple[Claim, ...]
+    room: DayRoom | None
 
 
 def check_for(party: Party) -> Check:
@@ -47,16 +48,17 @@ def check_for(party: Party) -> Check:
     return check_start if party is Party.CUSTOMER else check_placement
 
 
-def place(offer: Offer, start: datetime, check: Check) -> Placement:
-    """The visit at this start.
+def place(offer: Offer, ask: Ask, check: Check) -> Placement:
+    """The visit at the first asked start.
 
     Raises: SlotTaken (without alternatives), NotBookable, TooManyBookings.
     """
     rejections: list[tuple[Rejection, Question]] = []
     for question in offer.questions:
-        found = check(question, int(start.timestamp()))
+        found = check(question, int(ask.first.timestamp()))
         if isinstance(found, Assignment):
-            return Placement(_items(offer, question, found), claims_of(found))
+            items = _items(offer, question, found)
+            return Placement(items, claims_of(found), _room(offer, ask, items, check))
         rejections.append((found, question))
     # Of several ways to share the services, one that fails only because of somebody else says most.
     rejection, question = next((pair for pair in rejections if pair[0].rule is Rule.TAKEN), rejections[0])
@@ -90,25 +92,6 @@ def fairly(offer: Offer, loads: Mapping[UUID, Load]) -> Offer:
     workloads = [_workload(offer, person, loads.get(person)) for person in candidates(offer)]
     turn = {person: number for number, person in enumerate(by_fairness(workloads))}
     return replace(offer, questions=tuple(_fair(question, turn) for question in offer.questions))
-
-
-def counted_days(offer: Offer, ask: Ask) -> CountedDays | None:
-    """Whose days can be full for a visit on the day of the first asked start; None without limits."""
-    if not offer.questions or not offer.questions[0].rules.limits.of_days:
-        return None
-    day = ask.first.astimezone(ZoneInfo(offer.salon.time_zone)).date()
-    people = {staff_id for service in offer.services for staff_id in service.performers}
-    return CountedDays(ask.salon_id, sorted(people), (day, day), ask.own_booking)
-
-
-def counted(offer: Offer, counts: DayCounts) -> Offer:
-    """The offer as these counts make it."""
-    return replace(offer, questions=tuple(_counted(question, counts) for question in offer.questions))
-
-
-def _counted(question: Question, counts: DayCounts) -> Question:
-    counters = replace(question.rules.counters, by_day=counts.by_day, by_staff_day=counts.by_staff_day)
-    return replace(question, rules=replace(question.rules, counters=counters))
 
 
 def _fair(question: Question, turn: Mapping[UUID, int]) -> Question:
@@ -169,3 +152,15 @@ def _item(service: OfferedService, staff: Sequence[UUID], during: TimeRange) -> 
 
 def _assistant(performer: Performer) -> Assistant:
     return Assistant(performer.staff_id, performer.names, performer.user_id)
+
+
+def _room(offer: Offer, ask: Ask, items: Sequence[Item], check: Check) -> DayRoom | None:
+    limits = offer.questions[0].rules.limits
+    if check is check_placement:
+        # Where the rules about starts are not asked, the start was accepted before, however full its day is.
+        limits = replace(limits, per_day=None)
+    if not limits.of_days:
+        return None
+    day = ask.first.astimezone(ZoneInfo(offer.salon.time_zone)).date()
+    people = {person for item in items for person in item.people}
+    return DayRoom(ask.salon_id, day, sorted(people), limits, ask.own_booking)
