@@ -170,6 +170,37 @@ async def test_removing_a_paid_service_gives_the_difference_back(world):
     assert event.refund.amount_minor == 10_000
 
 
+@pytest.mark.covers("B8")
+async def test_a_customer_does_not_slip_a_service_that_is_paid_before_into_an_unpaid_visit(world, refusal):
+    prepaid = world.prepaid_service()
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    for services in ([prepaid], [world.service_id, prepaid]):
+        answer = await refusal(change(world, booked, *services))
+        assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PREPAYMENT_REQUIRED")
+    assert await world.get(booked) == booked
+    by_the_salon = await change(world, booked, prepaid, metadata=world.member())
+    assert by_the_salon.state == Booking.CONFIRMED
+
+
+@pytest.mark.covers("B8")
+async def test_a_hold_whose_services_were_paid_meanwhile_is_confirmed_with_them(world, till, hold):
+    booked = await hold()
+    metadata = world.customer(booked.customer_id)
+    more = await change(world, booked, hold.service, world.service_id, metadata=metadata)
+    assert (more.state, more.prepayment.amount_minor) == (Booking.HELD, 20_000)
+    await till.tell(till.captured(booked))
+    assert (await world.get(booked, metadata=metadata)).state == Booking.HELD
+    foreseen = await change(world, booked, hold.service, metadata=metadata, dry_run=True)
+    fewer = await change(world, booked, hold.service, metadata=metadata)
+    assert (
+        (fewer.state, fewer.payment_state)
+        == (Booking.CONFIRMED, Booking.PAID)
+        == (foreseen.state, Booking.PAID)
+    )
+    assert [name for name, _ in await world.events()][-2:] == ["rescheduled", "confirmed"]
+    assert await world.rows("SELECT DISTINCT state FROM claims") == [("confirmed",)]
+
+
 async def test_services_do_not_grow_into_the_next_visit(world, refusal):
     booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
     other = world.customer(new_id())

@@ -10,7 +10,10 @@ import pytest
 from kursi.booking.v1 import booking_pb2, booking_service_pb2_grpc
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
+from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.main import payments_consumer
+from kursi_booking.store.due_holds import DueHoldsInDatabase
+from kursi_booking.usecases.expire_hold import ExpireHolds
 from kursi_chassis.events.envelope import Event
 from kursi_chassis.events.streams import STREAMS, ensure_stream
 from kursi_chassis.ids import new_id
@@ -111,6 +114,21 @@ async def test_a_hold_that_is_over_does_not_keep_a_late_payment_from_its_time(wo
     await till.tell(till.captured(booking))
     assert (await now(world, booking)).state == State.CONFIRMED
     assert (await now(world, other)).state == State.EXPIRED
+
+
+@pytest.mark.covers("B10")
+async def test_a_part_of_what_was_due_goes_back_when_the_hold_is_over(world, till, hold):
+    by_itself, by_the_job = await hold(), await hold(12)
+    await till.tell(*(till.captured(booking, minor=PRICE // 4) for booking in (by_itself, by_the_job)))
+    await expire(world, by_itself)
+    assert await ExpireHolds(DueHoldsInDatabase(world.database), world.clock, describe_event)(10) == 1
+    after = [await now(world, booking) for booking in (by_itself, by_the_job)]
+    assert {(booking.state, booking.payment_state) for booking in after} == {(State.EXPIRED, Paid.REFUND_DUE)}
+    told = [(name, event.refund.amount_minor) for name, event in (await world.events())[-2:]]
+    assert told == [("expired", PRICE // 4)] * 2
+    await till.tell(till.captured(by_itself, minor=PRICE - PRICE // 4))
+    assert (await now(world, by_itself)).state == State.EXPIRED
+    assert await till.told_refunds(by_itself) == PRICE
 
 
 @pytest.mark.covers("B10")

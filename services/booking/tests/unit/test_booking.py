@@ -206,6 +206,15 @@ def test_removing_a_paid_service_makes_the_difference_due_for_refund():
     assert (cheaper.refund_due, cheaper.payment_state) == (sar(2_500), PaymentState.REFUND_DUE)
 
 
+def test_money_on_its_way_back_is_not_kept_again_when_the_visit_costs_more_again():
+    fewer = verbs.change_services(paid_booking(), act(), (item(price=4_000),)).booking
+    again = verbs.change_services(fewer, act(), (item(),)).booking
+    assert (again.refund_due, again.kept) == (sar(6_000), sar(4_000))
+    late = act(Party.CUSTOMER, START - timedelta(hours=1))
+    assert verbs.cancel(again, late).booking.fee == sar(4_000)
+    assert verbs.cancel(again, late).booking.refund_due == sar(6_000)
+
+
 def test_nobody_misses_a_visit_that_has_not_begun():
     with pytest.raises(NotStartedYet):
         verbs.mark_no_show(paid_booking(), act(Party.SALON, START - timedelta(seconds=1)))
@@ -215,6 +224,30 @@ def test_nobody_misses_a_visit_that_has_not_begun():
 def test_a_hold_expires_at_its_time_and_not_before(seconds, state):
     due = NOW + timedelta(minutes=10, seconds=seconds)
     assert verbs.expire(created(), act(Party.SYSTEM, due)).booking.state is state
+
+
+def test_a_part_of_the_prepayment_goes_back_when_the_hold_is_over():
+    partly = payment.payment_captured(created(), act(Party.SYSTEM), PAYMENT, sar(3_000)).booking
+    over = verbs.expire(partly, act(Party.SYSTEM, NOW + timedelta(minutes=10))).booking
+    assert (over.refund_due, over.payment_state) == (sar(3_000), PaymentState.REFUND_DUE)
+
+
+@pytest.mark.parametrize(("auto", "state"), [(True, State.CONFIRMED), (False, State.PENDING)])
+def test_a_hold_goes_on_once_its_services_cost_no_more_than_was_paid(auto, state):
+    partly = payment.payment_captured(
+        created(auto_confirm=auto), act(Party.SYSTEM), PAYMENT, sar(3_000)
+    ).booking
+    cheaper = verbs.change_services(partly, act(), (item(price=3_000),)).booking
+    onward = payment.nothing_more_due(cheaper, act())
+    assert (onward.booking.state, onward.booking.payment_state) == (state, PaymentState.PAID)
+    assert onward.booking.expires_at is None
+    assert payment.nothing_more_due(partly, act()) == verbs.Change(partly)
+
+
+def test_a_hold_for_what_is_free_now_waits_for_no_payment():
+    free = verbs.change_services(created(), act(), (item(price=0),)).booking
+    onward = payment.nothing_more_due(free, act()).booking
+    assert (onward.state, onward.payment_state) == (State.CONFIRMED, PaymentState.NOT_REQUIRED)
 
 
 def test_a_timer_does_nothing_to_a_booking_that_was_paid():
@@ -329,6 +362,8 @@ def check_change(before, change):
     assert now.state is before.state or now.state in LEGAL[before.state]
     assert min(now.paid, now.fee, now.refund_due) >= sar(0)
     assert now.refund_due <= now.paid
+    assert now.kept <= before.kept or now.paid > before.paid, "money on its way back was kept again"
+    assert now.state is not State.EXPIRED or now.kept.is_zero, "money was kept for a time that nobody has"
 
 
 @settings(max_examples=300, deadline=None)

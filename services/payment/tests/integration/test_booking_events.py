@@ -80,6 +80,17 @@ async def test_a_refund_that_is_due_for_late_money_is_one_of_its_own(desk):
 
 
 @pytest.mark.covers("Y9")
+async def test_what_was_paid_of_a_hold_that_ran_out_goes_back(desk):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id)
+
+    await desk.follow_booking([change(booking_id, Happening.EXPIRED, refund=25_000)])
+    await desk.attend.due()
+
+    assert await desk.state(payment.id) == "refunded"
+
+
+@pytest.mark.covers("Y9")
 @pytest.mark.parametrize("happening", [Happening.CANCELLED, Happening.EXPIRED, Happening.NO_SHOW])
 async def test_reservations_are_given_up_when_the_visit_is_off(desk, happening):
     booking_id = desk.booked()

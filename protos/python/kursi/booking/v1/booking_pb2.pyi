@@ -597,7 +597,8 @@ class HistoryEntry(_message.Message):
     """The revision that the change made."""
     action: _builtins.str
     """What happened: `created`, `confirmed`, `rescheduled`, `cancelled`, `checked_in`, `completed`, `no_show`, `expired`,
-    `services_changed`, `customer_joined`, `payment_captured`, `payment_failed`, `refund_due`, `refunded`.
+    `services_changed`, `customer_joined`, `payment_captured`, `payment_failed`, `prepayment_covered`,
+    `refund_due`, `refunded`.
     """
     actor: _builtins.str
     """Who: `user:<id>`, `service:<name>` or `system`."""

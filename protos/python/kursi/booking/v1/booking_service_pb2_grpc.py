@@ -201,7 +201,8 @@ class BookingServiceServicer:
 
     def ChangeServices(self, request, context):
         """Replaces the services of a booking from the same start: adds, removes, or changes who performs them.
-        Errors: as RescheduleBooking.
+        Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
+        before than the visit does; the salon may.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -84,7 +84,8 @@ class BookingServiceStub:
     """The customer did not come. Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, NOT_STARTED before the start. A dry run answers with the fee."""
     ChangeServices: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ChangeServicesRequest, _booking_pb2.Booking]
     """Replaces the services of a booking from the same start: adds, removes, or changes who performs them.
-    Errors: as RescheduleBooking.
+    Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
+    before than the visit does; the salon may.
     """
 
 @_typing.type_check_only
@@ -142,7 +143,8 @@ class BookingServiceAsyncStub(BookingServiceStub):
     """The customer did not come. Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, NOT_STARTED before the start. A dry run answers with the fee."""
     ChangeServices: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ChangeServicesRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """Replaces the services of a booking from the same start: adds, removes, or changes who performs them.
-    Errors: as RescheduleBooking.
+    Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
+    before than the visit does; the salon may.
     """
 
 class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -269,7 +271,8 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
         """Replaces the services of a booking from the same start: adds, removes, or changes who performs them.
-        Errors: as RescheduleBooking.
+        Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
+        before than the visit does; the salon may.
         """
 
 def add_BookingServiceServicer_to_server(servicer: BookingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

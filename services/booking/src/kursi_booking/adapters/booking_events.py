@@ -91,9 +91,10 @@ def _message(before: Booking | None, booking: Booking, told: BookingEvent) -> ev
     if told.type in _WITH_FEE:
         message.fee.CopyFrom(money_message(_fee(told, booking)))
     if before is not None:
-        if told.type in _WITH_REFUND:
-            # What is due beyond what was told before: who gives it back acts on each event once.
-            message.refund.CopyFrom(money_message(booking.refund_due - before.refund_due))
+        # What is due beyond what was told before: who gives it back acts on each event once.
+        goes_back = booking.refund_due - before.refund_due
+        if told.type in _WITH_REFUND or (told.type is EventType.EXPIRED and not goes_back.is_zero):
+            message.refund.CopyFrom(money_message(goes_back))
         message.changed_fields.extend(
             name for name, value in _WATCHED.items() if value(before) != value(booking)
         )

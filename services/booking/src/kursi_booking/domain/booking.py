@@ -109,6 +109,11 @@ class Booking:
         return self.policy.due_now(self.price)
 
     @property
+    def kept(self) -> Money:
+        """What was paid and is not on its way back."""
+        return self.paid - self.refund_due
+
+    @property
     def settlement(self) -> CancellationOutcome | None:
         """What was kept and goes back, once the visit is called off or missed."""
         if self.state in (State.CANCELLED, State.NO_SHOW):

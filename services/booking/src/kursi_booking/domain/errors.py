@@ -76,6 +76,14 @@ class TooLateToReschedule(FailedPrecondition):
         self.deadline = deadline
 
 
+class PrepaymentNeeded(FailedPrecondition):
+    """A customer adds a service that has to be paid before to a visit that has not."""
+
+    reason = "PREPAYMENT_REQUIRED"
+    en = "This service is paid in advance. Please book it by itself."
+    ar = "تُدفع هذه الخدمة مقدمًا. يرجى حجزها على حدة."
+
+
 class NotStartedYet(FailedPrecondition):
     """Nobody can have missed a visit that has not begun."""
 

@@ -94,9 +94,10 @@ def cancellation_outcome(booking: Booking, act: Act) -> CancellationOutcome:
     Raises: IllegalTransition, TooLateToCancel.
     """
     expect(booking, "cancel", *_MOVABLE)
-    return booking.policy.cancellation(
-        act.party, booking.during.start, act.at, price=booking.price, paid=booking.paid
+    outcome = booking.policy.cancellation(
+        act.party, booking.during.start, act.at, price=booking.price, paid=booking.kept
     )
+    return _beside_what_goes_back(booking, outcome)
 
 
 def cancel(booking: Booking, act: Act) -> Change:
@@ -197,17 +198,21 @@ def no_show_outcome(booking: Booking, act: Act) -> CancellationOutcome:
     expect(booking, "mark_no_show", State.CONFIRMED, State.CHECKED_IN)
     if act.at < booking.during.start:
         raise NotStartedYet(booking.during.start)
-    return booking.policy.no_show(price=booking.price, paid=booking.paid)
+    outcome = booking.policy.no_show(price=booking.price, paid=booking.kept)
+    return _beside_what_goes_back(booking, outcome)
 
 
 def expire(booking: Booking, act: Act) -> Change:
-    """Let go of a hold whose time has come. A timer that fires early, or late for a booking that went on, does
-    nothing: timers are at-least-once and know nothing of what happened meanwhile.
+    """Let go of a hold whose time has come; a part of the prepayment that was made goes back. A timer that fires
+    early, or late for a booking that went on, does nothing: timers are at-least-once and know nothing of what
+    happened meanwhile.
     """
     is_due = booking.expires_at is not None and booking.expires_at <= act.at
     if booking.state not in _WAITING or not is_due:
         return Change(booking)
-    after = replace(booking, state=State.EXPIRED, expires_at=None)
+    after = replace(booking, state=State.EXPIRED, expires_at=None, refund_due=booking.paid)
+    if not after.refund_due.is_zero:
+        after = replace(after, payment_state=PaymentState.REFUND_DUE)
     return changed(booking, after, EventType.EXPIRED, "expired", act)
 
 
@@ -244,8 +249,11 @@ def changed(before: Booking | None, after: Booking, event: EventType, action: st
 
 
 def with_surplus(booking: Booking) -> Booking:
-    """The booking with what was paid beyond its price marked as due for refund."""
-    surplus = max(booking.paid - booking.price, Money.zero(booking.paid.currency_code))
+    """The booking with what was paid beyond its price marked as due for refund.
+
+    What was told to go back does so, also when the visit costs more again: it cannot be called back.
+    """
+    surplus = max(booking.paid - booking.price, booking.refund_due)
     if not surplus.is_zero:
         return replace(booking, refund_due=surplus, payment_state=PaymentState.REFUND_DUE)
     settled = booking.payment_state if booking.paid.is_zero else PaymentState.PAID
@@ -259,6 +267,10 @@ def _repriced(booking: Booking, items: tuple[Item, ...]) -> Booking:
 def _cancelled(booking: Booking, act: Act, outcome: CancellationOutcome) -> Change:
     given_up = replace(booking, state=State.CANCELLED, expires_at=None, cancellation_reason=act.reason)
     return changed(booking, _settled(given_up, outcome), EventType.CANCELLED, "cancelled", act)
+
+
+def _beside_what_goes_back(booking: Booking, outcome: CancellationOutcome) -> CancellationOutcome:
+    return replace(outcome, refund=outcome.refund + booking.refund_due)
 
 
 def _settled(booking: Booking, outcome: CancellationOutcome) -> Booking:

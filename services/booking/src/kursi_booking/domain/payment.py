@@ -13,7 +13,7 @@ from kursi_booking.domain.errors import IllegalTransition, RefundExceedsPayment
 from kursi_booking.domain.lifecycle import accepted, changed, expect, with_surplus
 from kursi_booking.domain.state import EventType, PaymentState, State
 
-_TELLS_REFUND = frozenset({EventType.CANCELLED, EventType.REFUND_DUE})
+_TELLS_REFUND = frozenset({EventType.CANCELLED, EventType.EXPIRED, EventType.REFUND_DUE})
 _WITHOUT_TIME = frozenset({State.EXPIRED, State.CANCELLED, State.NO_SHOW})
 
 
@@ -96,6 +96,16 @@ def told_refund(before: Booking, change: Change, act: Act) -> Change:
     return changed(change.booking, change.booking, EventType.REFUND_DUE, "refund_due", act)
 
 
+def nothing_more_due(booking: Booking, act: Act) -> Change:
+    """What follows for a hold that waits for nothing any more, since its services changed: it goes on."""
+    if booking.state is not State.HELD or booking.kept < booking.prepayment:
+        return Change(booking)
+    after = _after_prepayment(booking)
+    if booking.paid.is_zero:
+        after = replace(after, payment_state=PaymentState.NOT_REQUIRED)
+    return changed(booking, after, _after_payment(booking, after), "prepayment_covered", act)
+
+
 def refund_recorded(booking: Booking, act: Act, refund_id: UUID, amount: Money) -> Change:
     """Money went back to the customer.
 
@@ -118,7 +128,7 @@ def refund_recorded(booking: Booking, act: Act, refund_id: UUID, amount: Money) 
 
 def _after_prepayment(held: Booking) -> Booking:
     """A hold goes on once all that was due is there; a part of it leaves it waiting for the rest."""
-    if held.paid < held.policy.due_now(held.price):
+    if held.kept < held.prepayment:
         return replace(held, payment_state=PaymentState.AWAITING)
     return replace(held, state=accepted(held.policy), expires_at=None)
 

@@ -59,13 +59,14 @@ class Performer:
 
 @dataclass(frozen=True, slots=True)
 class OfferedService:
-    """One asked service as the salon sells it now. `price` is its own, add-ons included."""
+    """One asked service as the salon sells it now. `price` is its own, add-ons included, and so are `terms`."""
 
     service_id: UUID
     names: Names
     add_on_ids: tuple[UUID, ...]
     price: Money
     performers: Mapping[UUID, Performer]
+    terms: PolicySnapshot
 
 
 @dataclass(frozen=True, slots=True)

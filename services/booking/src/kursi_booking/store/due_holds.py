@@ -37,7 +37,8 @@ WITH counters AS MATERIALIZED (
     UPDATE customer_counters AS c SET active = c.active - counters.number
     FROM counters WHERE (c.salon_id, c.customer_id) = (counters.salon_id, counters.customer_id)
 ), expired AS (
-    UPDATE bookings SET state = %(to_state)s, hold_expire_at = NULL, revision = revision + 1, updated_at = %(at)s
+    UPDATE bookings SET state = %(to_state)s, hold_expire_at = NULL, revision = revision + 1, updated_at = %(at)s,
+        refund_due_minor = paid_minor, payment_state = CASE paid_minor WHEN 0 THEN payment_state ELSE 'refund_due' END
     WHERE id = ANY (%(ids)s) AND (SELECT count(*) FROM counters) >= 0
     RETURNING id, revision
 ), released AS (

@@ -150,7 +150,7 @@ class _TimeGone(Exception):
 
 def _can_go_on(booking: Booking, act: Act, amount: Money) -> bool:
     """Whether an expired hold can be what it would have been: paid as asked for, and still to come."""
-    is_enough = booking.prepayment <= booking.paid + amount
+    is_enough = booking.prepayment <= booking.kept + amount
     return booking.state is State.EXPIRED and act.at < booking.during.start and is_enough
 
 

@@ -46,8 +46,8 @@ def terms_of(booking: Booking) -> PaymentTerms:
     is_held = booking.state is State.HELD
     return PaymentTerms(
         booking=booking,
-        prepayment=max(booking.prepayment - booking.paid, nothing) if is_held else nothing,
+        prepayment=max(booking.prepayment - booking.kept, nothing) if is_held else nothing,
         prepayment_is_full=booking.policy.prepayment is Prepayment.FULL,
-        balance=max(booking.price - booking.paid, nothing) if booking.state in _ON else nothing,
+        balance=max(booking.price - booking.kept, nothing) if booking.state in _ON else nothing,
         no_show_fee=no_show_fee_due(booking),
     )

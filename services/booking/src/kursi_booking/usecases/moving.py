@@ -9,11 +9,19 @@ from kursi_chassis.errors import RetryLater
 from kursi_chassis.grpc.etag import check_etag
 
 from kursi_booking.domain.booking import Act, Booking, Change, Item
-from kursi_booking.domain.errors import NotBookable, SlotTaken, StaffDoesNotPerform, StaffNotFound
+from kursi_booking.domain.errors import (
+    NotBookable,
+    PrepaymentNeeded,
+    SlotTaken,
+    StaffDoesNotPerform,
+    StaffNotFound,
+)
+from kursi_booking.domain.payment import nothing_more_due
+from kursi_booking.domain.policy import Party
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import TimeTaken
 from kursi_booking.ports.holds import HoldExpiry
-from kursi_booking.ports.offers import Ask, Offers
+from kursi_booking.ports.offers import Ask, Offer, Offers
 from kursi_booking.usecases.access import act_of_anyone, visible
 from kursi_booking.usecases.acting import Acting, Order
 from kursi_booking.usecases.placing import Check, Placement, candidates, fairly, nearby, place, taken
@@ -68,7 +76,8 @@ class Moving:
         if move is None:
             return self._acting.render(before, before.settlement)
         placement = await self._place(before, act, move)
-        after = move.verb(before, act, placement.items).booking
+        moved = move.verb(before, act, placement.items).booking
+        after = nothing_more_due(moved, act).booking
         return self._acting.render(replace(after, revision=before.revision), after.settlement)
 
     async def _attempt(self, order: Order, request: KeyedRequest, caller: Caller, plan: Plan) -> bytes | None:
@@ -97,17 +106,19 @@ class Moving:
         *preferred, last = move.asks
         for ask in preferred:
             try:
-                return await self._placed(before, ask, move.check)
+                return await self._placed(before, act, ask, move.check)
             except _SOMEBODY_ELSE_MAY_DO:
                 continue
         try:
-            return await self._placed(before, last, move.check)
+            return await self._placed(before, act, last, move.check)
         except SlotTaken as refused:
             around = nearby(last, act.at)
             raise taken(await self._offers.to_book(around), around, last.first) from refused
 
-    async def _placed(self, before: Booking, ask: Ask, check: Check) -> Placement:
+    async def _placed(self, before: Booking, act: Act, ask: Ask, check: Check) -> Placement:
         offer = await self._offers.to_book(ask)
+        if act.party is Party.CUSTOMER:
+            check_prepayment(before, offer)
         people = candidates(offer)
         if people:
             offer = fairly(offer, await self._acting.store.loads(people, offer.compared))
@@ -137,6 +148,18 @@ class Moving:
 def ask_again(booking: Booking, act: Act, ask: Ask) -> Ask:
     """The ask of somebody who moves this booking."""
     return replace(ask, customer_id=booking.customer_id, party=act.party, own_booking=booking.booking_id)
+
+
+def check_prepayment(booking: Booking, offer: Offer) -> None:
+    """Keep a customer from adding what has to be paid before to a visit that asks for less of it.
+
+    Raises: PrepaymentNeeded.
+    """
+    known = {item.service_id for item in booking.items}
+    for service in offer.services:
+        due = service.terms.due_now(service.price)
+        if service.service_id not in known and booking.policy.due_now(service.price) < due:
+            raise PrepaymentNeeded
 
 
 def with_frozen_values(before: Sequence[Item], after: Sequence[Item]) -> tuple[Item, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kursi_booking.domain.booking import Act, Booking, Change
 from kursi_booking.domain.claims import Claim
-from kursi_booking.domain.payment import told_refund
+from kursi_booking.domain.payment import nothing_more_due, told_refund
 from kursi_booking.ports.bookings import DescribeEvent, Work
 
 
@@ -31,7 +31,10 @@ async def save_moved(
 
 
 async def _follow(work: Work, describe: DescribeEvent, before: Booking, change: Change, act: Act) -> Booking:
-    follow = told_refund(before, change, act)
-    if follow.event is not None:
-        await work.save(follow, describe(before, follow))
-    return follow.booking
+    refund = told_refund(before, change, act)
+    if refund.event is not None:
+        await work.save(refund, describe(before, refund))
+    onward = nothing_more_due(refund.booking, act)
+    if onward.event is not None:
+        await work.save(onward, describe(refund.booking, onward))
+    return onward.booking

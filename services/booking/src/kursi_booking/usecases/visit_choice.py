@@ -80,6 +80,7 @@ def offered(context: SalonContext, one: ChosenService) -> OfferedService:
         names=one.service.names,
         add_on_ids=one.add_on_ids,
         price=one.service.price_with(one.add_on_ids),
+        terms=one.service.terms,
         performers={
             staff_id: Performer(
                 staff_id=staff_id,

@@ -32,7 +32,11 @@ class Happening(StrEnum):
 
 
 _OVER = frozenset({Happening.CANCELLED, Happening.EXPIRED, Happening.NO_SHOW})
-_REASONS = {Happening.CANCELLED: "booking_cancelled", Happening.REFUND_DUE: "booking_gone"}
+_REASONS = {
+    Happening.CANCELLED: "booking_cancelled",
+    Happening.EXPIRED: "booking_gone",
+    Happening.REFUND_DUE: "booking_gone",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

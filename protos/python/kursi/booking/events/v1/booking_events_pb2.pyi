@@ -400,7 +400,7 @@ class BookingEvent(_message.Message):
 
     @_builtins.property
     def refund(self) -> _money_pb2.Money:
-        """With CANCELLED and REFUND_DUE: what goes back because of this change."""
+        """With CANCELLED, REFUND_DUE, and EXPIRED where a part had been paid: what goes back because of this change."""
 
     @_builtins.property
     def hold_expire_time(self) -> _timestamp_pb2.Timestamp:
