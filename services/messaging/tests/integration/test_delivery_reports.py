@@ -176,3 +176,21 @@ async def test_a_report_stops_a_retry_that_is_already_planned(stage):
     async with stage.dispatching():
         await eventually(lambda: stage.has(sms, "delivered"))
     assert len(stage.twilio.messages()) == 1
+
+
+async def test_a_report_corrects_an_answer_that_said_not_now(stage, fixed_clock):
+    """A relay on the way gave up on a request that the provider then carried out."""
+    stage.clock = fixed_clock
+    stage.twilio.fault("status_after_accept", method="POST", code=503)
+    sms = await stage.due()
+    async with stage.dispatching():
+        await eventually(lambda: ended(stage, sms, "retryable"))
+        await stage.deliver(await stage.reported("delivered"))
+        fixed_clock.advance(timedelta(minutes=1))
+        await eventually(lambda: stage.has(sms, "delivered"))
+    assert await ended(stage, sms, "accepted")
+    assert len(stage.twilio.messages()) == 1
+
+
+async def ended(stage, message, outcome):
+    return [attempt["outcome"] for attempt in await stage.attempts(message)] == [outcome]

@@ -68,7 +68,7 @@ WITH moved AS (
         outcome = 'accepted', finished_at = coalesce(try.finished_at, %(now)s)
     FROM moved
     WHERE try.notification_id = moved.id AND try.number = moved.attempt_count
-      AND coalesce(try.outcome, 'ambiguous') = 'ambiguous'
+      AND coalesce(try.outcome, 'ambiguous') IN ('ambiguous', 'retryable')
 )
 SELECT * FROM moved
 """
