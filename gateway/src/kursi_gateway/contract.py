@@ -33,6 +33,7 @@ class Method:
     output_type: str
     comment: str
     max_request_bytes: int
+    media_types: tuple[str, ...]
 
     @property
     def grpc_path(self) -> str:
@@ -128,6 +129,7 @@ def _method(file: descriptor_pb2.FileDescriptorProto, service_index: int, method
         output_type=method.output_type.lstrip("."),
         comment=comment_at(file, 6, service_index, 2, method_index),
         max_request_bytes=method.options.Extensions[options_pb2.max_request_bytes] or USUAL_REQUEST_BYTES,
+        media_types=tuple(method.options.Extensions[options_pb2.media_types]),
     )
 
 

@@ -63,7 +63,7 @@ def _operation(method: Method, schemas: Schemas) -> dict[str, Any]:
         "summary": summary.rstrip("."),
         "parameters": _parameters(method, schemas),
         "responses": {
-            "200": {"description": "Done.", "content": _content(method.output_type, schemas)},
+            "200": {"description": "Done.", "content": _content(method, schemas)},
             **{status: {"$ref": f"#/components/responses/{status}"} for status in ERRORS},
         },
         "security": [{"accessToken": []}] if method.needs_token else [],
@@ -134,10 +134,17 @@ def _request_body(method: Method, schemas: Schemas) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": field_schema(field, schemas)}}}
 
 
-def _content(message: str, schemas: Schemas) -> dict[str, Any]:
-    if message == HTTP_BODY:
-        return {"application/json": {"schema": {"type": "object"}}}
-    return {"application/json": {"schema": schemas.reference(message)}}
+def _content(method: Method, schemas: Schemas) -> dict[str, Any]:
+    if method.output_type == HTTP_BODY:
+        return {kind: {"schema": _file(kind)} for kind in method.media_types}
+    return {"application/json": {"schema": schemas.reference(method.output_type)}}
+
+
+def _file(kind: str) -> dict[str, Any]:
+    """A file's schema; what is in it is said by its media type and the method's description."""
+    if kind == "application/json":
+        return {"type": "object"}
+    return {"type": "string"} if kind.startswith("text/") else {"type": "string", "format": "binary"}
 
 
 def _error_schema() -> dict[str, Any]:

@@ -60,8 +60,11 @@ def _operation(path: str, verb: str, operation: dict[str, Any], described: dict[
         (entry["name"], entry["in"], entry.get("description", "")) for entry in operation["parameters"]
     ]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    rows = [*parameters, *_fields(body, "body", described), *_fields(answer, "answer", described)]
+    answers = operation["responses"]["200"]["content"]
+    rows = [*parameters, *_fields(body, "body", described)]
+    for kind, answer in answers.items():
+        is_json = kind == "application/json"
+        rows += _fields(answer["schema"], "answer", described) if is_json else [(kind, "answer", "A file.")]
     table = "".join(
         f"<tr><td><code>{escape(name)}</code></td><td>{place}</td><td>{escape(text)}</td></tr>"
         for name, place, text in rows

@@ -25,6 +25,7 @@ PROTO = """
 syntax = "proto3";
 package chassis.test.v1;
 import "google/api/field_behavior.proto";
+import "google/api/httpbody.proto";
 import "google/protobuf/field_mask.proto";
 import "kursi/options/v1/options.proto";
 
@@ -78,6 +79,9 @@ service Homeless {
   rpc Open(SalonRequest) returns (EchoReply) {
     option (kursi.options.v1.access) = {who: SALON, role: STAFF, salon_field: "salon.id"};
   }
+}
+service Nameless {
+  rpc Open(EchoRequest) returns (google.api.HttpBody) { option (kursi.options.v1.access) = {who: PUBLIC}; }
 }
 service Keyless {
   rpc Open(EchoRequest) returns (EchoReply) {

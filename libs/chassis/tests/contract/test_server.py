@@ -27,6 +27,7 @@ class Anything:
         ("Undeclared", "chassis.test.v1.Undeclared.Open does not declare who may call it"),
         ("Homeless", "chassis.test.v1.Homeless.Open has no request field 'salon.id'"),
         ("Keyless", "chassis.test.v1.Keyless.Open is idempotent but"),
+        ("Nameless", "chassis.test.v1.Nameless.Open must declare media types"),
         ("Parlour", "chassis.test.v1.Parlour.Whoami is not implemented by Anything"),
     ],
 )

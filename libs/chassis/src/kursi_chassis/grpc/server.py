@@ -22,6 +22,7 @@ from kursi_chassis.settings import ServiceSettings
 
 _MEBIBYTE = 1024 * 1024
 _USUAL_REQUEST_BYTES = 4 * _MEBIBYTE
+_FILE = "google.api.HttpBody"
 """What a request may have unless its method says more in the contract."""
 _READINESS_SECONDS = 2.0
 _OPTIONS = (
@@ -170,6 +171,8 @@ def _plan(method: MethodDescriptor) -> MethodPlan:
     field = method.input_type.fields_by_name.get(FIELD)
     if is_idempotent and (field is None or field.type != FieldDescriptor.TYPE_STRING):
         raise ContractError(f"{method.full_name} is idempotent but its request has no text field {FIELD}")
+    if bool(options.Extensions[options_pb2.media_types]) != (method.output_type.full_name == _FILE):
+        raise ContractError(f"{method.full_name} must declare media types exactly if it answers with a file")
     return MethodPlan(
         path=f"/{method.containing_service.full_name}/{method.name}",
         request_type=message_factory.GetMessageClass(method.input_type),

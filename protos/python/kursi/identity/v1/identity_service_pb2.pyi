@@ -160,7 +160,7 @@ class VerifyOtpRequest(_message.Message):
     request_id: _builtins.str
     """From RequestOtpResponse."""
     code: _builtins.str
-    """The six digits; Arabic-Indic digits are accepted."""
+    """The digits as they were sent: six, ten to the platform's admins. Arabic-Indic digits are accepted."""
     device_label: _builtins.str
     """What the device calls itself, for the list of sessions; at most 80 characters."""
     @_builtins.property

@@ -787,7 +787,8 @@ class IdentityInternalServiceServicer:
     """
 
     def IssueServiceToken(self, request, context):
-        """A short-lived token for a service that proves its client secret. Errors: UNAUTHENTICATED: CLIENT_SECRET_WRONG.
+        """A short-lived token for a service that proves its client secret. Errors: UNAUTHENTICATED: CLIENT_SECRET_WRONG;
+        RESOURCE_EXHAUSTED: CLIENT_SECRET_LIMIT after too many wrong ones for this client from one address within a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

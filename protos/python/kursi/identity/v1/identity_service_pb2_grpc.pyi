@@ -317,7 +317,9 @@ class IdentityInternalServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IdentityInternalServiceAsyncStub: ...
     IssueServiceToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.IssueServiceTokenRequest, _identity_service_pb2.ServiceToken]
-    """A short-lived token for a service that proves its client secret. Errors: UNAUTHENTICATED: CLIENT_SECRET_WRONG."""
+    """A short-lived token for a service that proves its client secret. Errors: UNAUTHENTICATED: CLIENT_SECRET_WRONG;
+    RESOURCE_EXHAUSTED: CLIENT_SECRET_LIMIT after too many wrong ones for this client from one address within a minute.
+    """
     BatchGetContacts: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.BatchGetContactsRequest, _identity_service_pb2.BatchGetContactsResponse]
     """How to reach people: numbers, addresses, language and zone, by id. Unknown ids are left out. At most 500."""
     GetUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetUserRequest, _identity_pb2.User]
@@ -342,7 +344,9 @@ class IdentityInternalServiceAsyncStub(IdentityInternalServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     IssueServiceToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.IssueServiceTokenRequest, _identity_service_pb2.ServiceToken]  # type: ignore[assignment]
-    """A short-lived token for a service that proves its client secret. Errors: UNAUTHENTICATED: CLIENT_SECRET_WRONG."""
+    """A short-lived token for a service that proves its client secret. Errors: UNAUTHENTICATED: CLIENT_SECRET_WRONG;
+    RESOURCE_EXHAUSTED: CLIENT_SECRET_LIMIT after too many wrong ones for this client from one address within a minute.
+    """
     BatchGetContacts: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchGetContactsRequest, _identity_service_pb2.BatchGetContactsResponse]  # type: ignore[assignment]
     """How to reach people: numbers, addresses, language and zone, by id. Unknown ids are left out. At most 500."""
     GetUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetUserRequest, _identity_pb2.User]  # type: ignore[assignment]
@@ -370,7 +374,9 @@ class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.IssueServiceTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ServiceToken, _abc.Awaitable[_identity_service_pb2.ServiceToken]]:
-        """A short-lived token for a service that proves its client secret. Errors: UNAUTHENTICATED: CLIENT_SECRET_WRONG."""
+        """A short-lived token for a service that proves its client secret. Errors: UNAUTHENTICATED: CLIENT_SECRET_WRONG;
+        RESOURCE_EXHAUSTED: CLIENT_SECRET_LIMIT after too many wrong ones for this client from one address within a minute.
+        """
 
     @_abc_1.abstractmethod
     def BatchGetContacts(

@@ -138,6 +138,7 @@ Global___Access: _TypeAlias = Access  # noqa: Y015
 ACCESS_FIELD_NUMBER: _builtins.int
 IDEMPOTENT_FIELD_NUMBER: _builtins.int
 MAX_REQUEST_BYTES_FIELD_NUMBER: _builtins.int
+MEDIA_TYPES_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
 """Who may call the method. Required on every method."""
 idempotent: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.bool]
@@ -147,4 +148,8 @@ for 24 hours and given again; another request under the same key is refused with
 max_request_bytes: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.int]
 """How many bytes a request of the method may have, its message included, where that is more than others may: the gateway lets others
 have 256 KiB, the services 4 MiB. Larger ones are refused with BODY_TOO_LARGE.
+"""
+media_types: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _containers.RepeatedScalarFieldContainer[_builtins.str]]
+"""What the answer may be of a method that answers with a file (google.api.HttpBody): the values of its `Content-Type`. Required on
+every such method, and on no other.
 """
