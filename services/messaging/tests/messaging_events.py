@@ -1,16 +1,21 @@
 """Builders of the events that messaging consumes."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
+from kursi.booking.events.v1.calendar_events_pb2 import CalendarConflictEvent
+from kursi.booking.events.v1.series_events_pb2 import SeriesEvent
 from kursi.booking.events.v1.waitlist_events_pb2 import WaitlistEvent
 from kursi.identity.events.v1.identity_events_pb2 import UserEvent
 from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
 from kursi.type.v1.money_pb2 import Money
 from kursi_chassis.events.envelope import Event, ReceivedEvent, read
 from kursi_chassis.ids import new_id
+
+Message = BookingEvent | WaitlistEvent | SeriesEvent | CalendarConflictEvent | PaymentEvent | UserEvent
 
 SALON = UUID("018f3a5e-0000-7000-8000-0000000000a1")
 CUSTOMER = UUID("018f3a5e-0000-7000-8000-0000000000c1")
@@ -47,6 +52,7 @@ def booking(
     start: datetime = IN_THREE_DAYS,
     customer: UUID = CUSTOMER,
     staff: tuple[UUID, ...] = (STAFF,),
+    items: Sequence[BookingEvent.Item] | None = None,
     occurred: datetime = NOW,
     salon: UUID = SALON,
     **extra: object,
@@ -65,14 +71,7 @@ def booking(
         occur_time=at(occurred),
         start_time=at(start),
         end_time=at(start + timedelta(minutes=45)),
-        items=[
-            BookingEvent.Item(
-                service_names={"en": "Haircut", "ar": "قص شعر"},
-                staff_user_id=str(person),
-                staff_names={"en": "Omar", "ar": "عمر"},
-            )
-            for person in staff
-        ],
+        items=[item(person, start=start) for person in staff] if items is None else items,
         total=Money(currency_code="SAR", amount_minor=12_050),
         **extra,
     )
@@ -111,6 +110,79 @@ def waiting(
     )
 
 
+def item(
+    lead: UUID | None = None,
+    *,
+    start: datetime = IN_THREE_DAYS,
+    helpers: Sequence[UUID] = (),
+    minutes: int = 45,
+) -> BookingEvent.Item:
+    """A service; without `lead` by the usual person."""
+    return BookingEvent.Item(
+        service_names={"en": "Haircut", "ar": "قص شعر"},
+        staff_user_id=str(lead or STAFF),
+        staff_names={"en": "Omar", "ar": "عمر"},
+        start_time=at(start),
+        end_time=at(start + timedelta(minutes=minutes)),
+        assistants=[BookingEvent.Assistant(staff_user_id=str(one)) for one in helpers],
+    )
+
+
+def series(
+    what: str,
+    visits: Sequence[BookingEvent],
+    *,
+    series_id: UUID,
+    revision: int = 0,
+    occurred: datetime = NOW,
+    **extra: object,
+) -> SeriesEvent:
+    """The event that tells these changes of single visits as a whole."""
+    return SeriesEvent(
+        type=SeriesEvent.Type.Value(f"SERIES_{what}"),
+        series_id=str(series_id),
+        salon_id=str(SALON),
+        salon_names={"en": "Najd Salon", "ar": "صالون نجد"},
+        time_zone="Asia/Riyadh",
+        customer_id=str(CUSTOMER),
+        revision=revision or len(visits),
+        actor=f"user:{CUSTOMER}",
+        occur_time=at(occurred),
+        start_time=visits[0].start_time,
+        end_time=visits[-1].end_time,
+        total=Money(currency_code="SAR", amount_minor=12_050 * len(visits)),
+        visits=[
+            SeriesEvent.Visit(
+                booking_id=visit.booking_id,
+                revision=visit.revision,
+                state=visit.state,
+                start_time=visit.start_time,
+                end_time=visit.end_time,
+                items=visit.items,
+            )
+            for visit in visits
+        ],
+        **extra,
+    )
+
+
+def clash(*, booking_id: UUID, conflict_id: UUID, staff: UUID | None = STAFF) -> CalendarConflictEvent:
+    return CalendarConflictEvent(
+        booking_id=str(booking_id),
+        salon_id=str(SALON),
+        salon_names={"en": "Najd Salon", "ar": "صالون نجد"},
+        time_zone="Asia/Riyadh",
+        booking_revision=1,
+        occur_time=at(NOW),
+        start_time=at(IN_THREE_DAYS),
+        end_time=at(IN_THREE_DAYS + timedelta(minutes=45)),
+        conflict_id=str(conflict_id),
+        staff_user_id=str(staff or ""),
+        clash_start_time=at(IN_THREE_DAYS),
+        clash_end_time=at(IN_THREE_DAYS + timedelta(minutes=15)),
+    )
+
+
 def payment(what: str, *, booking_id: UUID, payment_id: UUID, occurred: datetime = NOW) -> PaymentEvent:
     return PaymentEvent(
         type=PaymentEvent.Type.Value(what),
@@ -131,7 +203,7 @@ def user(user_id: UUID, *, zone: str, revision: int = 1) -> UserEvent:
 
 
 def published(
-    message: BookingEvent | WaitlistEvent | PaymentEvent | UserEvent,
+    message: Message,
     *,
     event_id: UUID | None = None,
     traceparent: str = "",
@@ -145,6 +217,15 @@ def published(
         what = WaitlistEvent.Type.Name(message.type).lower()
         subject = f"kursi.booking.v1.{message.salon_id}.{message.waitlist_entry_id}.{what}"
         aggregate = message.waitlist_entry_id
+    elif isinstance(message, SeriesEvent):
+        what = SeriesEvent.Type.Name(message.type).lower()
+        subject, aggregate = (
+            f"kursi.booking.v1.{message.salon_id}.{message.series_id}.{what}",
+            message.series_id,
+        )
+    elif isinstance(message, CalendarConflictEvent):
+        subject = f"kursi.booking.v1.{message.salon_id}.{message.booking_id}.conflict_detected"
+        aggregate = message.booking_id
     elif isinstance(message, PaymentEvent):
         what = PaymentEvent.Type.Name(message.type).lower()
         subject, aggregate = f"kursi.payment.v1.payment.{what}", message.payment_id
@@ -154,7 +235,7 @@ def published(
         type=".".join([*subject.split(".")[:3], subject.rsplit(".", 1)[1]]),
         subject=subject,
         aggregate_id=UUID(aggregate),
-        revision=message.revision,
+        revision=getattr(message, "revision", 1),
         payload=message.SerializeToString(deterministic=True),
         occurred_at=NOW,
         event_id=event_id or new_id(),
@@ -163,7 +244,7 @@ def published(
 
 
 def delivered(
-    message: BookingEvent | WaitlistEvent | PaymentEvent | UserEvent,
+    message: Message,
     *,
     event_id: UUID | None = None,
     traceparent: str = "",

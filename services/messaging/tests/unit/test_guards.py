@@ -15,6 +15,7 @@ RIYADH, BERLIN = ZoneInfo("Asia/Riyadh"), ZoneInfo("Europe/Berlin")
 NIGHT = QuietHours(time(22), time(7))
 QUIET = Preferences(quiet_hours_enabled=True)
 NOON = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)  # in Riyadh
+WAIT_FOR_THE_MORNING = {Event.REMINDER, Event.MANUAL, Event.CALENDAR_CONFLICT}
 START = NOON + timedelta(hours=24)
 
 
@@ -125,9 +126,24 @@ def test_a_reminder_whose_quiet_hours_last_until_the_visit_is_planned_before_the
     assert decide(candidate, booking(start=start), QUIET, RIYADH, planned.due_at) == Send()
 
 
-@pytest.mark.parametrize("event", [event for event in Event if event not in {Event.REMINDER, Event.MANUAL}])
+@pytest.mark.parametrize("event", [event for event in Event if event not in WAIT_FOR_THE_MORNING])
 def test_answers_to_what_somebody_did_go_out_at_night(event):
     assert decide(news(event), booking(), QUIET, RIYADH, riyadh(23)) == Send()
+
+
+def test_a_clash_waits_for_the_morning_unless_the_visit_comes_before():
+    clash = news(Event.CALENDAR_CONFLICT)
+    assert decide(clash, booking(), QUIET, RIYADH, riyadh(23)) == Defer(riyadh(7, day=13))
+    early = riyadh(6, 30, day=13)
+    clash = replace(clash, start=early)
+    assert decide(clash, booking(start=early), QUIET, RIYADH, riyadh(23)) == Send()
+
+
+def test_a_clash_is_stale_once_the_visit_moved_away_from_it():
+    moved = booking(revision=3, start=riyadh(20, day=14))
+    assert decide(news(Event.CALENDAR_CONFLICT), moved, NO_PREFERENCES, RIYADH, riyadh(12)) == Skip(
+        SkipReason.STALE
+    )
 
 
 def test_a_letter_waits_for_the_morning():

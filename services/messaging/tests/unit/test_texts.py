@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,16 @@ FACTS = {
     "recipient_name": "Sara",
     "customer_name": "Sara",
 }
+
+
+def weekly(count):
+    first = datetime(2026, 11, 21, 13, 0, tzinfo=UTC)
+    return [{"start": (first + number * timedelta(weeks=1)).isoformat()} for number in range(count)]
+
+
+NO_SINGLE_VISIT = {"start": None, "end": None}
+
+
 OWN_FACTS = {
     Event.BOOKING_CREATED: {"state": "pending"},
     Event.BOOKING_RESCHEDULED: {"previous_start": "2026-11-20T09:15:00+00:00"},
@@ -43,6 +54,17 @@ OWN_FACTS = {
     Event.PAYMENT_FAILED: {"amount": {"currency_code": "SAR", "amount_minor": 12_050}},
     Event.REMINDER: {"offset_minutes": 120},
     Event.WAITLIST_OFFER: {"until": "2026-11-20T09:15:00+00:00"},
+    Event.SERIES_CREATED: {**NO_SINGLE_VISIT, "visits": weekly(10)},
+    Event.SERIES_CANCELLED: {
+        **NO_SINGLE_VISIT,
+        "visits": weekly(2),
+        "refund": {"currency_code": "SAR", "amount_minor": 10_000},
+        "reason": "We move away",
+    },
+    Event.CALENDAR_CONFLICT: {
+        "clash_start": "2026-11-21T13:00:00+00:00",
+        "clash_end": "2026-11-21T13:30:00+00:00",
+    },
     Event.MANUAL: {"subject": "Opening hours", "body": "We open at ten tomorrow.\n\nSee you!"},
 }
 PAYERS_AND_CUSTOMERS = {
@@ -55,7 +77,7 @@ PAYERS_AND_CUSTOMERS = {
 KEYS = [
     TemplateKey(event, audience, channel)
     for event, audience, channel in itertools.product(Event, Audience, Channel)
-    if audience is Audience.CUSTOMER or event not in PAYERS_AND_CUSTOMERS
+    if event not in (PAYERS_AND_CUSTOMERS if audience is Audience.STAFF_MEMBER else {Event.CALENDAR_CONFLICT})
 ]
 
 
@@ -187,6 +209,49 @@ def test_names_fall_back_to_english_and_then_to_any_language():
     confirmed = customer(Event.BOOKING_CONFIRMED)
     assert "Najd" in write(confirmed, "ar", salon_names={"en": "Najd", "fr": "Nedjd"}).body
     assert "Nedjd" in write(confirmed, "ar", salon_names={"fr": "Nedjd"}).body
+
+
+@pytest.mark.covers("P9")
+@pytest.mark.parametrize(
+    ("number", "arabic", "english"),
+    [
+        (1, "موعدًا واحدًا", "1 visit"),
+        (2, "موعدين", "2 visits"),
+        (3, "3 مواعيد", "3 visits"),
+        (10, "10 مواعيد", "10 visits"),
+        (11, "11 موعدًا", "11 visits"),
+        (52, "52 موعدًا", "52 visits"),
+        (100, "100 موعد", "100 visits"),
+    ],
+)
+def test_visits_are_counted_in_the_form_that_the_language_has_for_the_number(number, arabic, english):
+    created = customer(Event.SERIES_CREATED)
+    assert arabic in write(created, "ar", visits=weekly(number)).body.replace(FSI, "").replace(PDI, "")
+    assert f"{english} " in write(created, visits=weekly(number)).body
+
+
+@pytest.mark.parametrize(("number", "listed"), [(1, False), (2, False), (3, True), (12, True), (13, False)])
+def test_a_text_lists_the_dates_of_a_few_visits_and_a_mail_those_of_all(number, listed):
+    created = customer(Event.SERIES_CREATED)
+    assert ("21 Nov, 28 Nov, 5 Dec" in write(created, visits=weekly(number)).body) is listed
+    mail = write(customer(Event.SERIES_CREATED, Channel.EMAIL), visits=weekly(number))
+    assert mail.body.count(" at 4:00 PM") == number
+    assert mail.html_body.count(" at 4:00 PM") == number
+
+
+def test_one_visit_of_a_series_has_one_time():
+    body = write(customer(Event.SERIES_CREATED), visits=weekly(1)).body
+    assert "1 visit for you (Haircut and Beard trim), on Saturday 21 November at 4:00 PM." in body
+
+
+def test_whoever_does_a_part_of_a_visit_reads_when_that_part_begins_and_began():
+    moved = TemplateKey(Event.BOOKING_RESCHEDULED, Audience.STAFF_MEMBER, Channel.EMAIL)
+    part = {"part_start": "2026-11-21T13:30:00+00:00", "part_end": "2026-11-21T14:30:00+00:00"}
+    body = write(moved, **part).body
+    assert (
+        "now on Saturday 21 November at 4:30 PM. Until now it was on Friday 20 November at 12:45 PM" in body
+    )
+    assert "Duration: 1 hour" in body
 
 
 def test_a_message_that_has_no_template_fails_for_good():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -67,7 +67,8 @@ def booking_change(payload: bytes, traceparent: str = "") -> BookingChange | Non
             booking=_snapshot(event, state),
             own_facts=_facts_of_change(event),
             former_staff_user_ids=tuple(UUID(user_id) for user_id in event.previous_staff_user_ids),
-            occurred_at=_moment(event, "occur_time"),
+            told_by_series=event.told_by_series,
+            occurred_at=moment(event, "occur_time"),
             traceparent=traceparent,
         )
     except (DecodeError, ValueError) as error:
@@ -90,7 +91,7 @@ def waitlist_change(payload: bytes, traceparent: str = "") -> WaitlistChange | N
             customer_id=UUID(event.customer_id),
             revision=event.revision,
             offer=_open_offer(event) if event.type == WaitlistEvent.WAITLIST_OFFERED else None,
-            occurred_at=_moment(event, "occur_time"),
+            occurred_at=moment(event, "occur_time"),
             traceparent=traceparent,
         )
     except (DecodeError, ValueError) as error:
@@ -115,10 +116,10 @@ def payment_change(payload: bytes, traceparent: str = "") -> PaymentChange | Non
             booking_id=UUID(event.booking_id),
             salon_id=UUID(event.salon_id),
             customer_id=UUID(event.customer_id),
-            occurred_at=_moment(event, "occur_time"),
+            occurred_at=moment(event, "occur_time"),
             facts={
-                "amount": _money(event.captured if taken else event.amount),
-                "reference": _reference(event.booking_id),
+                "amount": money(event.captured if taken else event.amount),
+                "reference": reference(event.booking_id),
             },
             traceparent=traceparent,
         )
@@ -140,13 +141,12 @@ def person(payload: bytes, traceparent: str = "") -> Person:
 
 
 def _snapshot(event: BookingEvent, state: BookingState) -> BookingSnapshot:
-    staff = dict.fromkeys(UUID(item.staff_user_id) for item in event.items if item.staff_user_id)
-    start, end = _moment(event, "start_time"), _moment(event, "end_time")
+    start, end = moment(event, "start_time"), moment(event, "end_time")
     return BookingSnapshot(
         booking_id=UUID(event.booking_id),
         salon_id=UUID(event.salon_id),
         customer_id=UUID(event.customer_id),
-        staff_user_ids=tuple(staff),
+        staff_user_ids=accounts_of(event.items),
         state=state,
         revision=event.revision,
         start=start,
@@ -158,23 +158,44 @@ def _snapshot(event: BookingEvent, state: BookingState) -> BookingSnapshot:
 
 def _facts_of_booking(event: BookingEvent, state: BookingState, start: datetime, end: datetime) -> Facts:
     return {
-        "reference": _reference(event.booking_id),
+        "reference": reference(event.booking_id),
         "state": state.value,
         "salon_names": dict(event.salon_names),
         "time_zone": event.time_zone,
         "start": start.isoformat(),
         "end": end.isoformat(),
-        "items": [
-            {"service_names": dict(item.service_names), "staff_names": dict(item.staff_names)}
-            for item in event.items
-        ],
-        **({"total": _money(event.total)} if event.HasField("total") else {}),
+        "items": item_facts(event.items),
+        **({"total": money(event.total)} if event.HasField("total") else {}),
         **({"walk_in": True} if event.walk_in else {}),
     }
 
 
+def item_facts(items: Iterable[BookingEvent.Item]) -> list[Facts]:
+    """The services of a visit: what they are called, who works on them, and when."""
+    return [
+        {
+            "service_names": dict(item.service_names),
+            "staff_names": dict(item.staff_names),
+            "staff_user_ids": [str(account) for account in accounts_of([item])],
+            "start": moment(item, "start_time").isoformat(),
+            "end": moment(item, "end_time").isoformat(),
+        }
+        for item in items
+    ]
+
+
+def accounts_of(items: Iterable[BookingEvent.Item]) -> tuple[UUID, ...]:
+    """Everybody with an account who works on these services, each once: who performs them, and who helps."""
+    accounts = (
+        account
+        for item in items
+        for account in (item.staff_user_id, *(one.staff_user_id for one in item.assistants))
+    )
+    return tuple(dict.fromkeys(UUID(account) for account in accounts if account))
+
+
 def _open_offer(event: WaitlistEvent) -> OpenOffer:
-    start, until = _moment(event, "start_time"), _moment(event, "offer_expire_time")
+    start, until = moment(event, "start_time"), moment(event, "offer_expire_time")
     return OpenOffer(
         offer_id=UUID(event.offer_id),
         until=until,
@@ -182,16 +203,16 @@ def _open_offer(event: WaitlistEvent) -> OpenOffer:
             "waitlist_entry_id": event.waitlist_entry_id,
             "offer_id": event.offer_id,
             "until": until.isoformat(),
-            "reference": _reference(event.waitlist_entry_id),
+            "reference": reference(event.waitlist_entry_id),
             "salon_names": dict(event.salon_names),
             "time_zone": event.time_zone,
             "start": start.isoformat(),
-            "end": _moment(event, "end_time").isoformat(),
+            "end": moment(event, "end_time").isoformat(),
             "items": [
                 {"service_names": dict(item.service_names), "staff_names": dict(item.staff_names)}
                 for item in event.items
             ],
-            "total": _money(event.total),
+            "total": money(event.total),
         },
     )
 
@@ -199,32 +220,33 @@ def _open_offer(event: WaitlistEvent) -> OpenOffer:
 def _facts_of_change(event: BookingEvent) -> Facts:
     facts: dict[str, object] = {}
     if event.HasField("fee"):
-        facts["fee"] = _money(event.fee)
+        facts["fee"] = money(event.fee)
     if event.HasField("refund"):
-        facts["refund"] = _money(event.refund)
+        facts["refund"] = money(event.refund)
     if event.HasField("previous_start_time"):
-        facts["previous_start"] = _moment(event, "previous_start_time").isoformat()
+        facts["previous_start"] = moment(event, "previous_start_time").isoformat()
     if event.reason:
         facts["reason"] = event.reason
     return facts
 
 
-def _moment(event: Message, field: str) -> datetime:
+def moment(event: Message, field: str) -> datetime:
     """The instant of a field that every such event has."""
     if not event.HasField(field):
         raise ValueError(f"{field} is missing")
     check = Violations()
-    moment = instant(check, field, getattr(event, field))
+    found = instant(check, field, getattr(event, field))
     if check:
         raise ValueError(f"{field} is out of range")
-    return moment
+    return found
 
 
-def _money(amount: Money) -> Facts:
+def money(amount: Money) -> Facts:
+    """An amount as facts hold it."""
     return {"currency_code": amount.currency_code, "amount_minor": amount.amount_minor}
 
 
-def _reference(booking_id: str) -> str:
+def reference(booking_id: str) -> str:
     """What people read out on the phone: the random end of the id."""
     last = UUID(booking_id).hex[-8:].upper()
     return f"{last[:4]}-{last[4:]}"

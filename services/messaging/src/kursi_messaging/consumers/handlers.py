@@ -10,14 +10,18 @@ from kursi_chassis.events.consumer import ignored
 from kursi_chassis.events.envelope import ReceivedEvent
 from kursi_chassis.telemetry import parse_traceparent
 
-from kursi_messaging.consumers import decoding
+from kursi_messaging.consumers import decoding, decoding_news
+from kursi_messaging.domain.news import News
 from kursi_messaging.usecases.planning import Planner
+from kursi_messaging.usecases.planning_news import NewsPlanner
 from kursi_messaging.usecases.planning_offers import OfferPlanner
 
 BOOKINGS: Final = "messaging-bookings"
 PAYMENTS: Final = "messaging-payments"
 PEOPLE: Final = "messaging-people"
 _OF_ENTRIES: Final = "kursi.booking.v1.waitlist_"
+_OF_SERIES: Final = "kursi.booking.v1.series_"
+_CLASH: Final = "kursi.booking.v1.conflict_detected"
 
 Read = TypeVar("Read")
 
@@ -28,13 +32,25 @@ class Handlers:
     def __init__(self, planner: Planner) -> None:
         self._planner = planner
         self._offers = OfferPlanner(planner)
+        self._news = NewsPlanner(planner)
 
     async def bookings(self, events: Sequence[ReceivedEvent]) -> None:
-        """Events of booking: of its bookings and of its waiting list."""
+        """Events of booking: of its bookings, series and waiting lists, and of calendars that clash with it."""
         entries = [event for event in events if event.type.startswith(_OF_ENTRIES)]
-        others = [event for event in events if not event.type.startswith(_OF_ENTRIES)]
+        series = [event for event in events if event.type.startswith(_OF_SERIES)]
+        clashes = [event for event in events if event.type == _CLASH]
+        others = [
+            event
+            for event in events
+            if not event.type.startswith((_OF_ENTRIES, _OF_SERIES)) and event.type != _CLASH
+        ]
         await self._planner.take_bookings(BOOKINGS, _read(BOOKINGS, others, decoding.booking_change))
         await self._offers.take(BOOKINGS, _read(BOOKINGS, entries, decoding.waitlist_change))
+        news: dict[UUID, News] = {
+            **_read(BOOKINGS, series, decoding_news.series_change),
+            **_read(BOOKINGS, clashes, decoding_news.calendar_clash),
+        }
+        await self._news.take(BOOKINGS, news)
 
     async def payments(self, events: Sequence[ReceivedEvent]) -> None:
         """Events of payment."""

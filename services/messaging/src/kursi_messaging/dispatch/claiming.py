@@ -14,12 +14,14 @@ from kursi_chassis.ids import new_id
 
 from kursi_messaging.dispatch import metrics
 from kursi_messaging.dispatch.rules import DispatchRules
+from kursi_messaging.domain import series
+from kursi_messaging.domain.booking import Facts
 from kursi_messaging.domain.guards import Candidate, Defer, LatestBooking, Send, Skip, decide
 from kursi_messaging.domain.people import zone_of
 from kursi_messaging.domain.preferences import NO_PREFERENCES, Preferences
 from kursi_messaging.domain.salon import DEFAULT_SETTINGS
 from kursi_messaging.domain.waitlist import is_gone, told_of
-from kursi_messaging.domain.words import BookingState, SkipReason, Status
+from kursi_messaging.domain.words import BookingState, Event, SkipReason, Status
 from kursi_messaging.store import claims, people, preferences, reports, salons, verdicts, waitlist
 from kursi_messaging.store.claims import DueRow, ViewRow
 from kursi_messaging.store.verdicts import Verdict
@@ -27,10 +29,16 @@ from kursi_messaging.store.verdicts import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A message that may go out, with what is known about it."""
+    """A message that may go out, with what is known about it.
+
+    `facts` are what its text is made of: the row's, by what is true now. `seen_visits` are the revisions of the
+    visits of a series that they take into account.
+    """
 
     row: DueRow
     view: ViewRow | None
+    facts: Facts
+    seen_visits: Mapping[str, int]
     person_zone: str
     salon_language: str
 
@@ -100,8 +108,9 @@ class Claimer:
 async def _look_around(connection: Connection, rows: Sequence[DueRow]) -> _Surroundings:
     recipients = {row.recipient_id for row in rows}
     found = await salons.read_many(connection, {row.salon_id for row in rows if row.salon_id})
+    bookings = {row.booking_id for row in rows if row.booking_id} | series.told_of(row.facts for row in rows)
     return _Surroundings(
-        views=await claims.views(connection, {row.booking_id for row in rows if row.booking_id}),
+        views=await claims.views(connection, bookings),
         zones=await people.zones(connection, recipients),
         preferences=await preferences.read_many(connection, recipients),
         languages={salon_id: settings.default_language for salon_id, settings in found.items()},
@@ -110,9 +119,19 @@ async def _look_around(connection: Connection, rows: Sequence[DueRow]) -> _Surro
 
 
 def _due(row: DueRow, around: _Surroundings) -> Due:
+    view = around.views.get(row.booking_id) if row.booking_id else None
+    facts: Facts = {**(view.facts if view else {}), **row.facts}
+    seen: Mapping[str, int] = {}
+    if series.visits_of(facts):
+        visits = series.told_of([facts]) & around.views.keys()
+        latest = {booking_id: _latest(around.views[booking_id]) for booking_id in visits}
+        seen = series.seen_revisions(facts, latest)
+        facts = series.as_it_stands(Event(row.event), facts, latest)
     return Due(
         row=row,
-        view=around.views.get(row.booking_id) if row.booking_id else None,
+        view=view,
+        facts=facts,
+        seen_visits=seen,
         person_zone=around.zones.get(row.recipient_id, ""),
         salon_language=around.languages.get(row.salon_id, DEFAULT_SETTINGS.default_language)
         if row.salon_id
@@ -122,9 +141,9 @@ def _due(row: DueRow, around: _Surroundings) -> Due:
 
 def _judge(due: Due, around: _Surroundings, default_zone: str, now: datetime) -> Send | Skip | Defer:
     row, view = due.row, due.view
-    if is_gone(row.facts, around.open_offers, now):
+    if is_gone(row.facts, around.open_offers, now) or (due.seen_visits and not series.visits_of(due.facts)):
         return Skip(SkipReason.STALE)
-    latest = LatestBooking(BookingState(view.state), view.last_revision, view.start_at) if view else None
+    latest = _latest(view) if view else None
     return decide(
         Candidate.from_row(row.event, row.channel, row.booking_revision, row.facts, row.due_at),
         latest,
@@ -132,6 +151,10 @@ def _judge(due: Due, around: _Surroundings, default_zone: str, now: datetime) ->
         zone_of(due.person_zone, view.time_zone if view else "", default_zone),
         now,
     )
+
+
+def _latest(view: ViewRow) -> LatestBooking:
+    return LatestBooking(BookingState(view.state), view.last_revision, view.start_at)
 
 
 def _settled(due: Due, decision: Send | Skip | Defer, token: UUID) -> Verdict | None:

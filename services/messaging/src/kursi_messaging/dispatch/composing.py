@@ -85,13 +85,16 @@ def customer_of(due: Due) -> UUID | None:
 
     Nobody's for a visit that was booked by phone number: whoever typed the number may not know whose it is.
     """
-    if due.view is None or due.row.audience != Audience.STAFF_MEMBER or due.view.facts.get("walk_in"):
+    if due.row.audience != Audience.STAFF_MEMBER or due.facts.get("walk_in"):
         return None
-    return due.view.customer_id
+    if due.view is not None:
+        return due.view.customer_id
+    customer = due.facts.get("customer_id")
+    return UUID(customer) if isinstance(customer, str) else None
 
 
 def _facts(due: Due, contact: Contact, contacts: Mapping[UUID, Contact]) -> Facts:
-    facts = {**(due.view.facts if due.view else {}), **due.row.facts, "recipient_name": contact.display_name}
+    facts = {**due.facts, "recipient_name": contact.display_name}
     customer = customer_of(due)
     if customer is None:
         return facts
@@ -115,6 +118,7 @@ def _ready(due: Due, sender: Sender, to: str, text: Rendered) -> Ready:
         handed=Handed(
             id=due.row.id,
             seen_revision=due.view.last_revision if due.view else None,
+            seen_visits=due.seen_visits,
             provider=sender.name,
             masked_recipient=masked_email(to) if channel is Channel.EMAIL else masked_phone(to),
             language=text.language,

@@ -59,13 +59,15 @@ class BookingChange:
     """A change, with the booking as it was after it.
 
     `own_facts` are true of the change alone (the time before a move, the reason), not of the booking.
-    `traceparent` names the trace that the change is part of; empty for none.
+    `told_by_series`: it is one of many at once, and one message tells all of them. `traceparent` names the trace
+    that the change is part of; empty for none.
     """
 
     change: Change
     booking: BookingSnapshot
     own_facts: Facts
     former_staff_user_ids: tuple[UUID, ...]
+    told_by_series: bool
     occurred_at: datetime
     traceparent: str
 
@@ -94,6 +96,29 @@ class BookingChange:
                 return Event.BOOKING_CREATED
             case _:
                 return NEWS.get(self.change)
+
+
+def items_of(facts: Facts) -> list[Facts]:
+    """The services that facts name."""
+    items = facts.get("items")
+    return items if isinstance(items, list) else []
+
+
+def works_on(person: UUID, item: Facts) -> bool:
+    """Whether somebody performs this service, or helps with it."""
+    staff = item.get("staff_user_ids")
+    return isinstance(staff, list) and str(person) in staff
+
+
+def part_of(facts: Facts, person: UUID) -> Facts:
+    """What of a visit is the business of somebody who works on it: their services, and when they begin and end.
+
+    Whoever does all of it gets the very same facts.
+    """
+    mine = [item for item in items_of(facts) if works_on(person, item)]
+    if len(mine) == len(items_of(facts)) or not mine:
+        return facts
+    return {**facts, "items": mine, "part_start": mine[0]["start"], "part_end": mine[-1]["end"]}
 
 
 def _was_not_made(before: BookingSnapshot | None) -> bool:

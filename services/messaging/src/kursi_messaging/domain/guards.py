@@ -1,8 +1,8 @@
 """Whether a message that is due may go out now: decided again at the last moment, from what is true then.
 
 Messages about something that a person just did (a booking made, moved, taken back, a payment) go out at any
-hour: they are answers. Reminders and messages that a salon writes by hand keep to quiet hours; a reminder is
-never sent in them, not even late.
+hour: they are answers. Reminders, clashes of calendars and messages that a salon writes by hand keep to quiet
+hours; a reminder is never sent in them, not even late, and a clash only where the visit comes before their end.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from zoneinfo import ZoneInfo
 from kursi_messaging.domain.preferences import Preferences
 from kursi_messaging.domain.words import BookingState, Channel, Event, SkipReason
 
-KEEPS_QUIET_HOURS = frozenset({Event.REMINDER, Event.MANUAL})
-_TELLS_A_PLAN = frozenset({Event.BOOKING_CREATED, Event.BOOKING_CONFIRMED, Event.BOOKING_RESCHEDULED})
-_OVER = frozenset({
+KEEPS_QUIET_HOURS = frozenset({Event.REMINDER, Event.MANUAL, Event.CALENDAR_CONFLICT})
+_TELLS_A_PLAN = frozenset({
+    Event.BOOKING_CREATED, Event.BOOKING_CONFIRMED, Event.BOOKING_RESCHEDULED, Event.CALENDAR_CONFLICT,
+})  # fmt: skip
+OVER = frozenset({
     BookingState.CANCELLED, BookingState.EXPIRED, BookingState.COMPLETED, BookingState.NO_SHOW,
 })  # fmt: skip
+"""States of visits that nobody has to come to any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def is_stale(candidate: Candidate, latest: LatestBooking) -> bool:
         return False
     if latest.revision <= candidate.booking_revision:
         return False
-    return latest.state in _OVER or latest.start != candidate.start
+    return latest.state in OVER or latest.start != candidate.start
 
 
 def _is_too_late(reminder: Candidate, now: datetime) -> bool:
@@ -133,6 +136,12 @@ def _respect_quiet_hours(
     quiet = quiet_hours.around(now, zone)
     if quiet is None:
         return Send()
-    if candidate.start is not None and candidate.event is Event.REMINDER and quiet[1] >= candidate.start:
-        return Skip(SkipReason.QUIET_HOURS)
-    return Defer(quiet[1])
+    if candidate.start is None or quiet[1] < candidate.start:
+        return Defer(quiet[1])
+    match candidate.event:
+        case Event.REMINDER:
+            return Skip(SkipReason.QUIET_HOURS)
+        case Event.CALENDAR_CONFLICT:
+            return Send()
+        case _:
+            return Defer(quiet[1])

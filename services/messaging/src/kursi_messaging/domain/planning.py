@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from kursi_messaging.domain.booking import BookingChange, BookingSnapshot, Facts
+from kursi_messaging.domain.booking import BookingChange, BookingSnapshot, Facts, part_of
 from kursi_messaging.domain.guards import Candidate, LatestBooking, is_stale
 from kursi_messaging.domain.payment import PaymentChange
 from kursi_messaging.domain.people import zone_of
@@ -204,11 +204,11 @@ def _news(
 
 
 def _audience(change: BookingChange) -> Iterator[tuple[Audience, UUID, Facts]]:
-    """The customer, who performs the visit, and who performed it until it was moved."""
+    """The customer, everybody who works on the visit, and who did until it was moved."""
     facts = {**change.booking.facts, **change.own_facts}
     yield Audience.CUSTOMER, change.booking.customer_id, facts
     for person in change.booking.staff_user_ids:
-        yield Audience.STAFF_MEMBER, person, facts
+        yield Audience.STAFF_MEMBER, person, part_of(facts, person)
     for person in change.former_staff_user_ids:
         if person not in change.booking.staff_user_ids:
             yield Audience.STAFF_MEMBER, person, {**facts, **_HANDED_OVER}
@@ -217,6 +217,8 @@ def _audience(change: BookingChange) -> Iterator[tuple[Audience, UUID, Facts]]:
 def _reason_to_skip(
     change: BookingChange, event: Event, latest: BookingSnapshot | None, around: Surroundings
 ) -> SkipReason | None:
+    if change.told_by_series:
+        return SkipReason.SERIES
     if event is Event.BOOKING_CREATED and change.booking.state is BookingState.HELD:
         return SkipReason.HELD
     if is_replay(change.occurred_at, around):

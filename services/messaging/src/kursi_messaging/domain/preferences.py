@@ -11,6 +11,11 @@ from types import MappingProxyType
 from kursi_messaging.domain.quiet_hours import QuietHours
 from kursi_messaging.domain.words import TEXT_CHANNELS, Channel, Event
 
+_WIDER: Mapping[Event, Event] = MappingProxyType({
+    Event.SERIES_CREATED: Event.BOOKING_CREATED,
+    Event.SERIES_CANCELLED: Event.BOOKING_CANCELLED,
+})  # fmt: skip
+"""Whoever does not want to be told of the one does not want to be told of many at once, unless they say so."""
 _ALL_ON: Mapping[tuple[Event, Channel], bool] = MappingProxyType({})
 
 
@@ -44,7 +49,8 @@ class Preferences:
 
     def allows(self, event: Event, channel: Channel) -> bool:
         """Whether the person wants to be told about `event` on `channel`."""
-        return self.toggles.get((event, channel), True) and channel in self.channels((channel,))
+        wider = self.toggles.get((_WIDER.get(event, event), channel), True)
+        return self.toggles.get((event, channel), wider) and channel in self.channels((channel,))
 
     def channels(self, offered: Iterable[Channel]) -> tuple[Channel, ...]:
         """The channels to use where `offered` would be used for somebody without a preference.

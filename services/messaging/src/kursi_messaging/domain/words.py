@@ -34,6 +34,9 @@ class Event(StrEnum):
     REMINDER = "reminder"
     MANUAL = "manual"
     WAITLIST_OFFER = "waitlist_offer"
+    SERIES_CREATED = "series_created"
+    SERIES_CANCELLED = "series_cancelled"
+    CALENDAR_CONFLICT = "calendar_conflict"
 
 
 class Status(StrEnum):
@@ -73,6 +76,8 @@ class SkipReason(StrEnum):
     SUPPRESSED = "suppressed"
     HELD = "held"
     """Made, but not paid yet: whoever pays is told by the confirmation."""
+    SERIES = "series"
+    """One message about the whole series tells it."""
     REPLAY = "replay"
     """The event is older than what is worth telling; it came out of a replayed stream."""
     SUPERSEDED = "superseded"
@@ -87,8 +92,11 @@ PRIORITY = {
     Event.PAYMENT_FAILED: 0,
     Event.MANUAL: 0,
     Event.WAITLIST_OFFER: 0,
+    Event.SERIES_CANCELLED: 0,
     Event.BOOKING_CREATED: 1,
     Event.BOOKING_CONFIRMED: 1,
+    Event.SERIES_CREATED: 1,
+    Event.CALENDAR_CONFLICT: 1,
     Event.PAYMENT_CAPTURED: 1,
     Event.REMINDER: 2,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -16,7 +16,7 @@ from kursi_messaging.domain.booking import Facts
 from kursi_messaging.domain.words import Audience, Channel, Event
 from kursi_messaging.rendering.bidi import as_html, isolate, plain, without_isolates
 from kursi_messaging.rendering.language import HTML, TEXT
-from kursi_messaging.rendering.values import Reader, lines, variables
+from kursi_messaging.rendering.values import Reader, lines, variables, visit_times
 
 VERSION: Final = 1
 """Of the bundled templates. It grows with every change of one of their files, so that a recorded message
@@ -76,19 +76,23 @@ def render(facts: Facts, key: TemplateKey, language: str, zone: ZoneInfo) -> Ren
         TemplateFailed: `template_missing` when there is none for the key, `template_missing_var` when it
             names a variable that nothing fills, `template_failed` when it breaks a limit.
     """
+    reader, right_to_left = Reader(language, zone), language == "ar"
     values = {
-        name: value if name in _CODES else isolate(value, right_to_left=language == "ar")
-        for name, value in variables(facts, Reader(language, zone)).items()
+        name: value if name in _CODES else isolate(value, right_to_left=right_to_left)
+        for name, value in variables(facts, reader).items()
     }
+    # Each line by itself: a fence does not reach past the end of its line.
+    visits = [isolate(when, right_to_left=right_to_left) for when in visit_times(facts, reader)]
     values["handed_over"] = "yes" if facts.get("handed_over") else ""
     values["body"] = _written_by_hand(facts)
     if key.channel is Channel.EMAIL:
-        return _mail(key, language, values)
+        return _mail(key, language, values, visits)
     return Rendered(key.name, language, "", _fill(_template(key, "text", language), values).strip(), "")
 
 
-def _mail(key: TemplateKey, language: str, values: Mapping[str, str]) -> Rendered:
-    subject, _, text = _fill(_template(key, "email", language), values).partition("\n")
+def _mail(key: TemplateKey, language: str, values: Mapping[str, str], visits: Sequence[str]) -> Rendered:
+    template = _template(key, "email", language)
+    subject, _, text = _fill(template, {**values, "visits": visits}).partition("\n")
     paragraphs = [part.strip() for part in text.split("\n\n") if part.strip()]
     details = [] if key.event is Event.MANUAL else lines(values, _LABELS[language])
     plain_details = "\n".join(f"{label}: {value}" for label, value in details)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta, get_timezone_gmt, get_timezone_location
 from babel.lists import format_list
 from babel.numbers import format_currency
@@ -16,12 +17,25 @@ from kursi_chassis.money import exponent
 
 from kursi_messaging.domain.booking import Facts
 from kursi_messaging.domain.people import zone_of
+from kursi_messaging.domain.series import visits_of
 from kursi_messaging.rendering.bidi import plain
 
 _GUEST: Final = {"en": "Guest", "ar": "ضيفنا الكريم"}
 _SALON: Final = {"en": "the salon", "ar": "الصالون"}
 _AT: Final = {"en": "{date} at {time}", "ar": "{date}، {time}"}
 _YOUR_TIME: Final = {"en": "{time} {city} time", "ar": "{time} بتوقيت {city}"}
+_FROM_TO: Final = {"en": "{start} to {end}", "ar": "{start} إلى {end}"}
+_COMMA: Final = {"en": ", ", "ar": "، "}
+_VISITS: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {"one": "{n} visit", "other": "{n} visits"},
+    # As objects: templates say that somebody booked or cancelled them.
+    "ar": {
+        "one": "موعدًا واحدًا", "two": "موعدين", "few": "{n} مواعيد", "many": "{n} موعدًا", "other": "{n} موعد",
+    },
+}  # fmt: skip
+_FEWEST_DATES, _MOST_DATES = 3, 12
+"""Of how many visits a short text lists the dates: two stand there as the first and the last, and more than a
+dozen would fill half a dozen text messages."""
 _DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
 _SPACES: Final = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u200f": None, "\u200e": None})
@@ -42,7 +56,8 @@ def variables(facts: Facts, reader: Reader) -> dict[str, str]:
     `facts` are those of the event on top of those of its booking:
     `salon_names`, `items[].service_names` and `items[].staff_names` by language; `time_zone`, `start`, `end`,
     `previous_start`, `until`; `total`, `fee`, `refund`, `amount` as money; `reference`, `state`,
-    `reason`, `offset_minutes`, `subject`, `body`, and the names of people.
+    `reason`, `offset_minutes`, `subject`, `body`, and the names of people. In place of `start` and `end`
+    `part_start` and `part_end` for whoever does a part of the visit. Of a series `visits[].start`, or `.part_start`.
     """
     language = reader.language
     zone = zone_of(_text(facts, "time_zone"))
@@ -52,8 +67,10 @@ def variables(facts: Facts, reader: Reader) -> dict[str, str]:
         "salon_name": _name(facts.get("salon_names"), language) or _SALON[language],
         "service_names": _names(facts, "service_names", language),
         "staff_names": _names(facts, "staff_names", language),
-        "when": _when(facts, "start", zone, reader),
-        "previous_when": _when(facts, "previous_start", zone, reader),
+        "when": _when(facts, _start(facts), zone, reader),
+        "previous_when": _previous_when(facts, zone, reader),
+        "clash_times": _clash_times(facts, zone, language),
+        **_series(facts, zone, reader),
         "until": _when(facts, "until", zone, reader),
         "duration": _duration(facts, language),
         "offset": _offset(facts, language),
@@ -64,6 +81,53 @@ def variables(facts: Facts, reader: Reader) -> dict[str, str]:
         "state": _text(facts, "state"),
         "subject": _text(facts, "subject"),
     }
+
+
+def visit_times(facts: Facts, reader: Reader) -> list[str]:
+    """When each visit of a series is; empty for a message about something else."""
+    zone = zone_of(_text(facts, "time_zone"))
+    return [_when(visit, _start(visit), zone, reader) for visit in visits_of(facts)]
+
+
+def _series(facts: Facts, zone: ZoneInfo, reader: Reader) -> dict[str, str]:
+    """How many visits, the first, the last where there are several, and their dates where they are few."""
+    visits, language = visits_of(facts), reader.language
+    starts = [start for visit in visits if (start := _instant(visit, _start(visit)))]
+    dates = [format_date(start.astimezone(zone), "d MMM", locale=language) for start in starts]
+    return {
+        "visit_count": count_of_visits(len(visits), language) if visits else "",
+        "first_when": _when(visits[0], _start(visits[0]), zone, reader) if visits else "",
+        "last_when": _when(visits[-1], _start(visits[-1]), zone, reader) if len(visits) > 1 else "",
+        "dates": _COMMA[language].join(dates) if _FEWEST_DATES <= len(dates) <= _MOST_DATES else "",
+    }
+
+
+def count_of_visits(number: int, language: str) -> str:
+    """So many visits, in the form that the language has for the number."""
+    forms = _VISITS[language]
+    return forms.get(Locale(language).plural_form(number), forms["other"]).format(n=number)
+
+
+def _start(facts: Facts) -> str:
+    """The fact that says when it begins for the reader."""
+    return "part_start" if "part_start" in facts else "start"
+
+
+def _previous_when(facts: Facts, zone: ZoneInfo, reader: Reader) -> str:
+    """When it was before; for whoever does a part of the visit that part, which moved as the visit did."""
+    start, part, previous = (_instant(facts, name) for name in ("start", "part_start", "previous_start"))
+    if start and part and previous:
+        facts = {"previous_start": (previous + (part - start)).isoformat()}
+    return _when(facts, "previous_start", zone, reader)
+
+
+def _clash_times(facts: Facts, zone: ZoneInfo, language: str) -> str:
+    start, end = _instant(facts, "clash_start"), _instant(facts, "clash_end")
+    if start is None or end is None:
+        return ""
+    return _FROM_TO[language].format(
+        start=_time(start.astimezone(zone), language), end=_time(end.astimezone(zone), language)
+    )
 
 
 def _text(facts: Facts, name: str) -> str:
@@ -126,7 +190,8 @@ def _time(local: datetime, language: str) -> str:
 
 
 def _duration(facts: Facts, language: str) -> str:
-    start, end = _instant(facts, "start"), _instant(facts, "end")
+    names = ("part_start", "part_end") if "part_start" in facts else ("start", "end")
+    start, end = (_instant(facts, name) for name in names)
     return _span(end - start, language) if start and end else ""
 
 

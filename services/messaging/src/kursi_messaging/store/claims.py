@@ -71,6 +71,7 @@ class Handed:
 
     id: UUID
     seen_revision: int | None
+    seen_visits: Mapping[str, int]
     provider: str
     masked_recipient: str
     language: str
@@ -158,8 +159,8 @@ async def hand_over(
     """Record that these messages are given to their providers from here on; each one's attempt number.
 
     Committed before the call, so that after a crash exactly those count as perhaps sent that were on their
-    way. Left out are messages whose lease was lost, and those whose booking changed or whose offer went since
-    they were looked at: they have to be judged again.
+    way. Left out are messages whose lease was lost, and those of which a booking changed or whose offer went
+    since they were looked at: they have to be judged again.
     """
     cursor = await connection.execute(
         """
@@ -170,13 +171,17 @@ async def hand_over(
                 language_code = ready.language, template = ready.template, subject = ready.subject,
                 body = ready.body, html_body = ready.html_body
             FROM json_to_recordset(%(rows)s) AS ready (
-                id uuid, seen_revision bigint, provider text, masked_recipient text, language text,
+                id uuid, seen_revision bigint, seen_visits json, provider text, masked_recipient text, language text,
                 template text, subject text, body text, html_body text)
             WHERE mine.id = ready.id AND mine.lease_token = %(token)s
               AND NOT EXISTS (
                   SELECT FROM booking_view AS latest
                   WHERE latest.booking_id = mine.booking_id
                     AND latest.last_revision IS DISTINCT FROM ready.seen_revision)
+              AND NOT EXISTS (
+                  SELECT FROM json_each_text(ready.seen_visits) AS seen (booking_id, revision)
+                  JOIN booking_view AS latest ON latest.booking_id = seen.booking_id::uuid
+                  WHERE latest.last_revision > seen.revision::bigint)
               AND (mine.event <> 'waitlist_offer' OR EXISTS (
                   SELECT FROM waitlist_view AS waiting
                   WHERE waiting.entry_id = (mine.facts ->> 'waitlist_entry_id')::uuid
