@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from kursi.booking.v1 import booking_pb2
 from kursi_booking.api.local_texts import local_text
-from kursi_booking.api.slots import free_times
+from kursi_booking.api.slots import few_free_times
 from kursi_booking.domain.availability import Opening
 from kursi_booking.ports.offers import FreeTimes
 from kursi_chassis.money import Money
@@ -27,7 +27,7 @@ def test_a_list_of_free_times_is_what_its_fields_say(services, zone):
     starts = sorted(rnd.sample(range(1_792_800_000, 1_793_400_000, 900), 60))
     times = [Opening(start, start + 5_400, rnd.choice(staffs), None) for start in starts]
     found = FreeTimes(times, service_ids, zone, Money("SAR", 100), datetime(2026, 10, 1, tzinfo=UTC), False)
-    assert list(free_times(found).slots) == [
+    assert list(few_free_times(found).slots) == [
         booking_pb2.Slot(
             start_time={"seconds": start},
             end_time={"seconds": end},

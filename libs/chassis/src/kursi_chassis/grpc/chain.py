@@ -45,7 +45,7 @@ _OUR_FAULT = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.
 log = get_logger()
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-UnaryBehavior = Callable[[Message, Context], Awaitable[Message]]
+UnaryBehavior = Callable[[Message, Context], Awaitable[Message | bytes]]
 StreamBehavior = Callable[[Message, Context], AsyncIterator[Message]]
 
 
@@ -165,7 +165,7 @@ class Chain:
     def unary(
         self, plan: MethodPlan, behavior: UnaryBehavior
     ) -> Callable[[bytes, Context], Awaitable[bytes]]:
-        """Wrap a handler that answers once.
+        """Wrap a handler that answers once, with a message or with one that is in bytes already.
 
         Without a deadline from the client it has the server's default.
         """
@@ -177,7 +177,7 @@ class Chain:
                 async with asyncio.timeout(limit) as patience:
                     with self._calls:
                         answer = await behavior(await self._admit(call, raw), context)
-                        sent = answer.SerializeToString()
+                        sent = answer if isinstance(answer, bytes) else answer.SerializeToString()
             except BaseException as error:  # noqa: BLE001 -- the one place that words every error; it re-raises
                 in_time = not (isinstance(error, TimeoutError) and patience.expired())
                 await self._refuse(call, error if in_time else DeadlineExceeded())

@@ -16,7 +16,7 @@ from kursi_chassis.wording import register_violation_texts
 
 from kursi_booking.api.closings import closing_message
 from kursi_booking.api.local_texts import local_text
-from kursi_booking.api.slots import free_times, visit_of
+from kursi_booking.api.slots import few_free_times, visit_of
 from kursi_booking.domain.month import BookableDay, Month
 from kursi_booking.domain.policy import Party
 from kursi_booking.usecases.explain_slot import ExplainedSlot, ExplainSlot
@@ -56,7 +56,7 @@ class AvailabilityServicer:
                 instant(check, "start_time", request.start_time) if request.HasField("start_time") else None
             )
         answer = await self._do.find_next(ask, first)
-        found = free_times(answer.found)
+        found = few_free_times(answer.found)
         return pb.FindNextSlotResponse(
             slot=found.slots[0] if found.slots else None,
             searched_until=timestamp(answer.searched_until),
@@ -113,7 +113,7 @@ def _day(it: BookableDay, zone: ZoneInfo) -> pb.BookableDay:
 
 
 def _explained(it: ExplainedSlot, caller: Caller, party: Party) -> pb.ExplainSlotResponse:
-    found = free_times(it.found)
+    found = few_free_times(it.found)
     service_ids = it.found.service_ids
     return pb.ExplainSlotResponse(
         offered=bool(found.slots),

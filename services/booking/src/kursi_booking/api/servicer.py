@@ -7,7 +7,6 @@ from uuid import UUID
 
 from kursi.booking.v1 import booking_pb2 as pb
 from kursi.booking.v1 import booking_service_pb2 as service_pb
-from kursi.booking.v1 import booking_service_pb2_grpc
 from kursi_chassis.caller import current_caller
 from kursi_chassis.grpc.chain import Context
 from kursi_chassis.grpc.paging import PageTokens, page_size
@@ -47,22 +46,20 @@ class UseCases:
     reading: Reading
 
 
-class BookingServicer(booking_service_pb2_grpc.BookingServiceServicer):
+class BookingServicer:
     """Bookings through their life."""
 
     def __init__(self, use_cases: UseCases, page_token_key: str) -> None:
         self._do = use_cases
         self._tokens = PageTokens(page_token_key, "bookings")
 
-    async def ListSlots(
-        self, request: service_pb.ListSlotsRequest, context: Context
-    ) -> service_pb.ListSlotsResponse:
+    async def ListSlots(self, request: service_pb.ListSlotsRequest, context: Context) -> bytes:
         return free_times(await self._do.list_slots(ask_of(request, current_caller())))
 
-    async def CreateBooking(self, request: service_pb.CreateBookingRequest, context: Context) -> pb.Booking:
+    async def CreateBooking(self, request: service_pb.CreateBookingRequest, context: Context) -> bytes:
         caller, wanted = current_caller(), requests.wanted_visit(request)
         keyed = requests.keyed_request(request, "CreateBooking", caller)
-        return pb.Booking.FromString(await self._do.create(wanted, keyed, caller))
+        return await self._do.create(wanted, keyed, caller)
 
     async def GetBooking(self, request: service_pb.GetBookingRequest, context: Context) -> pb.Booking:
         booking = await self._do.reading.one(requests.booking_id(request), current_caller())
@@ -86,55 +83,53 @@ class BookingServicer(booking_service_pb2_grpc.BookingServiceServicer):
         entries = await self._do.reading.history(requests.booking_id(request), current_caller())
         return service_pb.ListBookingHistoryResponse(entries=[history_message(entry) for entry in entries])
 
-    async def ConfirmBooking(self, request: service_pb.ConfirmBookingRequest, context: Context) -> pb.Booking:
+    async def ConfirmBooking(self, request: service_pb.ConfirmBookingRequest, context: Context) -> bytes:
         caller, order = current_caller(), requests.order(request)
         keyed = requests.keyed_request(request, "ConfirmBooking", caller)
-        return pb.Booking.FromString(await self._do.confirm(order, keyed, caller))
+        return await self._do.confirm(order, keyed, caller)
 
-    async def CancelBooking(self, request: service_pb.CancelBookingRequest, context: Context) -> pb.Booking:
+    async def CancelBooking(self, request: service_pb.CancelBookingRequest, context: Context) -> bytes:
         caller, order = current_caller(), requests.order(request, request.reason)
         cancel = self._do.cancel_without_fee if request.waive_fee else self._do.cancel
         if request.dry_run:
-            return pb.Booking.FromString(await cancel.foresee(order, caller))
+            return await cancel.foresee(order, caller)
         keyed = requests.keyed_request(request, "CancelBooking", caller)
-        return pb.Booking.FromString(await cancel(order, keyed, caller))
+        return await cancel(order, keyed, caller)
 
     async def RescheduleBooking(
         self, request: service_pb.RescheduleBookingRequest, context: Context
-    ) -> pb.Booking:
+    ) -> bytes:
         caller, order = current_caller(), requests.order(request, request.reason)
         wanted = requests.new_time(request)
         if request.dry_run:
-            return pb.Booking.FromString(await self._do.reschedule.foresee(order, wanted, caller))
+            return await self._do.reschedule.foresee(order, wanted, caller)
         keyed = requests.keyed_request(request, "RescheduleBooking", caller)
-        return pb.Booking.FromString(await self._do.reschedule(order, wanted, keyed, caller))
+        return await self._do.reschedule(order, wanted, keyed, caller)
 
-    async def CheckInBooking(self, request: service_pb.CheckInBookingRequest, context: Context) -> pb.Booking:
+    async def CheckInBooking(self, request: service_pb.CheckInBookingRequest, context: Context) -> bytes:
         caller, order = current_caller(), requests.order(request)
         keyed = requests.keyed_request(request, "CheckInBooking", caller)
-        return pb.Booking.FromString(await self._do.check_in(order, keyed, caller))
+        return await self._do.check_in(order, keyed, caller)
 
-    async def CompleteBooking(
-        self, request: service_pb.CompleteBookingRequest, context: Context
-    ) -> pb.Booking:
+    async def CompleteBooking(self, request: service_pb.CompleteBookingRequest, context: Context) -> bytes:
         caller, order = current_caller(), requests.order(request)
         keyed = requests.keyed_request(request, "CompleteBooking", caller)
-        return pb.Booking.FromString(await self._do.complete(order, keyed, caller))
+        return await self._do.complete(order, keyed, caller)
 
-    async def MarkNoShow(self, request: service_pb.MarkNoShowRequest, context: Context) -> pb.Booking:
+    async def MarkNoShow(self, request: service_pb.MarkNoShowRequest, context: Context) -> bytes:
         caller, order = current_caller(), requests.order(request)
         if request.dry_run:
-            return pb.Booking.FromString(await self._do.mark_no_show.foresee(order, caller))
+            return await self._do.mark_no_show.foresee(order, caller)
         keyed = requests.keyed_request(request, "MarkNoShow", caller)
-        return pb.Booking.FromString(await self._do.mark_no_show(order, keyed, caller))
+        return await self._do.mark_no_show(order, keyed, caller)
 
-    async def ChangeServices(self, request: service_pb.ChangeServicesRequest, context: Context) -> pb.Booking:
+    async def ChangeServices(self, request: service_pb.ChangeServicesRequest, context: Context) -> bytes:
         caller, order = current_caller(), requests.order(request)
         wanted = requests.wanted_services(request)
         if request.dry_run:
-            return pb.Booking.FromString(await self._do.change_services.foresee(order, wanted, caller))
+            return await self._do.change_services.foresee(order, wanted, caller)
         keyed = requests.keyed_request(request, "ChangeServices", caller)
-        return pb.Booking.FromString(await self._do.change_services(order, wanted, keyed, caller))
+        return await self._do.change_services(order, wanted, keyed, caller)
 
 
 def _filters(wanted: BookingFilter, caller: str) -> dict[str, object]:

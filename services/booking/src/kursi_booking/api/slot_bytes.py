@@ -1,0 +1,93 @@
+"""Free times as bytes of their message: a month of fifty people is a thousand starts with nearly fifty names each.
+
+In bytes a message is its fields one after the other, in any order, so a slot is put together from parts that are the same
+in many of them. protobuf makes each part once; only what stands before a slot and an item, its number and length, is
+written here.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from kursi.booking.v1 import booking_pb2, booking_service_pb2
+
+from kursi_booking.api.local_texts import local_text
+from kursi_booking.ports.offers import FreeTimes
+
+_SLOTS = booking_service_pb2.ListSlotsResponse.SLOTS_FIELD_NUMBER
+_ITEMS = booking_pb2.Slot.ITEMS_FIELD_NUMBER
+
+
+def slot_fields(found: FreeTimes) -> bytes:
+    """The field `slots` of ListSlotsResponse, one for each start."""
+    zone, who = ZoneInfo(found.time_zone), _Who(found.service_ids)
+    fields: list[bytes] = []
+    for start, end, staff, _ in found.times:
+        begins, ends, items = _begins(start, zone), _ends(end), who.of(staff)
+        fields += (_head(_SLOTS, len(begins) + len(ends) + len(items)), begins, ends, items)
+    return b"".join(fields)
+
+
+class _Who:
+    """Who can perform the services of a visit: the items of a slot, put into bytes once for all starts at which they are
+    the same.
+
+    The engine hands out the same objects again and again, which are known here by their identity: to hash one of
+    Python's UUIDs takes longer than all else that is done with it.
+    """
+
+    def __init__(self, service_ids: Sequence[UUID]) -> None:
+        self._services = [
+            booking_pb2.SlotItem(service_id=str(service_id)).SerializeToString() for service_id in service_ids
+        ]
+        self._items: dict[int, bytes] = {}
+        self._people: dict[int, bytes] = {}
+
+    def of(self, staff: Sequence[Sequence[UUID]]) -> bytes:
+        """One item per service. The caller keeps `staff`, or another object would get the identity of one."""
+        items = self._items.get(id(staff))
+        if items is None:
+            teams = zip(self._services, staff, strict=True)
+            items = self._items[id(staff)] = b"".join(
+                part for service, team in teams for part in self._item(service, team)
+            )
+        return items
+
+    def _item(self, service: bytes, team: Sequence[UUID]) -> tuple[bytes, ...]:
+        people = self._people
+        try:
+            named = b"".join(map(people.__getitem__, map(id, team)))
+        except KeyError:
+            people.update((id(person), _person(person)) for person in team)
+            named = b"".join(map(people.__getitem__, map(id, team)))
+        return _head(_ITEMS, len(service) + len(named)), service, named
+
+
+# Salons of one zone begin on the same minutes, and most visits end on them: what is kept serves all of a month's lists.
+@lru_cache(maxsize=16_384)
+def _begins(start: int, zone: ZoneInfo) -> bytes:
+    return booking_pb2.Slot(
+        start_time=Timestamp(seconds=start), local_start=local_text(start, zone)
+    ).SerializeToString()
+
+
+@lru_cache(maxsize=16_384)
+def _ends(end: int) -> bytes:
+    return booking_pb2.Slot(end_time=Timestamp(seconds=end)).SerializeToString()
+
+
+def _person(staff_id: UUID) -> bytes:
+    return booking_pb2.SlotItem(staff_ids=[str(staff_id)]).SerializeToString()
+
+
+@lru_cache(maxsize=4_096)
+def _head(field: int, length: int) -> bytes:
+    """What stands before a message in a field: the field's number and kind, and how many bytes follow."""
+    head, rest = bytearray([field << 3 | 2]), length
+    while rest >= 1 << 7:
+        head.append(rest & 127 | 128)
+        rest >>= 7
+    head.append(rest)
+    return bytes(head)
