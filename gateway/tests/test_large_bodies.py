@@ -4,10 +4,12 @@ import asyncio
 import json
 import random
 import re
+import time
 
 import pytest
 from kursi.catalog.v1 import photo_service_pb2
 from kursi_gateway.contract import USUAL_REQUEST_BYTES, public_methods
+from kursi_gateway.routes import DEADLINE_SECONDS
 
 ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
 PHOTOS = f"/v1/salons/{ID}/photos"
@@ -31,6 +33,70 @@ async def test_a_picture_reaches_the_service_byte_for_byte_whatever_it_is_called
     assert request.image.data == content
 
 
+@pytest.mark.covers("C8", "G4")
+@pytest.mark.parametrize("path", [PHOTOS, f"/v1/salons/{ID}/catalogue:import"])
+async def test_whoever_writes_a_body_that_is_too_large_to_its_end_reads_why_it_is_refused(
+    path, gateway, upstream, token
+):
+    """The service refuses it; what it says has the status that the gateway's own refusals have."""
+    content = b"x" * (int(1.9 * limit_of(path)))
+    refused = {"x-test-fail": "INVALID_ARGUMENT|BODY_TOO_LARGE|Too large.|d8"}
+    answer = await gateway.client.post(path, content=content, headers={**token, **refused})
+    assert (answer.status_code, answer.json()["reason"]) == (413, "BODY_TOO_LARGE")
+    assert len(upstream.seen[-1].body) >= len(content)
+
+
+def limit_of(path):
+    """What the contract says that the method behind a path takes."""
+    name = "UploadPhoto" if path == PHOTOS else "ImportCatalogue"
+    return next(method.max_request_bytes for method in public_methods() if method.name == name)
+
+
+async def dribble(gateway, path, headers, size, pieces, seconds):
+    """Status, body and duration of a POST by a client that writes so many pieces over so many seconds, or until it is answered."""
+    began = time.monotonic()
+    reader, writer = await asyncio.open_connection(gateway.settings.listen.host, gateway.settings.listen.port)
+    lines = [f"POST {path} HTTP/1.1", "host: test", "connection: close", f"content-length: {size}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    answer = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
+    for _ in range(pieces):
+        if (await asyncio.wait([answer], timeout=seconds / pieces))[0]:
+            break
+        writer.write(b" " * (size // pieces))
+    head = (await answer).decode()
+    body = await reader.read()
+    writer.close()
+    return int(head.split()[1]), json.loads(body), time.monotonic() - began
+
+
+@pytest.mark.covers("C8", "G4")
+async def test_an_upload_may_take_its_time_and_other_requests_may_not(gateway, upstream, token):
+    json_type = {**token, "content-type": "application/json"}
+    upload, usual = await asyncio.gather(
+        dribble(gateway, PHOTOS, token, 16_000, 16, 16),
+        dribble(gateway, f"{PHOTOS}:reorder", json_type, 16_000, 16, 16),
+    )
+    assert upload[0] == 200, upload
+    call = next(
+        seen for seen in upstream.seen if seen.method.endswith("/UploadPhoto") and b" " * 16_000 in seen.body
+    )
+    assert 20 < call.seconds_left <= 30, (
+        "the service is called once everything is here, and has its usual time"
+    )
+    status, error, seconds = usual
+    assert (status, error["reason"]) == (408, "REQUEST_TOO_SLOW")
+    assert seconds >= DEADLINE_SECONDS - 0.5
+    assert not [seen for seen in upstream.seen if seen.method.endswith("/ReorderPhotos")]
+
+
+@pytest.mark.covers("C8", "G4")
+async def test_an_upload_does_not_take_for_ever(run_gateway, upstream, token):
+    gateway = await run_gateway([upstream.port], upload_seconds=2)
+    status, error, _ = await dribble(gateway, PHOTOS, token, 1_000, 1_000, 60)
+    assert (status, error["reason"]) == (408, "REQUEST_TOO_SLOW")
+
+
 async def post(gateway, path, headers, *pieces):
     """Status and body of a POST whose answer is read while the body is on its way, as careful clients do.
 
@@ -48,11 +114,11 @@ async def post(gateway, path, headers, *pieces):
 
 
 @pytest.mark.covers("C8", "G4")
-async def test_a_picture_of_eleven_mebibytes_is_refused_in_the_one_shape(gateway, upstream, token):
+async def test_a_picture_of_thirty_mebibytes_is_refused_before_it_has_arrived(gateway, upstream, token):
     before = len(upstream.seen)
-    announced = await post(gateway, PHOTOS, {**token, "content-length": 11 * MEBIBYTE}, b"\xff" * 1000)
+    announced = await post(gateway, PHOTOS, {**token, "content-length": 30 * MEBIBYTE}, b"\xff" * 1000)
     piece = b"100000\r\n" + b"\xff" * MEBIBYTE + b"\r\n"
-    chunked = await post(gateway, PHOTOS, {**token, "transfer-encoding": "chunked"}, *[piece] * 11)
+    chunked = await post(gateway, PHOTOS, {**token, "transfer-encoding": "chunked"}, *[piece] * 30)
     for status, error in (announced, chunked):
         assert status == 413
         assert error.keys() == {"code", "status", "reason", "message", "details", "requestId"}

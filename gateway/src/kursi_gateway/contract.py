@@ -14,6 +14,9 @@ from kursi.options.v1 import options_pb2
 
 CONTRACT = Path(__file__).with_name("contract.binpb")
 USUAL_REQUEST_BYTES = 256 * 1024
+# HTTP/1.1 has no way to answer a client that goes on writing: it finds the connection reset before it has read why. So up to twice the
+# bytes of an upload are taken, and the service refuses them; only what is larger still is cut off.
+UPLOAD_MARGIN = 2
 HTTP_VERBS = ("get", "put", "post", "delete", "patch")
 
 
@@ -61,6 +64,11 @@ class Method:
         return self.max_request_bytes > USUAL_REQUEST_BYTES
 
     @property
+    def most_bytes(self) -> int:
+        """How many bytes the gateway takes before it refuses a request by itself."""
+        return self.max_request_bytes * UPLOAD_MARGIN if self.is_large else self.max_request_bytes
+
+    @property
     def is_read(self) -> bool:
         """Whether the method changes nothing, so that a failed call may be tried again."""
         return self.verb == "get"
@@ -95,8 +103,8 @@ def public_methods() -> tuple[Method, ...]:
 
 
 def request_sizes() -> tuple[int, ...]:
-    """The limits of requests that there are, the usual one first."""
-    return tuple(sorted({USUAL_REQUEST_BYTES, *(method.max_request_bytes for method in public_methods())}))
+    """The sizes that the gateway refuses requests by, the usual one first."""
+    return tuple(sorted({USUAL_REQUEST_BYTES, *(method.most_bytes for method in public_methods())}))
 
 
 def upstreams() -> tuple[str, ...]:

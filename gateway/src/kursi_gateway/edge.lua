@@ -82,6 +82,8 @@ local function shape_error(handle)
     headers:replace("retry-after", tostring(math.ceil(tonumber(string.match(delay, "[%d.]+")) or 1)))
   end
   if headers:get(":status") == "401" then headers:replace("www-authenticate", 'Bearer realm="kursi"') end
+  -- HTTP has a status of its own for this, and the gateway's refusals carry it; the transcoder knows only the gRPC code.
+  if reason == '"BODY_TOO_LARGE"' then headers:replace(":status", "413") end
   local shaped = '{"code":' .. code .. ',"status":"' .. (STATUS[code] or "UNKNOWN") .. '","reason":' .. reason
     .. ',"message":' .. message .. ',"details":' .. details
     .. ',"requestId":"' .. ((kept and kept["request_id"]) or "") .. '"}'

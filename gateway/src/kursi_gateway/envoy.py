@@ -97,9 +97,10 @@ def listener(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "server_header_transformation": "PASS_THROUGH",
-        # A client gets 5 s for its headers and 15 s for its whole request: slow ones are cut, others are served.
+        # A client gets 5 s for its headers and, here, the time of an upload for its whole request; every other method ends it sooner, by its
+        # route's duration of the whole call. Slow ones are cut, others are served.
         "request_headers_timeout": "5s",
-        "request_timeout": "15s",
+        "request_timeout": f"{settings.upload_seconds}s",
         "stream_idle_timeout": "60s",
         "drain_timeout": "5s",
         "delayed_close_timeout": "1s",
@@ -205,10 +206,16 @@ def _filters(settings: GatewaySettings, descriptors: Path) -> list[dict[str, Any
         ("grpc_json_transcoder", "grpc_json_transcoder.v3.GrpcJsonTranscoder", _transcoder(descriptors)),
         ("jwt_authn", "jwt_authn.v3.JwtAuthentication", _tokens(settings)),
         ("local_ratelimit", "local_ratelimit.v3.LocalRateLimit", _limits(settings)),
+        # A slow upload must not hold one of the service's calls, so it waits here as a whole, after its token was looked at.
+        ("buffer", "buffer.v3.Buffer", {"max_request_bytes": contract.request_sizes()[-1] + 65_536}),
         ("router", "router.v3.Router", {}),
     ]
     return [
-        {"name": f"envoy.filters.http.{name}", "typed_config": {"@type": f"{FILTERS}.{kind}", **config}}
+        {
+            "name": f"envoy.filters.http.{name}",
+            "typed_config": {"@type": f"{FILTERS}.{kind}", **config},
+            **({"disabled": True} if name == "buffer" else {}),  # but where a route wants it
+        }
         for name, kind, config in named
     ]
 

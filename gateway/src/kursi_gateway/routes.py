@@ -48,6 +48,7 @@ EXPOSED_HEADERS = (
     "ratelimit-reset",
 )
 OFF = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+ON = {"@type": OFF["@type"], "config": {}}
 TRANSCODER_OFF = {
     f"envoy.filters.http.{name}": OFF for name in ("grpc_json_transcoder", "jwt_authn", "local_ratelimit")
 }
@@ -75,7 +76,7 @@ def routes(settings: GatewaySettings) -> dict[str, Any]:
                 "domains": ["*"],
                 "typed_per_filter_config": {"envoy.filters.http.cors": _cors(settings)},
                 "routes": [
-                    *(_method(method) for method in public_methods()),
+                    *(_method(method, settings) for method in public_methods()),
                     *(_large_body(method) for method in public_methods() if method.is_large),
                     *(_page(settings, path, name, kind) for path, (name, kind) in PAGES.items()),
                     # Preflights carry the REST path, which no method route knows; CORS answers them before anybody is called.
@@ -96,6 +97,8 @@ def limit_class(method: Method) -> str:
         return "auth"
     if method.path.startswith("/v1/webhooks/"):
         return "webhook"
+    if method.is_large:
+        return "upload"
     return "read" if method.is_read else "write"
 
 
@@ -104,10 +107,11 @@ def size_filter(size: int) -> str:
     return f"body_size_limit.{size}"
 
 
-def _sizes_off(method: Method) -> dict[str, Any]:
-    """No limit but the method's own: the filters of smaller sizes let it pass."""
-    smaller = (size for size in request_sizes() if size < method.max_request_bytes)
-    return {f"envoy.filters.http.{size_filter(size)}": OFF for size in smaller}
+def _body_filters(method: Method) -> dict[str, Any]:
+    """No limit but the method's own: the filters of smaller sizes let it pass. A large body is waited for before the service is called."""
+    smaller = (size for size in request_sizes() if size < method.most_bytes)
+    filters = {f"envoy.filters.http.{size_filter(size)}": OFF for size in smaller}
+    return {**filters, "envoy.filters.http.buffer": ON} if method.is_large else filters
 
 
 def _large_body(method: Method) -> dict[str, Any]:
@@ -120,19 +124,21 @@ def _large_body(method: Method) -> dict[str, Any]:
     return {
         "match": {"safe_regex": {"regex": pattern}, "headers": [verb]},
         "direct_response": {"status": 404},
-        "typed_per_filter_config": _sizes_off(method),
+        "typed_per_filter_config": _body_filters(method),
     }
 
 
-def _method(method: Method) -> dict[str, Any]:
+def _method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
     seconds = SLOW_METHODS.get(method.name, DEADLINE_SECONDS)
+    # From the first byte of a request to the last one of its answer; this is also what ends a request that arrives too slowly.
+    whole = seconds + (settings.upload_seconds if method.is_large else 0)
     retry_on = "connect-failure,refused-stream,reset-before-request"
     route: dict[str, Any] = {
         "cluster": method.upstream,
         # Both are needed: the first makes the service see the deadline, the second caps what a client asks for.
         "max_stream_duration": {
-            "max_stream_duration": f"{seconds}s",
-            "grpc_timeout_header_max": f"{seconds}s",
+            "max_stream_duration": f"{whole}s",
+            "grpc_timeout_header_max": f"{whole}s",
         },
         "retry_policy": {
             # Only a read may have reached the service before it is tried again. CANCELLED is what a dying server says.
@@ -156,8 +162,11 @@ def _method(method: Method) -> dict[str, Any]:
     return {
         "match": {"path": method.grpc_path},
         "route": route,
-        "request_headers_to_add": [_header("grpc-timeout", f"{seconds}S", "ADD_IF_ABSENT")],
-        "typed_per_filter_config": _sizes_off(method),
+        # The time in which an upload arrived is not the service's to use.
+        "request_headers_to_add": [
+            _header("grpc-timeout", f"{seconds}S", *([] if method.is_large else ["ADD_IF_ABSENT"]))
+        ],
+        "typed_per_filter_config": _body_filters(method),
     }
 
 

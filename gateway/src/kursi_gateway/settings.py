@@ -34,6 +34,7 @@ LIMITS = {
     "auth": AddressLimit(per_second=10, burst=40),
     "read": AddressLimit(per_second=200, burst=600),
     "write": AddressLimit(per_second=50, burst=200),
+    "upload": AddressLimit(per_second=2, burst=40),
     "webhook": AddressLimit(per_second=200, burst=600),
 }
 
@@ -52,6 +53,8 @@ class GatewaySettings:
     limit_scale: int = 1
     access_log: str = "/dev/stdout"
     trusted_hops: int = 0
+    # An upload of 10 MiB arrives within two minutes at 0.7 Mbit/s.
+    upload_seconds: int = 120
     # A new key is published for minutes before it signs, so looking for it once a minute is soon enough.
     key_cache_seconds: int = 60
     limits: dict[str, AddressLimit] = field(default_factory=lambda: dict(LIMITS))
