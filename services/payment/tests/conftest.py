@@ -39,7 +39,7 @@ from kursi_simulators.testing import Simulators, running_simulators
 WEBHOOK_SECRET = "a shared secret of the tests"
 CALLBACK = "https://app.test/paid"
 GOOD_CARD = "4201320111111010"
-PROVIDER_TIMEOUT = 1.5
+PROVIDER_TIMEOUT = 3
 """Seconds: short, since tests wait for it, and long enough for a provider on a busy machine to answer."""
 TABLES = ("movements", "payments", "provider_events", "bookings", "outbox", "inbox", "replies", "audit")
 BOOKING_INTERNAL = "kursi.booking.v1.BookingInternalService"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self  # Any: JSON is untyped
 
@@ -16,6 +18,8 @@ from kursi_local.patience import until
 from kursi_local.platform import Platform
 
 CODE_SECONDS = 10.0
+RENEW_SECONDS = 120.0
+"""How long before its end an access token is replaced."""
 
 
 class Refused(Exception):
@@ -63,6 +67,8 @@ class Session:
     user: dict[str, Any] = field(default_factory=dict)
     access_token: str = ""
     refresh_token: str = ""
+    renew_at: float = math.inf
+    """When to ask for a new access token, in seconds of `time.time`."""
 
     @property
     def user_id(self) -> str:
@@ -70,7 +76,9 @@ class Session:
         return str(self.user["id"])
 
     def raw(self, verb: str, path: str, *, key: str | None = None, **arguments: Any) -> httpx.Response:  # noqa: ANN401  httpx's own
-        """Call and return whatever comes back."""
+        """Call and return whatever comes back, under a token that is good for a while yet."""
+        if time.time() >= self.renew_at:
+            self.renew()
         headers = {"accept-language": self.language, **arguments.pop("headers", {})}
         if self.access_token:
             headers.setdefault("authorization", f"Bearer {self.access_token}")
@@ -113,9 +121,11 @@ class Session:
         self.access_token = tokens["accessToken"]
         self.refresh_token = tokens.get("refreshToken") or self.refresh_token
         self.user = tokens["user"]
+        self.renew_at = datetime.fromisoformat(tokens["accessTokenExpiresAt"]).timestamp() - RENEW_SECONDS
 
     def renew(self) -> None:
         """A new access token: it carries roles that were given meanwhile."""
+        self.renew_at = math.inf
         self.accept(self.post("/v1/auth/token:refresh", {"refreshToken": self.refresh_token}))
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import grpc
 import pytest
@@ -12,6 +14,7 @@ from kursi.payment.v1 import payment_service_pb2 as pb2
 from kursi_chassis.testing.rpc import refused
 from kursi_payment.adapters.moyasar_notices import MoyasarNotices
 from kursi_payment.domain.errors import WebhookRefused
+from kursi_payment.ports import Look
 
 Payment = payment_pb2.Payment
 SECRET = "a shared secret of the tests"
@@ -139,6 +142,36 @@ async def test_the_same_notice_twenty_times_at_once_applies_once(desk):
     assert await desk.rows("SELECT count(*) FROM provider_events") == [(1,)]
     assert await desk.events(payment.id) == ["pending", "captured"]
     assert len(desk.moyasar.attempts(method="GET")) == asked + 1
+
+
+@pytest.mark.covers("Y6")
+async def test_a_notice_that_comes_while_somebody_looks_has_a_look_of_its_own(desk):
+    """What the provider had said a moment before may be older than what the notice is about."""
+    payment, handle = await unpaid(desk)
+    payment_id, began_at = UUID(payment.id), desk.clock.now()
+    async with desk.assembly.conversations.hold(payment_id, timedelta(0)):
+        desk.moyasar.decide(handle, "approve")
+        desk.clock.advance(timedelta(milliseconds=200))
+        await send(desk, notice(handle))
+        async with desk.assembly.begin() as work:
+            await work.look_at(payment_id, desk.clock.now() + timedelta(seconds=15))
+        await desk.attend.due()
+        desk.clock.advance(timedelta(milliseconds=200))
+        async with desk.assembly.begin() as work:
+            await work.looked(payment_id, Look(began_at, desk.clock.now(), next_at=None))
+
+    desk.clock.advance(timedelta(seconds=1))
+    await desk.attend.due()
+
+    assert await desk.state(payment.id) == "captured"
+    assert await desk.rows("SELECT state FROM provider_events") == [("applied",)]
+
+
+async def test_a_notice_about_somebody_elses_payment_is_kept_and_nobody_waits_for_it(desk):
+    """Several systems may share an account of the provider, and all of them hear of everything."""
+    await send(desk, notice(uuid4()))
+
+    assert await desk.rows("SELECT event_id, state FROM provider_events") == [("e-1", "ignored")]
 
 
 @pytest.mark.covers("Y6")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import hypothesis
 import pytest
 import pytest_asyncio
 import structlog
@@ -23,8 +24,15 @@ from kursi_chassis.testing.servers import TEST_POSTGRES_SETTINGS, NatsServer, Po
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+hypothesis.settings.register_profile("kursi", deadline=None)
+
+
 def pytest_configure() -> None:
-    """Plain log lines: the default renders a failure with all local variables, for seconds, on the loop."""
+    """No test judges by the clock of a busy machine; and plain log lines.
+
+    The default renders a failure with all its local variables, for seconds, on the loop.
+    """
+    hypothesis.settings.load_profile("kursi")
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
