@@ -14,8 +14,8 @@ from kursi.options.v1 import options_pb2
 
 CONTRACT = Path(__file__).with_name("contract.binpb")
 USUAL_REQUEST_BYTES = 256 * 1024
-# HTTP/1.1 has no way to answer a client that goes on writing: it finds the connection reset before it has read why. So up to twice the
-# bytes of an upload are taken, and the service refuses them; only what is larger still is cut off.
+# HTTP/1.1 has no way to answer a client that goes on writing: it finds the connection reset before it has read why. So up to
+# twice the bytes of an upload are taken, and the service refuses them; only what is larger still is cut off.
 UPLOAD_MARGIN = 2
 HTTP_VERBS = ("get", "put", "post", "delete", "patch")
 

@@ -97,8 +97,8 @@ def listener(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "server_header_transformation": "PASS_THROUGH",
-        # A client gets 5 s for its headers and, here, the time of an upload for its whole request; every other method ends it sooner, by its
-        # route's duration of the whole call. Slow ones are cut, others are served.
+        # A client gets 5 s for its headers and, here, the time of an upload for its whole request; every other method ends it
+        # sooner, by its route's duration of the whole call. Slow ones are cut, others are served.
         "request_headers_timeout": "5s",
         "request_timeout": f"{settings.upload_seconds}s",
         "stream_idle_timeout": "60s",

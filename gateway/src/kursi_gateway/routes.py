@@ -108,7 +108,7 @@ def size_filter(size: int) -> str:
 
 
 def _body_filters(method: Method) -> dict[str, Any]:
-    """No limit but the method's own: the filters of smaller sizes let it pass. A large body is waited for before the service is called."""
+    """No limit but the method's own: the filters of smaller sizes let it pass. A large body is waited for before the call."""
     smaller = (size for size in request_sizes() if size < method.most_bytes)
     filters = {f"envoy.filters.http.{size_filter(size)}": OFF for size in smaller}
     return {**filters, "envoy.filters.http.buffer": ON} if method.is_large else filters

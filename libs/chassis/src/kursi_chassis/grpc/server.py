@@ -81,8 +81,8 @@ class GrpcServer:
 
     async def start(self) -> int:
         """Listen and answer; returns the port. Raises: RuntimeError when the address is taken."""
-        # Of all methods together; what one of them takes is checked in its chain, which says what is wrong. gRPC refuses without a reason,
-        # and the gateway passes on up to twice of what may be.
+        # Of all methods together; what one of them takes is checked in its chain, which says what is wrong. gRPC refuses
+        # without a reason, and the gateway passes on up to twice of what may be.
         largest = ("grpc.max_receive_message_length", 2 * self._largest_request + _MEBIBYTE)
         server = grpc.aio.server(options=(*_OPTIONS, largest))
         server.add_generic_rpc_handlers(tuple(self._handlers))
