@@ -34,12 +34,12 @@ async def outcome(call):
     return "booked"
 
 
-async def starts(world, service, day=16):
+async def starts(world, service, day=16, first=0, hours=24):
     request = pb.ListSlotsRequest(
         salon_id=str(world.salon.id),
         service_ids=[str(service)],
-        start_time=Timestamp(seconds=int(world.salon.at(day, 0).timestamp())),
-        end_time=Timestamp(seconds=int(world.salon.at(day + 1, 0).timestamp())),
+        start_time=Timestamp(seconds=int(world.salon.at(day, first).timestamp())),
+        end_time=Timestamp(seconds=int(world.salon.at(day, first).timestamp()) + hours * 3_600),
     )
     answer = await world.stub.ListSlots(request, metadata=world.customer())
     return [slot.local_start[11:16] for slot in answer.slots]
@@ -153,6 +153,19 @@ async def test_starts_without_gaps_leave_room_for_the_shortest_service(world, cl
     await claim(alone, world.salon.at(16, 13), world.salon.at(16, 17))
     assert await starts(world, service) == ["09:00", "10:00", "11:00"]
     assert await outcome(world.book(world.salon.at(16, 9, 30), service)) == "LEAVES_GAP"
+
+
+@pytest.mark.covers("B1", "B4")
+async def test_starts_without_gaps_are_those_of_the_whole_stretch_whoever_asks(world, claim):
+    alone = world.salon.staff()
+    gap_free = {"start_mode": catalog_pb2.Policy.GAP_FREE, "slot_step": minutes(60)}
+    service = world.salon.service(alone, duration=60, terms=gap_free)
+    await claim(alone, world.salon.at(16, 9), world.salon.at(16, 10, 7))
+    await claim(alone, world.salon.at(16, 15, 7), world.salon.at(16, 17))
+    assert await starts(world, service) == ["10:07", "11:07", "12:07", "13:07", "14:07"]
+    assert await starts(world, service, first=12, hours=1) == ["12:07"]
+    assert await outcome(world.book(world.salon.at(16, 12), service)) == "LEAVES_GAP"
+    assert await outcome(world.book(world.salon.at(16, 12, 7), service)) == "booked"
 
 
 @pytest.mark.covers("B1", "1")

@@ -7,25 +7,43 @@ from math import ceil
 from uuid import UUID
 
 from kursi_chassis.clock import Clock
-from kursi_chassis.intervals import Interval, IntervalSet
+from kursi_chassis.intervals import Interval, IntervalSet, merged
 
 from kursi_booking.domain.availability import Question, Supply
 from kursi_booking.domain.booking import SalonFacts
 from kursi_booking.domain.errors import CatalogUnavailable, SalonNotFound, SalonNotLive, StaffDoesNotPerform
 from kursi_booking.domain.policy import Party, strictest_terms
 from kursi_booking.domain.salon import SalonContext, SalonService, working_in_both
-from kursi_booking.domain.start_rule import Counters, Limits, StartPolicy, StartRules, lowest, strictest
+from kursi_booking.domain.start_rule import (
+    Counters,
+    Limits,
+    StartMode,
+    StartPolicy,
+    StartRules,
+    lowest,
+    strictest,
+)
 from kursi_booking.domain.visit import Visit
 from kursi_booking.ports.explaining import SalonOffer
 from kursi_booking.ports.offers import Ask, Offer
-from kursi_booking.ports.supply import Catalog, CountedDays, DayCounts, DayRange, Occupancy, StaffDays, Wanted
+from kursi_booking.ports.supply import (
+    Catalog,
+    CountedDays,
+    DayCounts,
+    DayRange,
+    Occupancy,
+    StaffDays,
+    Taken,
+    Wanted,
+)
 from kursi_booking.usecases.visit_choice import ChosenService, choose, offered, units_of, visits_of
 
 OFFER_LASTS = 300
 """Seconds for which a shown start stays bookable although the time for notice runs out meanwhile."""
 
-_LEAD, _TAIL = 4 * 3_600, 16 * 3_600
-"""How far around the asked starts working time is asked for before the visit's length is known."""
+_LEAD, _TAIL = 16 * 3_600, 16 * 3_600
+"""How far around the asked starts working time is asked for before the visit's length is known; where starts leave no
+gaps, it has to tell when the shift began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +123,13 @@ class OfferLoader:
         request = await self._request(ask, context)
         working = await self._working(request, context)
         now = self._clock.now()
-        taken = await self._occupancy(
-            Wanted(
-                unit_ids=units_of(context, request.chosen),
-                during=request.span,
-                now=now,
-                salon_id=ask.salon_id,
-                customer_id=ask.customer_id,
-                own_booking=ask.own_booking,
-            )
-        )
         services = [one.service for one in request.chosen]
+        slots = strictest([service.slots for service in services])
+        is_grid = slots.mode is StartMode.GRID
+        during = request.span if is_grid else _whole_stretches(request.span, working)
+        taken = await self._taken(request, context, during, now)
         limits = _limits(services, ask.party)
         counts = await self._counts(ask, context, request) if limits.of_days else DayCounts()
-        slots = strictest([service.slots for service in services])
         rules = StartRules(
             policy=StartPolicy(
                 context.zone,
@@ -150,6 +161,20 @@ class OfferLoader:
             },
         )
 
+    async def _taken(
+        self, request: _Request, context: SalonContext, during: Interval, now: datetime
+    ) -> Taken:
+        return await self._occupancy(
+            Wanted(
+                unit_ids=units_of(context, request.chosen),
+                during=during,
+                now=now,
+                salon_id=request.ask.salon_id,
+                customer_id=request.ask.customer_id,
+                own_booking=request.ask.own_booking,
+            )
+        )
+
     async def _counts(self, ask: Ask, context: SalonContext, request: _Request) -> DayCounts:
         first, last = (datetime.fromtimestamp(moment, context.zone).date() for moment in starts_of(ask))
         people = {person for one in request.chosen for person in (*one.staff_ids, *one.assistant_ids)}
@@ -174,6 +199,19 @@ class OfferLoader:
             context.salon_id, _service_ids(request.ask), context.window[1] - _LEAD, end
         )
         return working_in_both(context, rest)
+
+
+def _whole_stretches(span: Interval, working: Mapping[UUID, IntervalSet]) -> Interval:
+    """The span and all of the work that it meets: which starts leave no gap depends on whole stretches of free time,
+    for who takes one start as for who asks for all.
+    """
+    met = [
+        (start, end)
+        for stretches in working.values()
+        for start, end in merged(stretches)
+        if start < span[1] and span[0] < end
+    ]
+    return min([span[0], *(start for start, _ in met)]), max([span[1], *(end for _, end in met)])
 
 
 def _limits(services: Sequence[SalonService], party: Party) -> Limits:
