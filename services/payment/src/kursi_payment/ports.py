@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from kursi_chassis.money import Money
@@ -37,6 +37,10 @@ class Charge:
     authorize_only: bool
     payment_id: UUID
     booking_id: UUID
+
+
+BUSY_AGAIN_AFTER: Final = timedelta(seconds=1)
+"""How long after they found somebody at it the jobs come again to look at a payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +191,13 @@ class Work(Protocol):
         """Oldest first."""
         ...
 
-    async def look_at(self, payment_id: UUID, at: datetime | None) -> None:
-        """Have the jobs look at the payment then; None: no more."""
+    async def look_at(self, payment_id: UUID, at: datetime) -> None:
+        """Have the jobs look at the payment then, if they are not to look sooner."""
         ...
 
     async def looked(self, payment_id: UUID, look: Look) -> None:
         """A look is over: notices that it answers are done with, and the next one is when it says, or sooner
-        if somebody asked for it meanwhile.
+        if somebody asked for it meanwhile, or was sent away because of it.
         """
         ...
 

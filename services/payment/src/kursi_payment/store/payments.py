@@ -12,7 +12,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from kursi_payment.domain.payment import OPEN, Payment
-from kursi_payment.ports import Look, OneIsOpen, RequestKey, Selection
+from kursi_payment.ports import BUSY_AGAIN_AFTER, Look, OneIsOpen, RequestKey, Selection
 from kursi_payment.store.audit import record
 from kursi_payment.store.events import event_of
 from kursi_payment.store.rows import PAYMENT_COLUMNS, PaymentRow, payment_parameters
@@ -142,9 +142,10 @@ class PaymentRows:
         )
         return cursor.rowcount == 1
 
-    async def look_at(self, payment_id: UUID, at: datetime | None) -> None:
+    async def look_at(self, payment_id: UUID, at: datetime) -> None:
+        # LEAST: who asks for a look later must not undo what a notice asked for.
         await self._connection.execute(
-            "UPDATE payments SET next_look_at = %s WHERE id = %s", [at, payment_id]
+            "UPDATE payments SET next_look_at = LEAST(next_look_at, %s) WHERE id = %s", [at, payment_id]
         )
         await self.wake()
 
@@ -155,6 +156,13 @@ class PaymentRows:
         )
         await self.wake()
 
+    async def is_ours(self, provider: str, handle: UUID) -> bool:
+        """Whether a payment has this handle; it has it before the provider first hears of it."""
+        cursor = await self._connection.execute(
+            "SELECT 1 FROM payments WHERE provider = %s AND handle = %s", [provider, handle]
+        )
+        return await cursor.fetchone() is not None
+
     async def wake(self) -> None:
         """Have the jobs look into the queue once this transaction has committed."""
         await self._connection.execute(f"NOTIFY {WAKE_CHANNEL}")
@@ -163,10 +171,16 @@ class PaymentRows:
         await self._connection.execute(
             """
             UPDATE payments SET looked_at = %(ended)s, next_look_at =
-                CASE WHEN next_look_at BETWEEN %(began)s AND %(ended)s THEN next_look_at ELSE %(next)s END
+                CASE WHEN next_look_at BETWEEN %(began)s AND %(busy)s THEN next_look_at ELSE %(next)s END
             WHERE id = %(id)s
             """,
-            {"began": look.began_at, "ended": look.ended_at, "next": look.next_at, "id": payment_id},
+            {
+                "began": look.began_at,
+                "ended": look.ended_at,
+                "busy": look.ended_at + BUSY_AGAIN_AFTER,
+                "next": look.next_at,
+                "id": payment_id,
+            },
         )
         await self._connection.execute(
             """

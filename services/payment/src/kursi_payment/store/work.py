@@ -42,14 +42,21 @@ class SqlWork(PaymentRows, MovementRows):
             await audit.write(self._connection, payment, "flagged", {"what": what}, "system")
 
     async def store_notice(self, provider: str, notice: Notice, at: datetime) -> bool:
-        state = "waiting" if notice.handle else "ignored"
+        concerns_us = notice.handle is not None and await self.is_ours(provider, notice.handle)
         cursor = await self._connection.execute(
             "INSERT INTO provider_events (provider, event_id, type, handle, state, received_at) "
             "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            [provider, notice.event_id, notice.type, notice.handle, state, at],
+            [
+                provider,
+                notice.event_id,
+                notice.type,
+                notice.handle,
+                "waiting" if concerns_us else "ignored",
+                at,
+            ],
         )
         is_new = cursor.rowcount == 1
-        if is_new and notice.handle:
+        if is_new and concerns_us and notice.handle:
             await self.look_sooner(provider, notice.handle, at)
         return is_new
 
