@@ -74,6 +74,22 @@ async def test_a_commit_on_a_lost_connection_is_unavailable(database):
     assert await count(database) == 0
 
 
+async def test_a_transaction_that_the_server_found_idle_is_unavailable(database):
+    """So ends one whose process, or whose server, stood still for ten seconds."""
+    with pytest.raises(Unavailable):
+        async with database.transaction() as connection:
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
+            await eventually(lambda: has_ended(database, connection.info.backend_pid))
+            await connection.execute("SELECT 1")
+    await database.ping()
+
+
+async def has_ended(database: Database, pid: int) -> bool:
+    async with database.reading() as connection:
+        cursor = await connection.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid])
+        return await cursor.fetchone() is None
+
+
 async def test_a_snapshot_cannot_write(database):
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         async with database.snapshot() as connection:

@@ -228,7 +228,9 @@ def _hung_up(connection: Connection) -> bool:
 def _unavailable_when_lost(connection: Connection) -> Iterator[None]:
     try:
         yield
-    except psycopg.OperationalError as error:
+    except (
+        psycopg.Error
+    ) as error:  # not only OperationalError: an idle transaction is ended with an InternalError
         if connection.closed or error.sqlstate in _NOT_NOW:
             raise Unavailable(retry_after=_RETRY_AFTER) from error
         raise
