@@ -1,3 +1,4 @@
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi_catalog.store import openings
 from kursi_chassis.db.database import Database
 from kursi_chassis.grpc.times import timestamp
+from psycopg import sql
 
 from bench.city import settle
 from bench.golden import GOLDEN, JUDGED, NOW
@@ -333,3 +335,57 @@ async def test_fifty_words_of_a_letter_are_eight(city, statements):
     eight = "rose hair nails skin massage makeup henna bath"
     assert await names(city, query=eight) == await names(city, query=f"{eight} unheardof")
     assert await names(city, query="…!؟") == []
+
+
+@pytest.fixture
+def work_of(monkeypatch):
+    """How many rows the statement of a search touches: the same number on a busy machine and on an idle one."""
+
+    @asynccontextmanager
+    async def counting(world):
+        seen = []
+        execute = psycopg.AsyncCursor.execute
+
+        async def remembered(self, query, params=None, **options):
+            seen.append((query, params))
+            return await execute(self, query, params, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(psycopg.AsyncCursor, "execute", remembered)
+            yield (rows := [])
+        async with world.database.snapshot() as connection:
+            await connection.execute(*seen[-2])
+            explained = sql.SQL("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) ") + seen[-1][0]
+            cursor = await connection.execute(explained, seen[-1][1])
+            ((plan,),) = await cursor.fetchall()
+            rows.append(rows_touched(plan[0]["Plan"]))
+
+    return counting
+
+
+def rows_touched(node):
+    """Rows that a node of a plan made or threw away, and those below it."""
+    kinds = ("Actual Rows", "Rows Removed by Join Filter", "Rows Removed by Filter")
+    own = node["Actual Loops"] * sum(node.get(kind, 0) for kind in kinds)
+    return own + sum(map(rows_touched, node.get("Plans", ())))
+
+
+@pytest.mark.covers("C2")
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"query": "manicure", "maximum_price_minor": 5_000},
+        {"query": "hair", "near": at(24.7136, 46.6753), "radius_meters": 100_000},
+        {"query": "hair", "near": at(24.7136, 46.6753), "radius_meters": 9_000, "order": Request.RATING},
+        {"query": "founded by", "category": "nails", "open_now": True, "order": Request.PRICE},
+    ],
+    ids=["price", "distance", "rating", "everything"],
+)
+async def test_words_that_thousands_have_are_no_more_work_than_there_are_salons(city, work_of, question):
+    """Each list is walked through a few times at most, not once for each row of another one; on later pages too."""
+    async with work_of(city) as first:
+        page = await search(city, **question)
+    async with work_of(city) as second:
+        await search(city, **question, page_token=page.next_page_token)
+    assert page.next_page_token
+    assert max(first + second) < 20 * len(JUDGED)
