@@ -1,6 +1,7 @@
 """CreateBooking's own statement as a pgbench script: the same SQL, with values that PostgreSQL makes up itself."""
 
 import re
+from base64 import b64encode
 
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi_booking.store.create import CREATE
@@ -14,7 +15,7 @@ START = "('2027-01-01'::timestamptz + :slot::int * interval '30 minutes')"
 END = "('2027-01-01'::timestamptz + (:slot::int + 1) * interval '30 minutes')"
 # As large as a real answer and a real event; that nothing happened which anybody must be told keeps consumers calm.
 PAYLOAD = "decode(repeat('ab', 420), 'hex')"
-EVENT = BookingEvent(type=BookingEvent.UPDATED, reason="bench " * 70).SerializeToString().hex()
+EVENT = b64encode(BookingEvent(type=BookingEvent.UPDATED, reason="bench " * 70).SerializeToString()).decode()
 
 
 def uuid_of(kind: str, number: str = ":booking") -> str:
@@ -43,10 +44,9 @@ VALUES = {
     "items": ITEMS,
     "action": "'created'", "actor": "'user-bench'", "at": "now()", "from_state": "NULL", "to_state": "'confirmed'",
     "reason": "''", "from_start": "NULL", "to_start": "NULL",
-    "outbox_event_ids": f"ARRAY[{uuid_of('e')}]", "outbox_subjects": "ARRAY['kursi.booking.v1.bench.bench.updated']",
-    "outbox_aggregate_ids": f"ARRAY[{uuid_of('b')}]", "outbox_revisions": "ARRAY[1]",
-    "outbox_headers": f"ARRAY[{HEADERS}]",
-    "outbox_payloads": f"ARRAY[decode('{EVENT}', 'hex')]",
+    "outbox_events": f"jsonb_build_array(jsonb_build_object('event_id', {uuid_of('e')}, 'subject', "
+    f"'kursi.booking.v1.bench.bench.updated', 'aggregate_id', {uuid_of('b')}, 'revision', 1, 'headers', {HEADERS}, "
+    f"'payload', '{EVENT}'))",
     "reply_caller": "'user-bench'", "reply_method": "'CreateBooking'", "reply_request_id": f"{uuid_of('q')}::text",
     "reply_fingerprint": "sha256('bench')", "reply_response": PAYLOAD,
 }  # fmt: skip
