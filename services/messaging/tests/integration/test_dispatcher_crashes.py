@@ -80,7 +80,7 @@ async def test_killed_during_calls_it_leaves_doubts_that_a_list_clears_up_or_one
     stage.twilio.fault("timeout_after_accept", method="POST")
     stage.smtp.fault("slow", method="DATA", seconds=60)
     sms, mail = await confirmation(stage), await confirmation(stage, channel="email")
-    async with dispatcher_process(stage, provider_timeout_seconds=9, lease_seconds=20) as process:
+    async with dispatcher_process(stage, provider_timeout_seconds=20, lease_seconds=60) as process:
         await eventually(lambda: stage.twilio.messages() and stage.smtp.attempts(), timeout=40)
         await kill(process)
     tries = [*await stage.attempts(sms), *await stage.attempts(mail)]
@@ -101,7 +101,7 @@ async def test_killed_during_calls_it_leaves_doubts_that_a_list_clears_up_or_one
 async def test_killed_between_answer_and_record_it_sends_nothing_twice(stage):
     stage.twilio.fault("slow", method="POST", seconds=0.3)
     sms = await confirmation(stage)
-    async with dispatcher_process(stage, provider_timeout_seconds=9, lease_seconds=20) as process:
+    async with dispatcher_process(stage, provider_timeout_seconds=20, lease_seconds=60) as process:
         await eventually(stage.twilio.attempts, timeout=40)
         async with stage.database.transaction() as holder:
             await holder.execute("SELECT FROM notifications WHERE id = %s FOR UPDATE", [sms])
@@ -117,8 +117,8 @@ async def test_killed_between_answer_and_record_it_sends_nothing_twice(stage):
 
 @pytest.mark.covers("X16")
 async def test_an_answer_that_comes_after_the_lease_is_recorded_without_effect(stage):
-    stage.configured(provider_timeout_seconds=5, lease_seconds=11)
-    stage.twilio.fault("slow", method="POST", seconds=0.5)
+    stage.configured(provider_timeout_seconds=9, lease_seconds=20)
+    stage.twilio.fault("slow", method="POST", seconds=2)
     sms = await stage.due()
     async with stage.dispatching():
         await eventually(stage.twilio.attempts)
@@ -134,7 +134,7 @@ async def test_an_answer_that_comes_after_the_lease_is_recorded_without_effect(s
 
 
 async def test_two_dispatchers_of_which_one_is_killed_send_each_message_once(stage):
-    stage.configured(provider_timeout_seconds=2, lease_seconds=5)
+    stage.configured(provider_timeout_seconds=4, lease_seconds=9)
     stage.twilio.fault("slow", method="POST", seconds=0.3, times=60)
     people = [stage.directory.knows(phone_number=f"+96651234{number:04}") for number in range(120)]
     for person in people:
@@ -144,7 +144,7 @@ async def test_two_dispatchers_of_which_one_is_killed_send_each_message_once(sta
         async with stage.dispatching():
             await eventually(lambda: len(stage.twilio.messages()) >= 20)
             await kill(process)
-            await eventually(lambda: everything_is_sent(stage), timeout=20)
+            await eventually(lambda: everything_is_sent(stage))
     assert sorted(message.to for message in stage.twilio.messages()) == sorted(
         contact["phone_number"] for contact in map(stage.directory.people.get, people)
     )
