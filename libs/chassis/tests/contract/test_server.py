@@ -90,7 +90,7 @@ async def test_health_needs_no_token_and_follows_readiness(contract, parlour, mi
 async def test_stopping_drains_first_and_lets_calls_finish_within_the_bound(contract, parlour, mint):
     door = asyncio.Event()
     parlour.on_open = door.wait
-    settings = rpc_settings(drain_seconds=0.4, stop_seconds=5)
+    settings = rpc_settings(drain_seconds=1, stop_seconds=5)
     server = GrpcServer(settings, [(parlour, PARLOUR)], mint.verifier())
     port = await server.start()
     async with grpc.aio.insecure_channel(
@@ -101,13 +101,16 @@ async def test_stopping_drains_first_and_lets_calls_finish_within_the_bound(cont
         assert (await health.Check(health_pb2.HealthCheckRequest())).status == SERVING
         began = time.monotonic()
         stop = asyncio.create_task(server.stop())
-        await asyncio.sleep(0)
-        assert (await health.Check(health_pb2.HealthCheckRequest())).status == NOT_SERVING
+
+        async def says_no():
+            return (await health.Check(health_pb2.HealthCheckRequest())).status == NOT_SERVING
+
+        await eventually(says_no)
         late = asyncio.ensure_future(stub.Open(contract.pb2.EchoRequest(text="during the drain")))
         door.set()
         assert [(await call).text, (await late).text] == ["last", "during the drain"]
         await stop
-    assert 0.4 <= time.monotonic() - began < 2
+    assert 1 <= time.monotonic() - began < 1 + 5
 
 
 async def test_a_call_that_never_ends_is_cancelled_at_the_end_of_the_stop(contract, parlour, mint):
@@ -126,4 +129,4 @@ async def test_a_call_that_never_ends_is_cancelled_at_the_end_of_the_stop(contra
         elapsed = time.monotonic() - began
         with pytest.raises(grpc.aio.AioRpcError):
             await call
-    assert 0.4 <= elapsed < 1.5
+    assert 0.4 <= elapsed < 10

@@ -155,11 +155,12 @@ async def test_a_services_token_is_renewed_in_time_and_outlives_a_failure(fixed_
 
 
 async def test_while_a_token_is_renewed_others_go_on_with_the_old_one(fixed_clock):
-    answer, issued = asyncio.Event(), []
+    asked, answer, issued = asyncio.Event(), asyncio.Event(), []
 
     async def issue():
         issued.append(IssuedToken(f"token-{len(issued)}", fixed_clock.now() + timedelta(minutes=10)))
         if len(issued) > 1:
+            asked.set()
             await answer.wait()
         return issued[-1]
 
@@ -167,8 +168,8 @@ async def test_while_a_token_is_renewed_others_go_on_with_the_old_one(fixed_cloc
     await tokens.get()
     fixed_clock.advance(timedelta(minutes=7))
     renewing = asyncio.create_task(tokens.get())
-    await asyncio.sleep(0)
-    async with asyncio.timeout(1):
+    await asked.wait()
+    async with asyncio.timeout(10):
         assert await tokens.get() == "token-0"
     answer.set()
     assert [await renewing, await tokens.get()] == ["token-1"] * 2
