@@ -1,6 +1,7 @@
 """A mail server that keeps what it gets, and fails when told to."""
 
 import asyncio
+import ssl
 from dataclasses import asdict, dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -61,12 +62,15 @@ class SmtpSimulator:
         self.attempts: list[MailAttempt] = []
         self.logins: list[str] = []
         self.connections: set[MailProtocol] = set()
+        self.opened = 0
+        """Connections since the start, or since the books were emptied."""
 
     def reset(self) -> None:
         self.faults.clear()
         self.mails.clear()
         self.attempts.clear()
         self.logins.clear()
+        self.opened = 0
 
     def books(self) -> dict[str, object]:
         return {
@@ -75,8 +79,10 @@ class SmtpSimulator:
             "logins": list(self.logins),
         }
 
-    def protocol(self) -> "MailProtocol":
-        return MailProtocol(self)
+    def protocol(self, starttls: ssl.SSLContext | None = None) -> "MailProtocol":
+        """A new connection; with `starttls` it takes no mail before the client has switched to TLS."""
+        self.opened += 1
+        return MailProtocol(self, starttls)
 
     def hang_up(self) -> None:
         """Cut every connection, those that hang in a time-out included."""
@@ -94,7 +100,7 @@ class SmtpSimulator:
 class MailProtocol(SMTP):
     """One connection."""
 
-    def __init__(self, simulator: SmtpSimulator) -> None:
+    def __init__(self, simulator: SmtpSimulator, starttls: ssl.SSLContext | None) -> None:
         super().__init__(
             _DataHandler(self),
             data_size_limit=SIZE_LIMIT,
@@ -103,6 +109,8 @@ class MailProtocol(SMTP):
             ident="Kursi mail simulator",
             auth_require_tls=False,
             authenticator=lambda _server, _session, _envelope, _mechanism, login: simulator.log_in(login),
+            tls_context=starttls,
+            require_starttls=starttls is not None,
             loop=asyncio.get_running_loop(),
         )
         self._simulator = simulator

@@ -1,8 +1,10 @@
 """For tests: the simulators inside the test's own event loop, with books that can be read directly."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from kursi_simulators.callbacks import Callback, CallbackSender
 from kursi_simulators.faults import Fault, FaultKind, FaultQueue
@@ -137,6 +139,39 @@ class Smtp(Faulty):
 
     def attempts(self) -> Sequence[MailAttempt]:
         return list(self._simulator.attempts)
+
+    @property
+    def opened(self) -> int:
+        """Connections since the books were emptied."""
+        return self._simulator.opened
+
+    @property
+    def open_now(self) -> int:
+        """Connections that are open."""
+        return len(self._simulator.connections)
+
+    def hang_up(self) -> None:
+        """Cut every connection, as a relay does that restarts."""
+        self._simulator.hang_up()
+
+    @asynccontextmanager
+    async def secured(
+        self, security: Literal["starttls", "tls"], context: ssl.SSLContext
+    ) -> AsyncIterator[int]:
+        """The same mail server behind TLS while the block runs; its port."""
+        loop = asyncio.get_running_loop()
+        is_upgraded = security == "starttls"
+        server = await loop.create_server(
+            lambda: self._simulator.protocol(context if is_upgraded else None),
+            self.host,
+            0,
+            ssl=None if is_upgraded else context,
+        )
+        try:
+            yield int(server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
+            self.hang_up()
 
 
 class Simulators:

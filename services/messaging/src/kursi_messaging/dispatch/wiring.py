@@ -12,7 +12,8 @@ from kursi_chassis.db.database import Database
 from kursi_chassis.http_client import http_client
 
 from kursi_messaging.adapters.senders.console import ConsoleSender
-from kursi_messaging.adapters.senders.smtp import MailRelay, SmtpSender
+from kursi_messaging.adapters.senders.smtp import SmtpSender
+from kursi_messaging.adapters.senders.smtp_connections import MailRelay
 from kursi_messaging.adapters.senders.twilio import TwilioAccount, TwilioSender
 from kursi_messaging.adapters.twilio_reports import TwilioReports
 from kursi_messaging.adapters.twilio_signature import SigningKeys
@@ -84,10 +85,12 @@ def dispatch_rules(settings: MessagingSettings, jitter: Callable[[], float]) -> 
 async def senders(settings: MessagingSettings, clock: Clock) -> AsyncIterator[Senders]:
     """Who delivers on which channel."""
     async with AsyncExitStack() as stack:
+        mail = SmtpSender(_relay(settings), clock)
+        stack.push_async_callback(mail.close)
         twilio = await stack.enter_async_context(_twilio(settings))
         providers: dict[str, Sender | None] = {
             "console": ConsoleSender(clock, settings.console_outbox),
-            "smtp": SmtpSender(_relay(settings), clock),
+            "smtp": mail,
             "twilio": twilio,
             "off": None,
         }
@@ -120,8 +123,12 @@ def _relay(settings: MessagingSettings) -> MailRelay:
         host=settings.smtp_host,
         port=settings.smtp_port,
         security=settings.smtp_security,
+        ca_file=settings.smtp_ca_file,
         username=settings.smtp_username,
         password=settings.smtp_password.get_secret_value(),
         sender=settings.smtp_sender,
         timeout_seconds=settings.provider_timeout_seconds,
+        connections=settings.smtp_connections,
+        mails_each=settings.smtp_mails_per_connection,
+        idle_seconds=settings.smtp_idle_seconds,
     )

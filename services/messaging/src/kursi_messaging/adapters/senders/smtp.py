@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Collection
-from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
-from typing import Literal
 
 import aiosmtplib
 from kursi_chassis.clock import Clock
 
+from kursi_messaging.adapters.senders.smtp_connections import MailConnections, MailRelay
 from kursi_messaging.domain.outcome import Accepted, Ambiguous, Outcome, Refused, Retryable
 from kursi_messaging.domain.words import Channel
 from kursi_messaging.ports import Outgoing, Question
 
-Security = Literal["none", "starttls", "tls"]
 _PERMANENT = 500
-
-
-@dataclass(frozen=True, slots=True)
-class MailRelay:
-    """Where mail is handed in. `security`: TLS from the start (port 465), STARTTLS, or nothing."""
-
-    host: str
-    port: int
-    security: Security
-    username: str
-    password: str
-    sender: str
-    timeout_seconds: float
 
 
 class SmtpSender:
@@ -45,6 +31,7 @@ class SmtpSender:
     def __init__(self, relay: MailRelay, clock: Clock) -> None:
         self._relay = relay
         self._clock = clock
+        self.connections = MailConnections(relay)
 
     def serves(self, channel: Channel) -> bool:
         """E-mail, once it knows a relay and in whose name to write."""
@@ -60,46 +47,31 @@ class SmtpSender:
             mail = self._compose(message)
         except ValueError:
             return Refused("smtp_header")  # a line break where only one line may be: somebody tries something
-        client = self._client()
         try:
-            return await self._open(client, message.to) or await self._write(client, mail)
-        finally:
-            client.close()
+            async with self.connections.ready_for(self._address(), message.to) as client:
+                return await self._write(client, mail)
+        except aiosmtplib.SMTPResponseException as error:
+            return _refused(error.code)
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, UnicodeError) as error:
+            return Retryable("smtp_certificate" if _is_distrust(error) else f"smtp_{type(error).__name__}")
+
+    async def close(self) -> None:
+        """Close what is open; nothing may be on its way."""
+        await self.connections.close()
 
     async def find(self, question: Question, known: Collection[str]) -> None:
         """None: a relay keeps no list that could be asked for."""
 
-    def _client(self) -> aiosmtplib.SMTP:
-        return aiosmtplib.SMTP(
-            hostname=self._relay.host,
-            port=self._relay.port,
-            use_tls=self._relay.security == "tls",
-            start_tls=self._relay.security == "starttls",
-            timeout=self._relay.timeout_seconds,
-        )
-
-    async def _open(self, client: aiosmtplib.SMTP, to: str) -> Outcome | None:
-        """Everything before the text; None when the relay is ready for it."""
-        try:
-            async with asyncio.timeout(self._relay.timeout_seconds / 2):
-                await client.connect()
-                if self._relay.username:
-                    await client.login(self._relay.username, self._relay.password)
-                await client.mail(self._address())
-                await client.rcpt(to)
-        except aiosmtplib.SMTPResponseException as error:
-            return _refused(error.code)
-        except (aiosmtplib.SMTPException, OSError, TimeoutError, UnicodeError) as error:
-            return Retryable(f"smtp_{type(error).__name__}")
-        return None
-
     async def _write(self, client: aiosmtplib.SMTP, mail: bytes) -> Outcome:
+        """Give the text away. A connection on which anything went wrong carries no other mail."""
         try:
             async with asyncio.timeout(self._relay.timeout_seconds / 2):
                 reply = await client.data(mail)
         except aiosmtplib.SMTPResponseException as error:
+            client.close()
             return _refused(error.code)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            client.close()
             return Ambiguous(f"smtp_{type(error).__name__}")
         return Accepted(response={"code": reply.code, "message": reply.message[:200]})
 
@@ -126,3 +98,12 @@ def _refused(code: int) -> Refused | Retryable:
     """What a reply code means: 4xx is for now, 5xx for good (a wrong password too: ours to mend first)."""
     word = f"smtp_{code}"
     return Refused(word, {"code": code}) if code >= _PERMANENT else Retryable(word, None, {"code": code})
+
+
+def _is_distrust(error: BaseException | None) -> bool:
+    """Whether the relay could not prove who it is."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
