@@ -74,6 +74,26 @@ async def test_an_update_replaces_the_lists_it_names(world, make):
     assert list((await world.call("GetStaffMember", get)).service_ids) == []
 
 
+@pytest.mark.covers("C3", "C4")
+async def test_what_is_switched_off_needs_no_mask_and_what_is_not_named_stays_on(world):
+    salon = await world.salon()
+    staff, service = await world.staff(salon), await world.service(salon)
+    off = pb.Service(id=service.id, active=False)
+    changed = await world.call(
+        "UpdateService", api.UpdateServiceRequest(salon_id=salon.id, service=off), world.token(salon.id)
+    )
+    assert (service.active, changed.active, changed.names) == (True, False, service.names)
+    away = pb.StaffMember(id=staff.id, bookable_online=False)
+    request = api.UpdateStaffMemberRequest(salon_id=salon.id, staff_member=away)
+    assert not (await world.call("UpdateStaffMember", request, world.token(salon.id))).bookable_online
+    renamed = pb.StaffMember(id=staff.id, display_names={"en": "Mona"}, bookable_online=True)
+    request = api.UpdateStaffMemberRequest(salon_id=salon.id, staff_member=renamed)
+    assert (await world.call("UpdateStaffMember", request, world.token(salon.id))).bookable_online
+    other = pb.StaffMember(id=staff.id, color="#112233")
+    request = api.UpdateStaffMemberRequest(salon_id=salon.id, staff_member=other)
+    assert (await world.call("UpdateStaffMember", request, world.token(salon.id))).bookable_online
+
+
 async def test_new_segments_make_a_new_duration(world, make):
     salon = await world.salon()
     service = await world.service(salon, duration=None, segments=[pb.Segment(duration=make.minutes(30))])

@@ -585,17 +585,19 @@ class Service(_message.Message):
         performers: _abc.Iterable[Global___Performer] | None = ...,
         place: Global___Service.Place.ValueType = ...,
         meeting_link: _builtins.str = ...,
-        active: _builtins.bool = ...,
+        active: _builtins.bool | None = ...,
         archive_time: _timestamp_pb2.Timestamp | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["archive_time", b"archive_time", "buffer_after", b"buffer_after", "buffer_before", b"buffer_before", "create_time", b"create_time", "duration", b"duration", "price", b"price", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active", "archive_time", b"archive_time", "buffer_after", b"buffer_after", "buffer_before", b"buffer_before", "create_time", b"create_time", "duration", b"duration", "price", b"price", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "add_ons", b"add_ons", "archive_time", b"archive_time", "buffer_after", b"buffer_after", "buffer_before", b"buffer_before", "category", b"category", "create_time", b"create_time", "descriptions", b"descriptions", "duration", b"duration", "etag", b"etag", "id", b"id", "meeting_link", b"meeting_link", "names", b"names", "performers", b"performers", "place", b"place", "price", b"price", "salon_id", b"salon_id", "segments", b"segments", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active", "add_ons", b"add_ons", "archive_time", b"archive_time", "buffer_after", b"buffer_after", "buffer_before", b"buffer_before", "category", b"category", "create_time", b"create_time", "descriptions", b"descriptions", "duration", b"duration", "etag", b"etag", "id", b"id", "meeting_link", b"meeting_link", "names", b"names", "performers", b"performers", "place", b"place", "price", b"price", "salon_id", b"salon_id", "segments", b"segments", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__active: _TypeAlias = _typing.Literal["active"]  # noqa: Y015
+    _WhichOneofArgType__active: _TypeAlias = _typing.Literal["_active", b"_active"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__active) -> _WhichOneofReturnType__active | None: ...
 
 Global___Service: _TypeAlias = Service  # noqa: Y015
 
@@ -704,18 +706,20 @@ class StaffMember(_message.Message):
         display_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         bios: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         color: _builtins.str = ...,
-        bookable_online: _builtins.bool = ...,
+        bookable_online: _builtins.bool | None = ...,
         service_ids: _abc.Iterable[_builtins.str] | None = ...,
         archive_time: _timestamp_pb2.Timestamp | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["archive_time", b"archive_time", "create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bookable_online", b"_bookable_online", "archive_time", b"archive_time", "bookable_online", b"bookable_online", "create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive_time", b"archive_time", "bios", b"bios", "bookable_online", b"bookable_online", "color", b"color", "create_time", b"create_time", "display_names", b"display_names", "etag", b"etag", "id", b"id", "salon_id", b"salon_id", "service_ids", b"service_ids", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bookable_online", b"_bookable_online", "archive_time", b"archive_time", "bios", b"bios", "bookable_online", b"bookable_online", "color", b"color", "create_time", b"create_time", "display_names", b"display_names", "etag", b"etag", "id", b"id", "salon_id", b"salon_id", "service_ids", b"service_ids", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__bookable_online: _TypeAlias = _typing.Literal["bookable_online"]  # noqa: Y015
+    _WhichOneofArgType__bookable_online: _TypeAlias = _typing.Literal["_bookable_online", b"_bookable_online"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bookable_online) -> _WhichOneofReturnType__bookable_online | None: ...
 
 Global___StaffMember: _TypeAlias = StaffMember  # noqa: Y015
 
