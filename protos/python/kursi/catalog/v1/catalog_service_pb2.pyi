@@ -1841,7 +1841,6 @@ class WorkingTimeExplanation(_message.Message):
         DATE_FIELD_NUMBER: _builtins.int
         START_SECONDS_FIELD_NUMBER: _builtins.int
         END_SECONDS_FIELD_NUMBER: _builtins.int
-        SEASON_FIELD_NUMBER: _builtins.int
         rule: Global___WorkingTimeExplanation.Rule.ValueType
         """The rule."""
         row_id: _builtins.str
@@ -1852,8 +1851,6 @@ class WorkingTimeExplanation(_message.Message):
         """From when it closes time, as far as that is one stretch; 0 when it is not."""
         end_seconds: _builtins.int
         """Until when."""
-        season: _catalog_pb2.Season.ValueType
-        """The season whose hours or schedule it is."""
         def __init__(
             self,
             *,
@@ -1862,11 +1859,10 @@ class WorkingTimeExplanation(_message.Message):
             date: _builtins.str = ...,
             start_seconds: _builtins.int = ...,
             end_seconds: _builtins.int = ...,
-            season: _catalog_pb2.Season.ValueType = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "end_seconds", b"end_seconds", "row_id", b"row_id", "rule", b"rule", "season", b"season", "start_seconds", b"start_seconds"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "end_seconds", b"end_seconds", "row_id", b"row_id", "rule", b"rule", "start_seconds", b"start_seconds"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

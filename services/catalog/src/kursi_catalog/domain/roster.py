@@ -70,7 +70,6 @@ def opening_of(rule_id: UUID, opening: OpeningHours, days: Sequence[date]) -> tu
             one.breaks,
             valid_from=dates[0],
             valid_to=dates[-1],
-            season=season,
         )
         for season, dates in _runs(days, lambda day: _season_in(seasonal, day))
         for one in (opening.ranges if season is None else seasonal[season])
@@ -101,7 +100,7 @@ def _shifts_in_force(
         for one in winner.shifts:
             yield WeeklyRange(
                 staff_id, one.weekday, one.during, one.breaks,
-                valid_from=dates[0], valid_to=dates[-1], season=winner.season,
+                valid_from=dates[0], valid_to=dates[-1],
             )  # fmt: skip
 
 

@@ -26,7 +26,6 @@ from kursi_chassis.intervals import Interval, IntervalSet, clip, intersect, merg
 from kursi_catalog.domain import prayer
 from kursi_catalog.domain.prayer import PrayerBreaks
 from kursi_catalog.domain.salon import Location
-from kursi_catalog.domain.season import Season
 
 MINUTES_PER_DAY = 1440
 LATEST_MINUTE = 2 * MINUTES_PER_DAY
@@ -53,8 +52,7 @@ class WeeklyRange:
 
     `weekday` is ISO: Monday is 1. `valid_from` and `valid_to` are both inclusive. With `every_weeks` above 1
     the range applies in the week of `anchor` and each n-th week before and after it; that week starts on the
-    anchor's own weekday, so that a salon whose week starts on Sunday anchors it on a Sunday. `season` only tells
-    of which season's rules it is; on which dates these count, the validity says.
+    anchor's own weekday, so that a salon whose week starts on Sunday anchors it on a Sunday.
     """
 
     rule_id: UUID
@@ -65,7 +63,6 @@ class WeeklyRange:
     valid_to: date | None = None
     every_weeks: int = 1
     anchor: date | None = None
-    season: Season | None = None
 
     def applies_on(self, day: date) -> bool:
         """Whether the range starts on this local date."""
