@@ -75,6 +75,13 @@ async def test_a_taken_time_is_refused_with_the_nearest_free_ones(world, refusal
     assert await world.rows("SELECT count(*) FROM bookings") == [(1,)]
 
 
+async def test_a_key_is_as_long_as_the_platform_says(world, refusal):
+    start = world.salon.at(MARCH_16, 10)
+    await world.book(start, staff=world.staff[0], request_id="k" * 255)
+    longer = await refusal(world.book(start, staff=world.staff[1], request_id="k" * 256))
+    assert longer.violations == {"requestId": "MALFORMED"}
+
+
 @pytest.mark.covers("B6", "5")
 async def test_a_repeated_key_gets_the_first_answer_and_books_once(world, refusal):
     start = world.salon.at(MARCH_16, 10)

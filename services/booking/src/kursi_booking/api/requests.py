@@ -26,7 +26,7 @@ from kursi_booking.usecases.reschedule_booking import NewTime
 ANY = "any"
 LONGEST_TEXT = 500
 _MOST_ADD_ONS = 20
-_LONGEST_REQUEST_ID = 128
+_LONGEST_REQUEST_ID = 255
 _LONGEST_NUMBER = 40
 _LONGEST_NAME = 80
 _LONGEST_SEARCH = 100
