@@ -34,8 +34,13 @@ class ListSlotsRequest(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     ADD_ON_IDS_FIELD_NUMBER: _builtins.int
+    STAFF_LIMIT_FIELD_NUMBER: _builtins.int
     salon_id: _builtins.str
     """The salon."""
+    staff_limit: _builtins.int
+    """At most so many people are named per service of a slot; 0: all who can perform it then. Who shows times for anybody does not need
+    fifty names at each of a thousand starts.
+    """
     @_builtins.property
     def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The services of the visit, in order; 1 to 8."""
@@ -65,10 +70,11 @@ class ListSlotsRequest(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         add_on_ids: _abc.Iterable[_builtins.str] | None = ...,
+        staff_limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_on_ids", b"add_on_ids", "end_time", b"end_time", "salon_id", b"salon_id", "service_ids", b"service_ids", "staff_ids", b"staff_ids", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_on_ids", b"add_on_ids", "end_time", b"end_time", "salon_id", b"salon_id", "service_ids", b"service_ids", "staff_ids", b"staff_ids", "staff_limit", b"staff_limit", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

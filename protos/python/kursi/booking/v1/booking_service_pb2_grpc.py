@@ -107,8 +107,8 @@ class BookingServiceServicer:
     def ListSlots(self, request, context):
         """Free times for a visit of 1 to 8 services within at most 62 days.
         Errors: INVALID_ARGUMENT per field: EMPTY_RANGE, RANGE_TOO_LONG, TOO_MANY, MALFORMED for `staff_ids` that are neither one nor one
-        per service, UNKNOWN_VALUE for an add-on that none of the services has; NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND,
-        STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
+        per service, UNKNOWN_VALUE for an add-on that none of the services has, OUT_OF_RANGE for a negative `staff_limit`;
+        NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

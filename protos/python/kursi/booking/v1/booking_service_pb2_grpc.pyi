@@ -39,8 +39,8 @@ class BookingServiceStub:
     ListSlots: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ListSlotsRequest, _booking_service_pb2.ListSlotsResponse]
     """Free times for a visit of 1 to 8 services within at most 62 days.
     Errors: INVALID_ARGUMENT per field: EMPTY_RANGE, RANGE_TOO_LONG, TOO_MANY, MALFORMED for `staff_ids` that are neither one nor one
-    per service, UNKNOWN_VALUE for an add-on that none of the services has; NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND,
-    STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
+    per service, UNKNOWN_VALUE for an add-on that none of the services has, OUT_OF_RANGE for a negative `staff_limit`;
+    NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
     """
     CreateBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.CreateBookingRequest, _booking_pb2.Booking]
     """Takes a time. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon confirms by itself.
@@ -98,8 +98,8 @@ class BookingServiceAsyncStub(BookingServiceStub):
     ListSlots: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ListSlotsRequest, _booking_service_pb2.ListSlotsResponse]  # type: ignore[assignment]
     """Free times for a visit of 1 to 8 services within at most 62 days.
     Errors: INVALID_ARGUMENT per field: EMPTY_RANGE, RANGE_TOO_LONG, TOO_MANY, MALFORMED for `staff_ids` that are neither one nor one
-    per service, UNKNOWN_VALUE for an add-on that none of the services has; NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND,
-    STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
+    per service, UNKNOWN_VALUE for an add-on that none of the services has, OUT_OF_RANGE for a negative `staff_limit`;
+    NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
     """
     CreateBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.CreateBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """Takes a time. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon confirms by itself.
@@ -160,8 +160,8 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_booking_service_pb2.ListSlotsResponse, _abc.Awaitable[_booking_service_pb2.ListSlotsResponse]]:
         """Free times for a visit of 1 to 8 services within at most 62 days.
         Errors: INVALID_ARGUMENT per field: EMPTY_RANGE, RANGE_TOO_LONG, TOO_MANY, MALFORMED for `staff_ids` that are neither one nor one
-        per service, UNKNOWN_VALUE for an add-on that none of the services has; NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND,
-        STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
+        per service, UNKNOWN_VALUE for an add-on that none of the services has, OUT_OF_RANGE for a negative `staff_limit`;
+        NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
         """
 
     @_abc_1.abstractmethod
