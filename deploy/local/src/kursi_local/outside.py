@@ -9,7 +9,7 @@ from typing import Any  # Any: JSON is untyped
 import httpx
 from kursi_simulators import credentials
 
-CODE = re.compile(r"\b\d{6}\b")
+CODE = re.compile(r"\b(?:\d{6}|\d{10})\b")
 GOOD_CARD = "4111111111111111"
 
 

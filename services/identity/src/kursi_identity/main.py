@@ -122,7 +122,8 @@ def build_server(parts: Parts) -> GrpcServer:
 def _public_servicer(parts: Parts, members: Members) -> servicer.IdentityServicer:
     settings, database, clock = parts.settings, parts.database, parts.clock
     policy, hasher = _otp_policy(settings), CodeHasher(settings.otp_hash_key.get_secret_value())
-    issuer = Issuer(_token_policy(settings), frozenset(settings.admin_phone_numbers))
+    admins = frozenset(settings.admin_phone_numbers)
+    issuer = Issuer(_token_policy(settings), admins)
     sessions = Sessions(
         database,
         clock,
@@ -132,7 +133,7 @@ def _public_servicer(parts: Parts, members: Members) -> servicer.IdentityService
         revocations=parts.revocations,
     )
     return servicer.IdentityServicer(
-        request_otp=RequestOtp(database, parts.sender, clock, policy=policy, hasher=hasher),
+        request_otp=RequestOtp(database, parts.sender, clock, policy=policy, hasher=hasher, admins=admins),
         verify_otp=VerifyOtp(
             database, clock, policy=policy, hasher=hasher, keys=parts.keys, issuer=issuer, sessions=sessions
         ),
@@ -152,7 +153,11 @@ def _internal_servicer(parts: Parts, members: Members) -> internal.IdentityInter
     }
     return internal.IdentityInternalServicer(
         service_tokens=ServiceTokens(
-            parts.clock, keys=parts.keys, policy=_token_policy(parts.settings), secrets=secrets
+            parts.database,
+            parts.clock,
+            keys=parts.keys,
+            policy=_token_policy(parts.settings),
+            secrets=secrets,
         ),
         contacts=Contacts(parts.database),
         roster=Roster(parts.database),

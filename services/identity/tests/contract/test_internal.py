@@ -1,5 +1,8 @@
 """For the other services: their own tokens, contacts, members."""
 
+import asyncio
+from datetime import timedelta
+
 import grpc
 import jwt
 import pytest
@@ -7,7 +10,7 @@ from kursi.identity.v1 import identity_pb2
 from kursi.identity.v1 import identity_service_pb2 as pb2
 from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
-from kursi_chassis.testing.rpc import bearer
+from kursi_chassis.testing.rpc import bearer, refused
 
 OTHER_PHONE = "+966512345679"
 
@@ -44,6 +47,56 @@ async def test_a_wrong_secret_and_an_unknown_service_are_refused_alike(
 ):
     refused = await refusal_of(issue(identity, client_id, secret))
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAUTHENTICATED, "CLIENT_SECRET_WRONG")
+
+
+async def guess(identity, times: int, client_id: str = "booking", headers=()) -> list[str]:
+    """Reasons of wrong secrets that are tried at the same time."""
+    request = pb2.IssueServiceTokenRequest(client_id=client_id, client_secret="a guess")
+    calls = (identity.internal.IssueServiceToken(request, metadata=headers) for _ in range(times))
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    return sorted(refused(error).reason for error in results)
+
+
+@pytest.mark.covers("I14")
+async def test_ten_wrong_secrets_in_a_minute_are_looked_at_and_written_down_and_no_more(identity, refusal_of):
+    identity.clock.advance(timedelta(seconds=20))
+    assert await guess(identity, 30) == ["CLIENT_SECRET_LIMIT"] * 20 + ["CLIENT_SECRET_WRONG"] * 10
+    rows = await identity.rows(
+        "SELECT target_type, target_id, address, count(*) FROM audit WHERE action = 'client_secret_wrong' "
+        "GROUP BY 1, 2, 3"
+    )
+    assert rows == [("service", "booking", "127.0.0.1", 10)]
+    refusal = await refusal_of(issue(identity, "booking", "booking secret"))
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "CLIENT_SECRET_LIMIT")
+    assert refusal.retry_after == timedelta(seconds=40)
+    identity.clock.advance(timedelta(seconds=40))
+    assert (await issue(identity, "booking", "booking secret")).access_token
+
+
+@pytest.mark.covers("I14")
+async def test_guessing_at_one_service_does_not_stop_the_others(identity):
+    await guess(identity, 11)
+    assert (await issue(identity, "catalog", "catalog secret")).access_token
+    await identity.rows("UPDATE wrong_client_secrets SET address = '203.0.113.9' RETURNING 1")
+    assert (await issue(identity, "booking", "booking secret")).access_token, "it came from elsewhere"
+
+
+@pytest.mark.covers("I14")
+async def test_making_up_addresses_or_services_gives_no_further_guesses(identity):
+    forged = [(("x-envoy-external-address", f"203.0.113.{last}"),) for last in range(20)]
+    for headers in forged:
+        await guess(identity, 1, headers=headers)
+        await guess(identity, 1, client_id=str(new_id()))
+    attempts = await identity.rows("SELECT client, address, attempts FROM wrong_client_secrets ORDER BY 1")
+    assert attempts == [("booking", "127.0.0.1", 10), ("unknown", "127.0.0.1", 10)]
+    assert await identity.audited("client_secret_wrong") == 20
+
+
+@pytest.mark.covers("I14")
+async def test_a_hundred_services_that_start_at_once_all_get_their_tokens(identity):
+    calls = (issue(identity, "booking", "booking secret") for _ in range(100))
+    assert all(token.access_token for token in await asyncio.gather(*calls))
+    assert await identity.count("wrong_client_secrets") == 0
 
 
 @pytest.mark.covers("I14")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from kursi_chassis.ids import new_id
 from kursi_identity.domain.errors import OtpAddressLimit, OtpCooldown, OtpDestinationLimit, OtpLimit
-from kursi_identity.domain.otp import CodeHasher, OtpPolicy, new_code, read_code
+from kursi_identity.domain.otp import DIGITS, CodeHasher, OtpPolicy, new_code, read_code
 
 NOON = datetime(2026, 3, 12, 12, tzinfo=UTC)
 POLICY = OtpPolicy()
@@ -64,7 +64,7 @@ def test_a_code_is_read_however_it_is_typed(written, code):
 
 @pytest.mark.covers("I2")
 def test_codes_are_six_digits_and_do_not_repeat_themselves():
-    codes = {new_code() for _ in range(200)}
+    codes = {new_code(DIGITS) for _ in range(200)}
     assert all(len(code) == 6 and code.isdigit() for code in codes)
     assert len(codes) > 190
 

@@ -139,7 +139,7 @@ class Call:
         return Caller(
             kind="anonymous",
             language=negotiate(self.header("accept-language") or ""),
-            address=_client_address(self.header(ADDRESS_HEADER), self.context.peer()),
+            address=client_address(self.header(ADDRESS_HEADER), self.context.peer()),
             request_id=given if given and _REQUEST_ID.fullmatch(given) else str(new_id()),
         )
 
@@ -315,7 +315,7 @@ def _as_code(code: object) -> grpc.StatusCode:
     )
 
 
-def _client_address(header: str | None, peer: str) -> str:
+def client_address(header: str | None, peer: str) -> str:
     """The client's network address in its one usual spelling: as the gateway saw it, otherwise the peer's own.
 
     Limits and audits count by it, so a header that holds anything but an address is not believed.

@@ -207,3 +207,11 @@ class ClientSecretWrong(Unauthenticated):
     reason = "CLIENT_SECRET_WRONG"
     en = "The client id or secret is wrong."
     ar = "معرّف العميل أو سره غير صحيح."
+
+
+class ClientSecretLimit(Exhausted):
+    """Too many wrong secrets for this client came from this address."""
+
+    reason = "CLIENT_SECRET_LIMIT"
+    en = "Too many wrong secrets from this address. Try again in a minute."
+    ar = "أسرار خاطئة كثيرة من هذا العنوان. حاول مجددًا بعد دقيقة."

@@ -15,7 +15,9 @@ from kursi_chassis.errors import Exhausted
 
 from kursi_identity.domain.errors import OtpAddressLimit, OtpCooldown, OtpDestinationLimit, OtpLimit
 
-_DIGITS = 6
+DIGITS = 6
+ADMIN_DIGITS = 10
+"""Of codes that open the account of a platform admin: docs/adr/0014."""
 
 
 class Channel(StrEnum):
@@ -118,15 +120,15 @@ def network_of(address: str) -> str:
     return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
 
 
-def new_code() -> str:
-    """Six random digits."""
-    return f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}}"
+def new_code(digits: int) -> str:
+    """Random digits."""
+    return f"{secrets.randbelow(10**digits):0{digits}}"
 
 
 def read_code(written: str) -> str:
     """The code in ASCII digits, however it was typed; an empty text when it cannot be one."""
     compact = "".join(written.split())
-    if len(compact) != _DIGITS or not compact.isdecimal():
+    if len(compact) not in (DIGITS, ADMIN_DIGITS) or not compact.isdecimal():
         return ""
     return "".join(str(int(digit)) for digit in compact)
 

@@ -7,12 +7,13 @@ from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.jobs import Job, retention_jobs
 
-from kursi_identity.store import otp, sessions
+from kursi_identity.store import client_secrets, otp, sessions
 from kursi_identity.usecases.signing_keys import SigningKeys
 
 OTP_REQUESTS_KEPT = timedelta(days=2)
 ENDED_SESSIONS_KEPT = timedelta(days=7)
 EXPIRED_TOKENS_KEPT = timedelta(days=1)
+WRONG_SECRETS_KEPT = timedelta(hours=1)
 
 Prune = Callable[[Connection, datetime], Awaitable[int]]
 
@@ -28,6 +29,11 @@ def housekeeping(database: Database, clock: Clock, keys: SigningKeys) -> list[Jo
             "prune_refresh_tokens",
             hourly,
             _pruning(database, clock, sessions.prune_refresh_tokens, EXPIRED_TOKENS_KEPT),
+        ),
+        Job(
+            "prune_wrong_client_secrets",
+            hourly,
+            _pruning(database, clock, client_secrets.prune, WRONG_SECRETS_KEPT),
         ),
         *retention_jobs(database, "outbox", "replies"),
     ]

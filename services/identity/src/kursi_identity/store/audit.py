@@ -24,6 +24,7 @@ class Action(StrEnum):
     CODE_REQUESTED = "code_requested"
     CODE_NOT_SENT = "code_not_sent"
     CODE_WRONG = "code_wrong"
+    CLIENT_SECRET_WRONG = "client_secret_wrong"  # noqa: S105 -- what happened, not a secret
     USER_REGISTERED = "user_registered"
     USER_UPDATED = "user_updated"
     CONTACT_VERIFIED = "contact_verified"

@@ -1,5 +1,6 @@
 """Ask for a one-time code."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,7 +13,16 @@ from kursi_chassis.errors import Invalid, Unauthenticated, Violation
 from kursi_chassis.ids import new_id
 
 from kursi_identity.domain.errors import CHANNEL_UNAVAILABLE, CONTACT_NOT_OWN, OtpNotSent
-from kursi_identity.domain.otp import Channel, CodeHasher, OtpPolicy, Purpose, network_of, new_code
+from kursi_identity.domain.otp import (
+    ADMIN_DIGITS,
+    DIGITS,
+    Channel,
+    CodeHasher,
+    OtpPolicy,
+    Purpose,
+    network_of,
+    new_code,
+)
 from kursi_identity.domain.phone import calling_code
 from kursi_identity.ports import CodeMessage, CodeSender
 from kursi_identity.store import audit, otp, users
@@ -39,20 +49,27 @@ class CodeTicket:
 
 
 class RequestOtp:
-    """Sends codes, within limits.
+    """Sends codes, within limits. `admins` are the phone numbers of the platform's admins, whose codes are longer.
 
-    Nobody is looked up for a login: the answer and the work are the same whether or not the number has an
-    account.
+    The answer and the work of a login are the same whether or not the number or the address has an account.
     """
 
     def __init__(
-        self, database: Database, sender: CodeSender, clock: Clock, *, policy: OtpPolicy, hasher: CodeHasher
+        self,
+        database: Database,
+        sender: CodeSender,
+        clock: Clock,
+        *,
+        policy: OtpPolicy,
+        hasher: CodeHasher,
+        admins: AbstractSet[str],
     ) -> None:
         self._database = database
         self._sender = sender
         self._clock = clock
         self._policy = policy
         self._hasher = hasher
+        self._admins = admins
 
     async def __call__(self, caller: Caller, command: AskForCode) -> CodeTicket:
         """Send a code and say how to use it.
@@ -70,8 +87,7 @@ class RequestOtp:
             raise Unauthenticated
         if not self._sender.reaches(command.channel):
             raise Invalid(Violation("channel", CHANNEL_UNAVAILABLE))
-        code = new_code()
-        request = await run_with_retries(lambda: self._admit(caller, command, code))
+        request, code = await run_with_retries(lambda: self._admit(caller, command))
         message = CodeMessage(
             request.channel, request.destination, code, caller.language, self._policy.lifetime
         )
@@ -80,10 +96,11 @@ class RequestOtp:
             raise OtpNotSent
         return CodeTicket(request.id, request.expires_at, self._policy.cooldown)
 
-    async def _admit(self, caller: Caller, command: AskForCode, code: str) -> OtpRequest:
+    async def _admit(self, caller: Caller, command: AskForCode) -> tuple[OtpRequest, str]:
         async with self._database.transaction() as connection:
             destination = await self._destination(connection, caller, command)
             now = await self._within_limits(connection, caller, command.channel, destination)
+            code = await self._code(connection, command.channel, destination)
             request_id = new_id()
             is_login = command.purpose is Purpose.AUTH
             request = OtpRequest(
@@ -100,7 +117,15 @@ class RequestOtp:
             )
             await otp.insert(connection, request)
             await audit.write(connection, caller, now, _entry(Action.CODE_REQUESTED, request))
-            return request
+            return request, code
+
+    async def _code(self, connection: Connection, channel: Channel, destination: str) -> str:
+        """Ten digits where the code opens an admin's account, six for everybody else."""
+        number: str | None = destination
+        if channel is Channel.EMAIL:
+            owner = await users.with_email(connection, destination)
+            number = owner.phone_number if owner else None
+        return new_code(ADMIN_DIGITS if number in self._admins else DIGITS)
 
     async def _destination(self, connection: Connection, caller: Caller, command: AskForCode) -> str:
         """Where the code goes: for STEP_UP only where the caller has been before."""
