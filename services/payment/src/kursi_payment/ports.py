@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from kursi_chassis.money import Money
@@ -37,10 +37,6 @@ class Charge:
     authorize_only: bool
     payment_id: UUID
     booking_id: UUID
-
-
-BUSY_AGAIN_AFTER: Final = timedelta(seconds=1)
-"""How long after they found somebody at it the jobs come again to look at a payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +193,7 @@ class Work(Protocol):
 
     async def looked(self, payment_id: UUID, look: Look) -> None:
         """A look is over: notices that it answers are done with, and the next one is when it says, or sooner
-        if somebody asked for it meanwhile, or was sent away because of it.
+        if somebody asked for it or a notice came meanwhile.
         """
         ...
 

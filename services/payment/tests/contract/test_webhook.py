@@ -153,18 +153,27 @@ async def test_a_notice_that_comes_while_somebody_looks_has_a_look_of_its_own(de
         desk.moyasar.decide(handle, "approve")
         desk.clock.advance(timedelta(milliseconds=200))
         await send(desk, notice(handle))
-        async with desk.assembly.begin() as work:
-            await work.look_at(payment_id, desk.clock.now() + timedelta(seconds=15))
+        ended_at = desk.clock.now()
         await desk.attend.due()
-        desk.clock.advance(timedelta(milliseconds=200))
         async with desk.assembly.begin() as work:
-            await work.looked(payment_id, Look(began_at, desk.clock.now(), next_at=None))
+            await work.looked(payment_id, Look(began_at, ended_at, next_at=None))
 
-    desk.clock.advance(timedelta(seconds=1))
     await desk.attend.due()
 
     assert await desk.state(payment.id) == "captured"
     assert await desk.rows("SELECT state FROM provider_events") == [("applied",)]
+
+
+async def test_a_notice_is_not_put_off_by_who_wants_a_look_later(desk):
+    payment, handle = await unpaid(desk)
+    desk.moyasar.decide(handle, "approve")
+    await send(desk, notice(handle))
+    async with desk.assembly.begin() as work:
+        await work.look_at(UUID(payment.id), desk.clock.now() + timedelta(seconds=15))
+
+    await desk.attend.due()
+
+    assert await desk.state(payment.id) == "captured"
 
 
 async def test_a_notice_about_somebody_elses_payment_is_kept_and_nobody_waits_for_it(desk):

@@ -12,7 +12,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from kursi_payment.domain.payment import OPEN, Payment
-from kursi_payment.ports import BUSY_AGAIN_AFTER, Look, OneIsOpen, RequestKey, Selection
+from kursi_payment.ports import Look, OneIsOpen, RequestKey, Selection
 from kursi_payment.store.audit import record
 from kursi_payment.store.events import event_of
 from kursi_payment.store.rows import PAYMENT_COLUMNS, PaymentRow, payment_parameters
@@ -171,16 +171,15 @@ class PaymentRows:
         await self._connection.execute(
             """
             UPDATE payments SET looked_at = %(ended)s, next_look_at =
-                CASE WHEN next_look_at BETWEEN %(began)s AND %(busy)s THEN next_look_at ELSE %(next)s END
+                CASE WHEN next_look_at BETWEEN %(began)s AND %(ended)s THEN next_look_at
+                     -- The job that a notice woke has come and gone, because we were at it.
+                     WHEN EXISTS (SELECT FROM provider_events AS notice
+                                  WHERE notice.handle = payments.handle AND notice.provider = payments.provider
+                                      AND notice.state = 'waiting' AND notice.received_at > %(began)s)
+                     THEN %(ended)s ELSE %(next)s END
             WHERE id = %(id)s
             """,
-            {
-                "began": look.began_at,
-                "ended": look.ended_at,
-                "busy": look.ended_at + BUSY_AGAIN_AFTER,
-                "next": look.next_at,
-                "id": payment_id,
-            },
+            {"began": look.began_at, "ended": look.ended_at, "next": look.next_at, "id": payment_id},
         )
         await self._connection.execute(
             """

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from kursi_chassis.clock import Clock
 
-from kursi_payment.ports import BUSY_AGAIN_AFTER, Begin, Busy, Conversations
+from kursi_payment.ports import Begin, Busy, Conversations
 from kursi_payment.usecases.talk import Talk
 
 _AT_ONCE = 16
 # A look asks up to three times, each within the provider's time-out; who dies in one is followed after that.
 _FOLLOWED_AFTER = timedelta(minutes=1)
+_BUSY_AGAIN_AFTER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class Attend:
                 await self.talk.look(payment_id)
         except Busy:
             async with self.begin() as work:
-                await work.look_at(payment_id, self.clock.now() + BUSY_AGAIN_AFTER)
+                await work.look_at(payment_id, self.clock.now() + _BUSY_AGAIN_AFTER)
 
 
 def _raise_first(outcomes: Sequence[BaseException | None]) -> None:
