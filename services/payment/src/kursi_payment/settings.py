@@ -33,7 +33,7 @@ class PaymentSettings(ServiceSettings):
     provider_timeout_seconds: float = Field(default=8, gt=0, le=60)
     """One exchange with the provider. Below the ten seconds that a client waits, so that it is told that the
     outcome is open instead of nothing; card authorisations take two to five."""
-    outcome_settles_after: timedelta = Field(default=timedelta(minutes=2), ge=timedelta(0))
+    outcome_settles_after: timedelta = Field(default=timedelta(minutes=2), ge=timedelta(seconds=1))
     """After that long a request that we gave up on has had its effect or never will: our own limit for an
     exchange and, many times over, the time-outs of the proxies in between. Only then is "never heard of it"
     taken for "not charged"."""

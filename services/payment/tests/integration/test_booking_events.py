@@ -1,6 +1,7 @@
 """What becomes of the money when a visit is called off (Y9)."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -176,6 +177,25 @@ async def test_a_refund_is_made_once_the_provider_is_back(desk):
     await desk.look_at_everything()
 
     assert [movement.amount for movement in desk.charges("refund")] == [25_000]
+
+
+@pytest.mark.covers("Y5")
+async def test_a_refund_whose_process_stood_still_is_left_to_whoever_looks_next(desk):
+    """It had written down that the refund leaves; meanwhile somebody else may take it for one that got lost."""
+    booking_id = desk.booked()
+    await desk.pay(booking_id)
+    await desk.follow_booking([change(booking_id, refund=10_000)])
+    async with desk.database.transaction() as holder:
+        await holder.execute("SELECT 1 FROM movements FOR UPDATE")
+        attending = asyncio.create_task(desk.attend.due())
+        await eventually(lambda: desk.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+        desk.clock.advance(timedelta(minutes=1))
+    await attending
+    assert desk.charges("refund") == []
+
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.look_at_everything()
+    assert [movement.amount for movement in desk.charges("refund")] == [10_000]
 
 
 @pytest.mark.covers("Y9")

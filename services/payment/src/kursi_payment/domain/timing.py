@@ -30,6 +30,14 @@ class Patience:
         """Whether the customer had all the time that there is."""
         return payment.state is State.PENDING_ACTION and now >= payment.created_at + self.action_limit
 
+    def is_too_late_to_send(self, written_at: datetime | None, now: datetime) -> bool:
+        """Whether so long ago was written down that a request leaves now that it has to stay.
+
+        Who stood still in between (a frozen process, a moved machine) has lost the conversation with its
+        connection, and somebody else may soon take the request for one that never arrived, and repeat it.
+        """
+        return written_at is not None and now >= written_at + self.outcome_settles_after / 2
+
     def is_settled(self, payment: Payment, now: datetime) -> bool:
         """Whether a request that we no longer wait for cannot arrive at the provider any more.
 

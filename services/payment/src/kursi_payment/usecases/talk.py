@@ -162,6 +162,8 @@ class Talk:
         async with self.begin() as work:
             payment = await _locked(work, movement.payment_id)
             await work.save_movement(written)
+        if self.patience.is_too_late_to_send(written.sent_at, self.clock.now()):
+            return None
         answer = await self._move(payment, movement)
         if not isinstance(answer, NotDone):
             return await self._ask_if_unknown(payment.id, payment.handle, answer)
