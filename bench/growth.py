@@ -97,7 +97,7 @@ INSERT INTO booked_names (salon_id, subject_id, kind, spelling, words)
 SELECT DISTINCT salon_id, id, kind, 0, words FROM (
     SELECT salon_id, unnest(staff) AS id, 'staff' AS kind, search_key('Staff موظف') AS words FROM bench_trades
     UNION ALL SELECT salon_id, unnest(services), 'service', search_key('Haircut قص الشعر') FROM bench_trades
-) AS named ON CONFLICT DO NOTHING
+) AS named
 """
 
 INDEXES: Final = """

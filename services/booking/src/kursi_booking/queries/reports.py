@@ -1,7 +1,7 @@
 """The numbers of reports, added up by the database.
 
-Each walks one range of an index on a salon's starts; nothing of another salon is read, but for the earlier visits of the
-customers of `returning_customers`, which their own index finds. OFFSET 0 keeps the planner from joining a year of visits
+Each walks one range of an index on a salon's starts, and `returning_customers` one on its completed visits; nothing of
+another salon is read. OFFSET 0 keeps the planner from joining a year of visits
 with all items that there are, which it takes for cheaper until the table is large.
 """
 
@@ -80,15 +80,14 @@ _REVENUE: Final[Mapping[Grouping, tuple[LiteralString, LiteralString, LiteralStr
     Grouping.STAFF: ("i.staff_id::text", _ITEMS, _MONEY_OF_ITEMS),
 }
 
-# A customer returns when their first completed visit here lies before the first one that counts. OFFSET keeps the planner
-# from walking the salon's completed visits for each customer, because they come in the order that min() likes.
+# A customer returns when their first completed visit here lies before the first one that counts.
 _RETURNING: Final[LiteralString] = """
 , keyed AS (
     SELECT {key} AS key, v.customer_id, min(v.start_at) AS first FROM {source} GROUP BY 1, 2
 ), known AS MATERIALIZED (
     SELECT one.customer_id, (
-        SELECT min(p.start_at) FROM (SELECT * FROM bookings WHERE customer_id = one.customer_id OFFSET 0) AS p
-        WHERE p.salon_id = %(salon_id)s AND p.state = 'completed') AS since
+        SELECT min(p.start_at) FROM bookings AS p
+        WHERE p.salon_id = %(salon_id)s AND p.customer_id = one.customer_id AND p.state = 'completed') AS since
     FROM (SELECT DISTINCT customer_id FROM visit) AS one
 )
 SELECT key, '', count(*), count(*) FILTER (WHERE since < first), count(*) FILTER (WHERE since IS NULL OR since >= first)

@@ -247,6 +247,24 @@ async def test_money_of_two_currencies_is_never_added_up(world, ask, trade, writ
 
 
 @pytest.mark.covers("B17")
+async def test_what_a_customer_does_in_another_salon_changes_no_report_of_this_one(
+    world, make_salon, ask, trade, write
+):
+    here, elsewhere = trade(world.salon.id), trade(make_salon().id)
+    elsewhere.customers = here.customers = here.customers[:1]
+    start = world.salon.at(16, 10)
+
+    def visit(where, days):
+        return where.plain(start + timedelta(days=days), state="completed")
+
+    await write([visit(elsewhere, -3), visit(elsewhere, 0), visit(here, 0)])
+    days = (date(2026, 3, 16), date(2026, 3, 16))
+    assert rows_of(await ask("returning_customers", *days)) == {"": [1, 0, 1]}
+    await write([visit(here, -2)])
+    assert rows_of(await ask("returning_customers", *days)) == {"": [1, 1, 0]}
+
+
+@pytest.mark.covers("B17")
 async def test_a_year_of_utilisation_asks_the_catalog_in_parts_and_adds_them_up(world, ask, catalog):
     del world.salon.answer.workers[0].working[:]
     first = date(2026, 1, 1)
