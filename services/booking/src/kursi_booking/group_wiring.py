@@ -82,6 +82,7 @@ class GroupParts:
             join=JoinSession(
                 store,
                 self._bookings,
+                self._offers,
                 self._expire_hold,
                 clock,
                 describe=describe_event,

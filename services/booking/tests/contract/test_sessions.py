@@ -7,6 +7,7 @@ import pytest
 from kursi.booking.v1 import booking_pb2
 from kursi.booking.v1 import booking_service_pb2 as booking_pb
 from kursi.booking.v1 import session_service_pb2 as pb
+from kursi.catalog.v1 import catalog_pb2
 from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
 
@@ -81,6 +82,14 @@ async def test_a_taken_time_is_refused_to_a_session_and_other_times_are_named(wo
     assert (refused.code.name, refused.reason) == ("ABORTED", "SLOT_TAKEN")
     assert "2026-03-16T08:00:00Z" in refused.metadata["alternatives"]
     assert await world.rows("SELECT count(*) FROM sessions") == [(0,)]
+
+
+async def test_a_salon_that_is_not_live_gives_no_seats(world, planned, refusal):
+    session = await planned()
+    world.salon.answer.salon.status = catalog_pb2.Salon.SUSPENDED
+    answer = await refusal(world.join(session))
+    assert (answer.code.name, answer.reason) == ("FAILED_PRECONDITION", "SALON_NOT_LIVE")
+    assert await seats_left(world, session) == session.capacity
 
 
 async def test_only_members_plan_sessions_and_only_their_own_salons(world, planned, refusal):

@@ -69,8 +69,8 @@ class SessionServiceStub:
     """Takes seats until the session starts. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon
     confirms by itself. A hold that runs out gives its seats back; money that arrives later takes them again, or goes back when they are gone.
     Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
-    (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS; PERMISSION_DENIED for another `customer_id` without a role in
-    the salon; NOT_FOUND: SESSION_NOT_FOUND.
+    (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS, SALON_NOT_LIVE; PERMISSION_DENIED for another `customer_id`
+    without a role in the salon; NOT_FOUND: SESSION_NOT_FOUND; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is known of the salon.
     """
 
 @_typing.type_check_only
@@ -113,8 +113,8 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Takes seats until the session starts. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon
     confirms by itself. A hold that runs out gives its seats back; money that arrives later takes them again, or goes back when they are gone.
     Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
-    (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS; PERMISSION_DENIED for another `customer_id` without a role in
-    the salon; NOT_FOUND: SESSION_NOT_FOUND.
+    (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS, SALON_NOT_LIVE; PERMISSION_DENIED for another `customer_id`
+    without a role in the salon; NOT_FOUND: SESSION_NOT_FOUND; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is known of the salon.
     """
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -196,8 +196,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes seats until the session starts. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon
         confirms by itself. A hold that runs out gives its seats back; money that arrives later takes them again, or goes back when they are gone.
         Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
-        (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS; PERMISSION_DENIED for another `customer_id` without a role in
-        the salon; NOT_FOUND: SESSION_NOT_FOUND.
+        (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS, SALON_NOT_LIVE; PERMISSION_DENIED for another `customer_id`
+        without a role in the salon; NOT_FOUND: SESSION_NOT_FOUND; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is known of the salon.
         """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -15,6 +15,7 @@ from kursi_booking.domain.session_errors import SessionFull, SessionNotFound
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import BookingStore, DescribeEvent, NewBooking, Render
 from kursi_booking.ports.holds import HoldExpiry
+from kursi_booking.ports.offers import Offers
 from kursi_booking.ports.sessions import SessionStore
 from kursi_booking.usecases.access import act_for
 
@@ -36,6 +37,7 @@ class JoinSession:
         self,
         store: SessionStore,
         bookings: BookingStore,
+        offers: Offers,
         expire_hold: HoldExpiry,
         clock: Clock,
         *,
@@ -44,6 +46,7 @@ class JoinSession:
     ) -> None:
         self._store = store
         self._bookings = bookings
+        self._offers = offers
         self._expire_hold = expire_hold
         self._clock = clock
         self._describe = describe
@@ -53,11 +56,13 @@ class JoinSession:
         """The answer with the booking, or the first answer when the request is a repetition.
 
         Raises: SessionNotFound, SessionFull, SessionStarted, IllegalTransition when it is cancelled, TooManyBookings,
-            Denied.
+            Denied; SalonNotLive, CatalogUnavailable.
         """
         kept = await self._bookings.first_answer(request)
         if kept is not None:
             return kept
+        session = await self._session(wanted)
+        await self._offers.expect_live(session.salon_id, session.during)
         try:
             return await self._join(wanted, request, caller)
         except _NotEnough:

@@ -14,6 +14,7 @@ from kursi_booking.domain.booking import SalonFacts
 from kursi_booking.domain.errors import CatalogUnavailable, SalonNotFound, SalonNotLive, StaffDoesNotPerform
 from kursi_booking.domain.policy import Party, strictest_terms
 from kursi_booking.domain.salon import SalonContext, SalonService, working_in_both
+from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.start_rule import (
     Counters,
     Limits,
@@ -114,6 +115,16 @@ class OfferLoader:
         if not context.is_live:
             raise SalonNotLive
         return await self._offer(ask, context, patience=OFFER_LASTS)
+
+    async def expect_live(self, salon_id: UUID, during: TimeRange) -> None:
+        """Make sure that the salon takes bookings, by what is known of it, however old; its services do not matter.
+
+        Raises: SalonNotLive, SalonNotFound, CatalogUnavailable.
+        """
+        start, end = int(during.start.timestamp()), int(during.end.timestamp())
+        context = await self._catalog.context(salon_id, frozenset(), start, end)
+        if not context.is_live:
+            raise SalonNotLive
 
     async def _context(self, ask: Ask) -> SalonContext:
         first, last = starts_of(ask)
