@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import jwt
+from kursi.identity.v1 import identity_service_pb2 as pb2
 from kursi_identity.jobs.housekeeping import housekeeping
 from kursi_identity.main import rotate_keys
 
@@ -53,3 +54,14 @@ async def test_an_operator_has_the_next_key_sign_and_old_tokens_count_until_they
     kids = {jwt.get_unverified_header(token)["kid"] for token in (pair.access_token, renewed.access_token)}
     assert len(kids) == 2
     assert await identity.me(pair.access_token) == await identity.me(renewed.access_token)
+
+
+async def test_wrong_client_secrets_are_forgotten_after_an_hour(identity, refusal_of):
+    request = pb2.IssueServiceTokenRequest(client_id="booking", client_secret="a guess")
+    await refusal_of(identity.internal.IssueServiceToken(request))
+    identity.clock.advance(timedelta(minutes=59))
+    await run(identity, "prune_wrong_client_secrets")
+    assert await identity.count("wrong_client_secrets") == 1
+    identity.clock.advance(timedelta(minutes=2))
+    await run(identity, "prune_wrong_client_secrets")
+    assert await identity.count("wrong_client_secrets") == 0
