@@ -24,9 +24,7 @@ def addresses(world, picture):
     booking = world.book(customer, world.slots()[-90])
     feed = customer.post("/v1/calendar-feeds")
     photo = owner.call("POST", world.salon.path("/photos"), content=picture)
-    report = world.salon.path(
-        "/reports/revenue/csv?firstDate=2026-01-01&lastDate=2026-01-31"
-    )
+    report = world.salon.path("/reports/revenue/csv?firstDate=2026-01-01&lastDate=2026-01-31")
     catalogue = world.salon.path("/catalogue")
     return {
         "identity.GetJwks": [(customer, "/.well-known/jwks.json")],
