@@ -139,3 +139,12 @@ async def test_a_line_break_in_a_header_is_refused(stage):
         await eventually(lambda: stage.has(mail, "failed"))
     assert (await stage.row(mail))["error_code"] == "smtp_header"
     assert stage.smtp.attempts() == []
+
+
+async def test_what_a_provider_says_is_kept_but_for_what_no_database_can_hold(stage):
+    told = {"code": 21211, "message": "no\0such \\\0 \\u0000 number"}
+    stage.twilio.fault("status", method="POST", code=400, body=told)
+    sms = await stage.due()
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(sms, "failed"))
+    assert (await stage.row(sms))["provider_response"]["message"] == "nosuch \\ \\u0000 number"
