@@ -74,6 +74,13 @@ async def test_a_commit_on_a_lost_connection_is_unavailable(database):
     assert await count(database) == 0
 
 
+@pytest.mark.parametrize("state", ["53100", "53200", "57014"])
+async def test_a_server_that_can_not_now_is_unavailable(database, state):
+    with pytest.raises(Unavailable):
+        async with database.transaction() as connection:
+            await connection.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$")
+
+
 async def test_a_transaction_that_the_server_found_idle_is_unavailable(database):
     """So ends one whose process, or whose server, stood still for ten seconds."""
     with pytest.raises(Unavailable):

@@ -38,6 +38,8 @@ _NOT_NOW = frozenset({
     "57P02",  # crash_shutdown
     "57P03",  # cannot_connect_now
     "57014",  # query_canceled: the statement timeout
+    "53100",  # disk_full
+    "53200",  # out_of_memory
     "53300",  # too_many_connections
     "25P03",  # idle_in_transaction_session_timeout
 })  # fmt: skip
