@@ -25,6 +25,10 @@ from kursi_chassis.money import is_currency
 NIL = UUID(int=0)
 _UTC = zoneinfo.ZoneInfo("UTC")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
+_UNSEEN = re.compile(
+    r"\A[\s\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2060-\u2064\u3164\ufe00-\ufe0f\ufeff\uffa0]+\Z"
+)
+"""Nothing but blanks, joiners, marks of direction and fillers: a name needs something else, or it looks like none."""
 # Embeddings, overrides and isolates reorder what follows them on the screen; the single marks (U+200E,
 # U+200F) and joiners belong to everyday Arabic and Persian text and stay allowed.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -76,7 +80,7 @@ class Violations:
     def text(
         self, field: str, value: str, max_length: int, min_length: int = 0, *, lines: bool = False
     ) -> str:
-        """The text in NFC without surrounding blanks.
+        """The text in NFC without surrounding blanks; one of which nothing can be seen is empty.
 
         Lengths count characters. `lines` allows tabs and line breaks. More than thirty marks on one letter
         are MALFORMED: no language writes that.
@@ -88,7 +92,7 @@ class Violations:
         if _piles_up_marks(given):
             self.add(field, "MALFORMED")
             return ""
-        clean = unicodedata.normalize("NFC", given).strip()
+        clean = _UNSEEN.sub("", unicodedata.normalize("NFC", given).strip())
         if not clean and min_length:
             self.add(field, "REQUIRED")
         elif len(clean) < min_length:

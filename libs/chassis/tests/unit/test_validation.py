@@ -33,6 +33,7 @@ def found_by(read):
         (lambda c: c.optional_id("f", "x"), "NOT_AN_ID"),
         (lambda c: c.text("f", "", 5, 1), "REQUIRED"),
         (lambda c: c.text("f", "  ", 5, 1), "REQUIRED"),
+        (lambda c: c.text("f", "\u200b \u200d\u3164", 5, 1), "REQUIRED"),
         (lambda c: c.text("f", "a", 5, 2), "TOO_SHORT"),
         (lambda c: c.text("f", "abcdef", 5), "TOO_LONG"),
         (lambda c: c.text("f", "a" + "\u0301" * 60_000 + "\u0316" * 60_000, 80), "TOO_LONG"),
