@@ -5,7 +5,7 @@ with one claim each cannot wait for each other. With several claims, and when ol
 circle would be possible; those writers first take one lock per resource and UTC day, sorted, for all that they touch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, timedelta
 from hashlib import blake2b
 from typing import Final, LiteralString
@@ -31,10 +31,15 @@ FROM unnest(%(claim_resources)s::uuid[], %(claim_starts)s::timestamptz[], %(clai
 def claim_parameters(claims: Sequence[Claim]) -> dict[str, object]:
     """What `INSERT_CLAIMS` needs besides the booking's parameters and `claim_state`. The claims come sorted."""
     return {
-        "claim_resources": [claim.resource_id for claim in claims],
-        "claim_starts": [claim.during.start for claim in claims],
-        "claim_ends": [claim.during.end for claim in claims],
+        "claim_resources": _array(str(claim.resource_id) for claim in claims),
+        "claim_starts": _array(claim.during.start.isoformat() for claim in claims),
+        "claim_ends": _array(claim.during.end.isoformat() for claim in claims),
     }
+
+
+def _array(values: Iterable[str]) -> str:
+    """An array as PostgreSQL writes it, of values that need no quotes. The driver takes ten times as long for a list."""
+    return f"{{{','.join(values)}}}"
 
 
 def claim_state(booking: Booking) -> str:
