@@ -8,6 +8,7 @@ one decision serves every start with the same masks.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
 
@@ -68,8 +69,9 @@ class Group:
         return left.service_index + 1 == right.service_index and left.at_end and right.at_start
 
 
+@lru_cache(maxsize=256)
 def groups_of(visit: Visit) -> tuple[Group, ...]:
-    """The visit's seats, split into groups that can be decided one by one."""
+    """The visit's seats, split into groups that can be decided one by one. The same visit is asked about again and again."""
     members: dict[tuple[Kind, str], list[tuple[int, Seat]]] = {}
     for index, seat in enumerate(visit.seats):
         key = (seat.kind, "" if seat.kind is Kind.STAFF else seat.pool)

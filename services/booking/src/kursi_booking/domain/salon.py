@@ -121,9 +121,9 @@ class StaffMember:
     joined: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SalonContext:
-    """A salon as the catalog described it at `as_of`.
+    """A salon as the catalog described it at `as_of`; known by its identity, so that answers about it can be kept.
 
     `working` tells when each staff member works within `window`; things are always there. Equal versions mean
     equal content. `stale` means that the catalog was asked for something newer and did not answer. `shortest` is the

@@ -98,7 +98,7 @@ class Seat:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Visit:
     """One to eight services for one customer, in order. (No slots: the cached properties need a dict.)"""
 

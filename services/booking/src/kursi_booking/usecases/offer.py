@@ -194,7 +194,7 @@ class OfferLoader:
         )
 
     async def _request(self, ask: Ask, context: SalonContext) -> _Request:
-        chosen = choose(context, ask)
+        chosen = choose(context, ask.wanted, ask.add_on_ids, ask.party)
         for wanted, one in zip(ask.wanted, chosen, strict=True):
             if wanted.staff_id is not None and not one.staff_ids:
                 await self._catalog.expect_staff(ask.salon_id, wanted.staff_id, *context.window)

@@ -1,7 +1,8 @@
 """From what somebody asks for to the visits that the salon can give them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import prod
 from uuid import UUID
@@ -10,13 +11,17 @@ from kursi_booking.domain.errors import AddOnNotFound, ServiceNotFound
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.salon import ASSISTANTS_POOL, STAFF_POOL, SalonContext, SalonService
 from kursi_booking.domain.visit import RequestedService, Visit
-from kursi_booking.ports.offers import Ask, OfferedService, Performer, WantedService
+from kursi_booking.ports.offers import OfferedService, Performer, WantedService
 
 _MOST_WAYS = 16
 """Ways to mix people of different speed that are looked at one by one."""
+_KEPT = 256
+"""Answers that are remembered: what the same customers of the same salons ask for again and again depends on nothing but
+the salon, which is known by its identity and kept for a minute.
+"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ChosenService:
     """One service of the visit, who may perform it in a stable order, and its add-ons."""
 
@@ -27,18 +32,21 @@ class ChosenService:
     """Who may work beside the performer; nobody where one is enough."""
 
 
-def choose(context: SalonContext, ask: Ask) -> tuple[ChosenService, ...]:
+@lru_cache(maxsize=_KEPT)
+def choose(
+    context: SalonContext, asked: tuple[WantedService, ...], add_on_ids: tuple[UUID, ...], party: Party
+) -> tuple[ChosenService, ...]:
     """The asked services, add-ons found their services.
 
     A chosen person who does not perform the service leaves `staff_ids` empty.
 
     Raises: ServiceNotFound, AddOnNotFound.
     """
-    services = [_service(context, wanted) for wanted in ask.wanted]
-    add_ons = _add_ons(services, ask)
+    services = [_service(context, wanted) for wanted in asked]
+    add_ons = _add_ons(services, asked, add_on_ids)
     return tuple(
-        _chosen(context, service, wanted, ask.party, tuple(chosen))
-        for service, wanted, chosen in zip(services, ask.wanted, add_ons, strict=True)
+        _chosen(context, service, wanted, party, tuple(chosen))
+        for service, wanted, chosen in zip(services, asked, add_ons, strict=True)
     )
 
 
@@ -54,7 +62,8 @@ def _chosen(
     return ChosenService(service, leading, add_on_ids, everybody if service.needs_assistants else ())
 
 
-def visits_of(context: SalonContext, chosen: Sequence[ChosenService]) -> tuple[Visit, ...]:
+@lru_cache(maxsize=_KEPT)
+def visits_of(context: SalonContext, chosen: tuple[ChosenService, ...]) -> tuple[Visit, ...]:
     """The visit in all lengths that the choice of people gives it: one, unless somebody has a time of their own.
 
     With more than 16 ways to mix them, everybody gets the time of the slowest.
@@ -73,6 +82,7 @@ def visits_of(context: SalonContext, chosen: Sequence[ChosenService]) -> tuple[V
     )
 
 
+@lru_cache(maxsize=_KEPT)
 def offered(context: SalonContext, one: ChosenService) -> OfferedService:
     """The service with its prices, for those who take the visit down."""
     return OfferedService(
@@ -93,11 +103,12 @@ def offered(context: SalonContext, one: ChosenService) -> OfferedService:
     )
 
 
-def units_of(context: SalonContext, chosen: Iterable[ChosenService]) -> list[UUID]:
+@lru_cache(maxsize=_KEPT)
+def units_of(context: SalonContext, chosen: tuple[ChosenService, ...]) -> tuple[UUID, ...]:
     """Every person and thing that could be taken for the visit."""
     staff = {staff_id for one in chosen for staff_id in (*one.staff_ids, *one.assistant_ids)}
     kinds = {kind for one in chosen for part in one.service.parts for kind in part.kinds}
-    return sorted(staff.union(*(context.resources.get(kind, ()) for kind in kinds)))
+    return tuple(sorted(staff.union(*(context.resources.get(kind, ()) for kind in kinds))))
 
 
 def _service(context: SalonContext, wanted: WantedService) -> SalonService:
@@ -116,14 +127,16 @@ def _performers(context: SalonContext, service: SalonService, party: Party) -> t
     )
 
 
-def _add_ons(services: Sequence[SalonService], ask: Ask) -> list[list[UUID]]:
+def _add_ons(
+    services: Sequence[SalonService], asked: Sequence[WantedService], add_on_ids: Sequence[UUID]
+) -> list[list[UUID]]:
     """Add-ons by service; those of the whole visit go to the first service that has them and not yet got them."""
-    chosen = [list(wanted.add_on_ids) for wanted in ask.wanted]
-    for index, (service, wanted) in enumerate(zip(services, ask.wanted, strict=True)):
+    chosen = [list(wanted.add_on_ids) for wanted in asked]
+    for index, (service, wanted) in enumerate(zip(services, asked, strict=True)):
         for position, add_on_id in enumerate(wanted.add_on_ids):
             if add_on_id not in service.add_ons:
                 raise AddOnNotFound(f"items[{index}].add_on_ids[{position}]")
-    for position, add_on_id in enumerate(ask.add_on_ids):
+    for position, add_on_id in enumerate(add_on_ids):
         taker = next(
             (
                 mine
