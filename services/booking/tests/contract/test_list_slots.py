@@ -204,6 +204,16 @@ async def test_one_person_throughout_and_one_per_service_can_be_asked_for(world,
     assert {tuple(sorted(slot.items[0].staff_ids)) for slot in each.slots} == {tuple(sorted([first, second]))}
 
 
+async def test_as_many_people_are_named_at_the_same_starts_as_the_caller_wants(world, slots):
+    everybody = await slots([world.service_id])
+    one = await slots([world.service_id], staff_limit=1)
+    assert [slot.items[0].staff_ids[:1] for slot in everybody.slots] == [
+        slot.items[0].staff_ids for slot in one.slots
+    ]
+    assert {len(slot.items[0].staff_ids) for slot in everybody.slots} == {2}
+    assert await slots([world.service_id], staff_limit=3) == everybody
+
+
 BAD = [
     ({"service_ids": []}, {"serviceIds": "REQUIRED"}),
     ({"service_ids": ["x"]}, {"serviceIds[0]": "NOT_AN_ID"}),
@@ -213,6 +223,7 @@ BAD = [
     ({"end_time": Timestamp(seconds=1_773_600_000)}, {"endTime": "EMPTY_RANGE"}),
     ({"end_time": Timestamp(seconds=1_773_600_000 + 62 * DAY + 1)}, {"endTime": "RANGE_TOO_LONG"}),
     ({"add_on_ids": [str(new_id())]}, {"addOnIds[0]": "UNKNOWN_VALUE"}),
+    ({"staff_limit": -1}, {"staffLimit": "OUT_OF_RANGE"}),
 ]
 
 

@@ -54,7 +54,8 @@ class BookingServicer:
         self._tokens = PageTokens(page_token_key, "bookings")
 
     async def ListSlots(self, request: service_pb.ListSlotsRequest, context: Context) -> bytes:
-        return free_times(await self._do.list_slots(ask_of(request, current_caller())))
+        found = await self._do.list_slots(ask_of(request, current_caller()))
+        return free_times(found, request.staff_limit)
 
     async def CreateBooking(self, request: service_pb.CreateBookingRequest, context: Context) -> bytes:
         caller, wanted = current_caller(), requests.wanted_visit(request)

@@ -20,9 +20,9 @@ _SLOTS = booking_service_pb2.ListSlotsResponse.SLOTS_FIELD_NUMBER
 _ITEMS = booking_pb2.Slot.ITEMS_FIELD_NUMBER
 
 
-def slot_fields(found: FreeTimes) -> bytes:
-    """The field `slots` of ListSlotsResponse, one for each start."""
-    zone, who = ZoneInfo(found.time_zone), _Who(found.service_ids)
+def slot_fields(found: FreeTimes, most_staff: int | None = None) -> bytes:
+    """The field `slots` of ListSlotsResponse, one for each start; with up to `most_staff` people for a service."""
+    zone, who = ZoneInfo(found.time_zone), _Who(found.service_ids, most_staff)
     fields: list[bytes] = []
     for start, end, staff, _ in found.times:
         begins, ends, items = _begins(start, zone), _ends(end), who.of(staff)
@@ -38,7 +38,8 @@ class _Who:
     Python's UUIDs takes longer than all else that is done with it.
     """
 
-    def __init__(self, service_ids: Sequence[UUID]) -> None:
+    def __init__(self, service_ids: Sequence[UUID], most: int | None) -> None:
+        self._most = most
         self._services = [
             booking_pb2.SlotItem(service_id=str(service_id)).SerializeToString() for service_id in service_ids
         ]
@@ -51,7 +52,7 @@ class _Who:
         if items is None:
             teams = zip(self._services, staff, strict=True)
             items = self._items[id(staff)] = b"".join(
-                part for service, team in teams for part in self._item(service, team)
+                part for service, team in teams for part in self._item(service, team[: self._most])
             )
         return items
 

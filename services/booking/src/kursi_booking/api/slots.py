@@ -20,6 +20,7 @@ from kursi_booking.ports.offers import Ask, FreeTimes, WantedService
 
 _LONGEST_RANGE = timedelta(days=62)
 _MOST_ADD_ONS = 20 * MAX_SERVICES
+_MOST_STAFF = 2**31 - 1
 _ANYBODY = "any"
 
 
@@ -43,6 +44,7 @@ def ask_of(request: booking_service_pb2.ListSlotsRequest, caller: Caller) -> Ask
         first = instant(check, "start_time", request.start_time)
         last = instant(check, "end_time", request.end_time)
         check.period("end_time", first, last, _LONGEST_RANGE)
+        check.integer("staff_limit", request.staff_limit, 0, _MOST_STAFF)
     return replace(ask, first=first, last=last)
 
 
@@ -80,15 +82,15 @@ def _staff_ids(check: Violations, values: Sequence[str], services: int) -> Seque
     return chosen
 
 
-def free_times(found: FreeTimes) -> bytes:
-    """The answer to ListSlots."""
+def free_times(found: FreeTimes, staff_limit: int = 0) -> bytes:
+    """The answer to ListSlots; with a limit, no more people than that are named per service of a slot."""
     rest = booking_service_pb2.ListSlotsResponse(
         time_zone=found.time_zone,
         total=to_proto(found.total, money_pb2.Money),
         as_of=timestamp(found.as_of),
         stale=found.stale,
     )
-    return slot_fields(found) + rest.SerializeToString()
+    return slot_fields(found, staff_limit or None) + rest.SerializeToString()
 
 
 def few_free_times(found: FreeTimes) -> booking_service_pb2.ListSlotsResponse:
