@@ -47,6 +47,7 @@ from kursi_booking.consumers.payments import FILTERS, HandlePayments
 from kursi_booking.external_calendar_wiring import ExternalCalendarParts
 from kursi_booking.group_wiring import GroupParts
 from kursi_booking.jobs.hold_expiry import HoldExpirer
+from kursi_booking.jobs.waitlist_retention import WaitlistRetention
 from kursi_booking.jobs.waitlist_sweep import EVERY as SWEEP_EVERY
 from kursi_booking.ports.bookings import BookingStore
 from kursi_booking.ports.guests import Customers
@@ -78,7 +79,6 @@ from kursi_booking.usecases.get_payment_terms import GetPaymentTerms
 from kursi_booking.usecases.get_report import GetReport
 from kursi_booking.usecases.get_visit import GetVisit
 from kursi_booking.usecases.join_guest import CONSUMER as GUESTS_CONSUMER
-from kursi_booking.usecases.join_guest import JoinGuest
 from kursi_booking.usecases.list_bookable_days import ListBookableDays
 from kursi_booking.usecases.list_slots import FindFreeTimes
 from kursi_booking.usecases.mark_no_show import MarkNoShow
@@ -304,7 +304,7 @@ def guests_consumer(
         stream=STREAMS["identity"],
         durable=GUESTS_CONSUMER,
         filter_subjects=GUEST_FILTERS,
-        handle=HandleGuests(JoinGuest(Bookings(database), clock, describe_event)),
+        handle=HandleGuests(_waiting(database, clock).join_guest),
         replicas=settings.event_stream_replicas,
     )
 
@@ -313,12 +313,12 @@ def jobs(database: Database, clock: Clock) -> Role:
     """Expires holds, in every process that plays this role, and looks after what was kept long enough or left, in one."""
     holds = DueHoldsInDatabase(database)
     expirer = HoldExpirer(holds, ExpireHolds(holds, clock, describe_event), clock)
-    stragglers = JoinGuest(Bookings(database), clock, describe_event).stragglers
     runner = JobRunner(
         database,
         [
             *retention_jobs(database, "outbox", "inbox", "replies"),
-            Job("guests", _STRAGGLERS_EVERY, stragglers),
+            Job("guests", _STRAGGLERS_EVERY, _waiting(database, clock).join_guest.stragglers),
+            WaitlistRetention(database, clock).job(),
         ],
     )
     return together(expirer.run, runner.run)

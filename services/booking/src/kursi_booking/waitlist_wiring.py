@@ -22,6 +22,7 @@ from kursi_booking.settings import BookingSettings
 from kursi_booking.store.waitlist import WaitlistInDatabase
 from kursi_booking.usecases.accept_offer import AcceptOffer
 from kursi_booking.usecases.expire_hold import ExpireHold
+from kursi_booking.usecases.join_guest import JoinGuest
 from kursi_booking.usecases.join_waitlist import JoinWaitlist
 from kursi_booking.usecases.match_waitlist import MatchParts, MatchWaitlist
 from kursi_booking.usecases.read_waitlist import ReadWaitlist
@@ -47,6 +48,17 @@ class WaitlistParts:
     def expirer(self) -> Role:
         """Ends offers within a second of their time."""
         return HoldExpirer(self.waitlist, self.run_out, self._clock, what="offer").run
+
+    @property
+    def join_guest(self) -> JoinGuest:
+        """Gives what is a guest's to an account."""
+        return JoinGuest(
+            self._store,
+            self.waitlist,
+            self._clock,
+            describe=describe_event,
+            describe_entry=describe_entry_event,
+        )
 
     def match(self, offers: Offers) -> MatchWaitlist:
         """Goes through those who wait."""

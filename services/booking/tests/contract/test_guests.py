@@ -8,9 +8,7 @@ import grpc
 import pytest
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.identity.events.v1.identity_events_pb2 import GuestEvent
-from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.consumers.guests import HandleGuests
-from kursi_booking.usecases.join_guest import JoinGuest
 from kursi_chassis.events.envelope import Poison, ReceivedEvent
 from kursi_chassis.ids import new_id
 
@@ -45,7 +43,7 @@ def joined(world, guest_id, user_id, **more):
 
 @pytest.fixture
 def join(world):
-    return JoinGuest(world.have.store, world.clock, describe_event)
+    return world.have.waiting.join_guest
 
 
 @pytest.fixture

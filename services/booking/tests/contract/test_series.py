@@ -7,10 +7,8 @@ from kursi.booking.events.v1.series_events_pb2 import SeriesEvent
 from kursi.booking.v1 import booking_pb2
 from kursi.booking.v1 import booking_service_pb2 as booking_pb
 from kursi.booking.v1 import series_service_pb2 as pb
-from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.domain.payment import payment_captured
-from kursi_booking.usecases.join_guest import JoinGuest
 from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
 
@@ -412,7 +410,7 @@ async def test_series_are_listed_the_newest_first_own_ones_or_the_salons(world, 
 async def test_a_guests_series_becomes_the_accounts(world, made):
     guest, person = new_id(), new_id()
     series = await made(metadata=world.member(), customer_id=str(guest))
-    join = JoinGuest(world.have.store, world.clock, describe_event)
+    join = world.have.waiting.join_guest
     await join(new_id(), JoinedGuest(guest, world.salon.id, person, world.clock.now()))
     after = await shown(world, series, world.customer(person))
     assert after.customer_id == str(person)

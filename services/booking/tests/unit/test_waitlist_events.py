@@ -80,6 +80,7 @@ CHANGES = {
     "waitlist_booked": verbs.accept(OFFERED, CUSTOMER, OFFER, BOOKING)[0],
     "waitlist_cancelled": verbs.cancel(OFFERED, CUSTOMER),
     "waitlist_expired": verbs.give_up(WAITING, MUCH_LATER),
+    "waitlist_updated": verbs.join_guest(OFFERED, SYSTEM, UUID("01890000-0000-7000-8000-000000000004")),
 }
 VISIT = HELD.during
 WISHED = ENTRY.wished
@@ -134,6 +135,7 @@ def test_what_somebody_wrote_is_never_told(what):
         ("waitlist_booked", None),
         ("waitlist_offered", None),
         ("waitlist_expired", None),
+        ("waitlist_updated", None),
     ],
 )
 def test_what_frees_time_is_heard_with_the_time_that_it_frees(what, during):

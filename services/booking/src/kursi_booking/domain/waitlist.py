@@ -63,6 +63,7 @@ class EntryEvent(Enum):
     BOOKED = "waitlist_booked"
     CANCELLED = "waitlist_cancelled"
     EXPIRED = "waitlist_expired"
+    UPDATED = "waitlist_updated"
 
 
 class Wish(NamedTuple):
@@ -217,6 +218,13 @@ def give_up(entry: Entry, act: Act) -> EntryChange:
     if entry.state is not EntryState.WAITING or entry.wished.end > act.at:
         return EntryChange(entry, act)
     return _changed(entry, replace(entry, state=EntryState.EXPIRED), EntryEvent.EXPIRED, act)
+
+
+def join_guest(entry: Entry, act: Act, user_id: UUID) -> EntryChange:
+    """The guest who waited, or waits, turned out to be the person with this account; an open offer is theirs too."""
+    if entry.customer_id == user_id:
+        return EntryChange(entry, act)
+    return _changed(entry, replace(entry, customer_id=user_id), EntryEvent.UPDATED, act)
 
 
 def open_offer(entry: Entry, act: Act, offer_id: UUID) -> HeldTime:

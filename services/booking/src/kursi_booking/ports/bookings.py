@@ -170,7 +170,7 @@ class BookingStore(Protocol):
         ...
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:
-        """Guests that were joined since then and have visits under their old id all the same."""
+        """Guests that were joined since then and have visits, or wait, under their old id all the same."""
         ...
 
     async def page(self, wanted: BookingFilter, after: "Position | None", size: int) -> BookingPage:

@@ -74,6 +74,14 @@ class WaitlistWork(Protocol):
         """Write a change; the time of an offer that it ends is free."""
         ...
 
+    async def of_guest(self, guest_id: UUID) -> list[Entry]:
+        """All entries of a guest, locked in one order."""
+        ...
+
+    async def give(self, change: EntryChange, event: Event) -> None:
+        """Write that the entry is somebody else's. Raises: AlreadyWaiting when they wait for the same; nothing is written."""
+        ...
+
     async def save_offered(self, change: EntryChange, event: Event, claims: Sequence[Claim]) -> None:
         """Write that a time is kept, and keep it.
 

@@ -122,14 +122,15 @@ class Bookings:
             yield _Turn(await self._read(connection, open_question, alone=in_turn), connection, self)
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:
-        """Guests that were joined since then and have visits under their old id all the same."""
+        """Guests that were joined since then and have visits, or wait, under their old id all the same."""
         async with (
             self._database.reading() as connection,
             connection.cursor(row_factory=class_row(JoinedGuest)) as cursor,
         ):
             await cursor.execute(
                 "SELECT guest_id, salon_id, user_id, joined_at AS at FROM joined_guests AS joined "
-                "WHERE joined_at > %s AND EXISTS (SELECT FROM bookings WHERE customer_id = joined.guest_id)",
+                "WHERE joined_at > %s AND (EXISTS (SELECT FROM bookings WHERE customer_id = joined.guest_id) "
+                "    OR EXISTS (SELECT FROM waitlist_entries WHERE customer_id = joined.guest_id))",
                 [since],
             )
             return await cursor.fetchall()

@@ -37,7 +37,7 @@ VALUES (%(id)s, %(salon_id)s, %(customer_id)s, %(state)s, %(revision)s, %(channe
 """
 UPDATE_ENTRY: Final[LiteralString] = """
 UPDATE waitlist_entries SET state = %(state)s, revision = %(revision)s, passed = %(passed)s,
-    unanswered = %(unanswered)s, booking_id = %(booking_id)s, updated_at = %(updated_at)s
+    unanswered = %(unanswered)s, booking_id = %(booking_id)s, updated_at = %(updated_at)s, customer_id = %(customer_id)s
 WHERE id = %(id)s
 """
 INSERT_HISTORY: Final[LiteralString] = """
@@ -139,6 +139,13 @@ class WaitlistTransaction:
         )
         return await self._read([entry_id for (entry_id,) in await cursor.fetchall()])
 
+    async def of_guest(self, guest_id: UUID) -> list[Entry]:
+        """All entries of a guest, locked in one order."""
+        cursor = await self._connection.execute(
+            "SELECT id FROM waitlist_entries WHERE customer_id = %s ORDER BY id FOR UPDATE", [guest_id]
+        )
+        return await self._read([entry_id for (entry_id,) in await cursor.fetchall()])
+
     async def claims_of(self, offer_id: UUID) -> tuple[Claim, ...]:
         """What the offer keeps, sorted as it was taken."""
         cursor = await self._connection.execute(
@@ -154,6 +161,13 @@ class WaitlistTransaction:
         """Write a new entry. Raises: AlreadyWaiting."""
         with constraint_errors({"waitlist_entries_once": lambda _: AlreadyWaiting()}):
             await self._connection.execute(INSERT_ENTRY, entry_parameters(change.entry))
+        await self._tell(change, event)
+
+    async def give(self, change: EntryChange, event: Event) -> None:
+        """Write that the entry is somebody else's. Raises: AlreadyWaiting when they wait for the same; nothing is written."""
+        with constraint_errors({"waitlist_entries_once": lambda _: AlreadyWaiting()}):
+            async with self._connection.transaction():
+                await self._update(change)
         await self._tell(change, event)
 
     async def save(self, change: EntryChange, event: Event) -> None:

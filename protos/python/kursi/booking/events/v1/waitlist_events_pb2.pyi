@@ -52,6 +52,10 @@ class WaitlistEvent(_message.Message):
         """Somebody took the entry back, and with it an offer that was open."""
         WAITLIST_EXPIRED: WaitlistEvent._Type.ValueType  # 7
         """The last range is over."""
+        WAITLIST_UPDATED: WaitlistEvent._Type.ValueType  # 8
+        """They turned out to have an account, which waits from now on: `customer_id` is another. The state stays, and so does
+        an offer that is open; what it offers was told with it.
+        """
 
     class Type(_Type, metaclass=_TypeEnumTypeWrapper):
         """What happened."""
@@ -72,6 +76,10 @@ class WaitlistEvent(_message.Message):
     """Somebody took the entry back, and with it an offer that was open."""
     WAITLIST_EXPIRED: WaitlistEvent.Type.ValueType  # 7
     """The last range is over."""
+    WAITLIST_UPDATED: WaitlistEvent.Type.ValueType  # 8
+    """They turned out to have an account, which waits from now on: `customer_id` is another. The state stays, and so does
+    an offer that is open; what it offers was told with it.
+    """
 
     class _State:
         ValueType = _typing.NewType("ValueType", _builtins.int)
