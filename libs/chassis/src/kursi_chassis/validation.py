@@ -203,4 +203,5 @@ def _has_control(text: str, allowed: str) -> bool:
 @cache
 def _time_zones() -> frozenset[str]:
     """The names are read from disk once; ZoneInfo itself would also open paths that a caller makes up."""
-    return frozenset(zoneinfo.available_timezones())
+    # Files that lie beside the zones: the zone of this very machine, and a placeholder.
+    return frozenset(zoneinfo.available_timezones() - {"localtime", "Factory"})

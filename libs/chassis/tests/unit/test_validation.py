@@ -46,6 +46,8 @@ def found_by(read):
         (lambda c: c.choice("f", "c", {"a", "b"}), "UNKNOWN_VALUE"),
         (lambda c: c.time_zone("f", "Asia/Nowhere"), "NOT_A_TIME_ZONE"),
         (lambda c: c.time_zone("f", "../../etc/passwd"), "NOT_A_TIME_ZONE"),
+        (lambda c: c.time_zone("f", "localtime"), "NOT_A_TIME_ZONE"),
+        (lambda c: c.time_zone("f", "Factory"), "NOT_A_TIME_ZONE"),
         (lambda c: c.currency("f", "sar"), "NOT_A_CURRENCY"),
         (lambda c: c.language("f", "english"), "NOT_A_LANGUAGE"),
         (lambda c: c.count("f", [1, 2, 3], 2), "TOO_MANY"),
