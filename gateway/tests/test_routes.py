@@ -4,6 +4,7 @@ import re
 
 import grpc
 import pytest
+from kursi.options.v1.options_pb2 import Access
 from kursi_gateway.contract import Method, methods, public_methods
 
 ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
@@ -46,6 +47,15 @@ async def test_internal_methods_do_not_exist_outside(method, gateway, upstream, 
             await channel.unary_unary(method.grpc_path)(b"", metadata=tuple(token.items()), timeout=5)
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert upstream.seen[before:] == []
+
+
+@pytest.mark.covers("G1")
+def test_what_only_services_may_call_has_no_path_and_everything_else_has_one():
+    services_only = {method.grpc_path for method in methods() if method.access.who == Access.SERVICE}
+    assert services_only
+    assert not {method.grpc_path for method in public_methods()} & services_only
+    hidden = {method.grpc_path for method in INTERNAL} - services_only
+    assert hidden == {"/kursi.identity.v1.IdentityInternalService/IssueServiceToken"}
 
 
 @pytest.mark.covers("G1")
