@@ -43,6 +43,9 @@ from kursi_booking.api.servicer import BookingServicer, UseCases
 from kursi_booking.consumers.catalog_changes import CatalogChanges
 from kursi_booking.consumers.guests import FILTERS as GUEST_FILTERS
 from kursi_booking.consumers.guests import HandleGuests
+from kursi_booking.consumers.leavers import CONSUMER as LEAVERS_CONSUMER
+from kursi_booking.consumers.leavers import FILTERS as LEAVER_FILTERS
+from kursi_booking.consumers.leavers import HandleLeavers
 from kursi_booking.consumers.payments import FILTERS, HandlePayments
 from kursi_booking.external_calendar_wiring import ExternalCalendarParts
 from kursi_booking.group_wiring import GroupParts
@@ -65,7 +68,12 @@ from kursi_booking.store.due_holds import DueHoldsInDatabase
 from kursi_booking.store.staff_days import CountedStaffDays
 from kursi_booking.usecases.acting import Acting
 from kursi_booking.usecases.apply_payment import CONSUMER, ApplyPayment
-from kursi_booking.usecases.calendar_feeds import CreateCalendarFeed, ManageCalendarFeeds, ReadCalendarFeed
+from kursi_booking.usecases.calendar_feeds import (
+    CreateCalendarFeed,
+    EndFeedsOfLeavers,
+    ManageCalendarFeeds,
+    ReadCalendarFeed,
+)
 from kursi_booking.usecases.cancel_booking import CancelBooking, CancelWithoutFee
 from kursi_booking.usecases.change_services import ChangeServices
 from kursi_booking.usecases.check_in_booking import CheckInBooking
@@ -168,7 +176,7 @@ def feed_use_cases(have: Parts, key: str) -> FeedUseCases:
     return FeedUseCases(
         create=CreateCalendarFeed(feeds, have.catalog, have.clock, Sealer(key), feed_answer),
         manage=ManageCalendarFeeds(feeds, have.clock),
-        read=ReadCalendarFeed(feeds, have.clock),
+        read=ReadCalendarFeed(feeds, have.catalog, have.clock),
         reading=Reading(have.store, History(have.database)),
     )
 
@@ -225,6 +233,7 @@ async def build(settings: BookingSettings, roles: frozenset[str]) -> AsyncIterat
             built["consume"] = together(
                 payments_consumer(client, database, wiring.clock, settings).run,
                 guests_consumer(client, database, wiring.clock, settings).run,
+                leavers_consumer(client, database, wiring.clock, settings).run,
                 await _freed_times(wiring, settings, database, client),
             )
         if "jobs" in roles:
@@ -305,6 +314,21 @@ def guests_consumer(
         durable=GUESTS_CONSUMER,
         filter_subjects=GUEST_FILTERS,
         handle=HandleGuests(_waiting(database, clock).join_guest),
+        replicas=settings.event_stream_replicas,
+    )
+
+
+def leavers_consumer(
+    client: Client, database: Database, clock: Clock, settings: BookingSettings
+) -> EventConsumer:
+    """What becomes of calendars when members leave."""
+    return EventConsumer(
+        client,
+        database,
+        stream=STREAMS["identity"],
+        durable=LEAVERS_CONSUMER,
+        filter_subjects=LEAVER_FILTERS,
+        handle=HandleLeavers(EndFeedsOfLeavers(CalendarFeeds(database), clock)),
         replicas=settings.event_stream_replicas,
     )
 

@@ -110,7 +110,8 @@ class ICalendarServiceServicer:
     def GetCalendarFeed(self, request, context):
         """What a calendar fetches that subscribed to a feed (`text/calendar; charset=utf-8`): visits from 90 days ago to 400 days ahead, at most 2,000,
         the latest of them; called-off ones stay as STATUS:CANCELLED. The token is the only key; nothing else of a caller is looked at.
-        Errors: NOT_FOUND: CALENDAR_FEED_NOT_FOUND, the same for a token that never was and one that was revoked.
+        Errors: NOT_FOUND: CALENDAR_FEED_NOT_FOUND, the same for a token that never was, one that was revoked, and a feed of
+        somebody who is no staff member any more. UNAVAILABLE: CATALOG_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -60,7 +60,8 @@ class ICalendarServiceStub:
     GetCalendarFeed: _grpc.UnaryUnaryMultiCallable[_ical_service_pb2.GetCalendarFeedRequest, _httpbody_pb2.HttpBody]
     """What a calendar fetches that subscribed to a feed (`text/calendar; charset=utf-8`): visits from 90 days ago to 400 days ahead, at most 2,000,
     the latest of them; called-off ones stay as STATUS:CANCELLED. The token is the only key; nothing else of a caller is looked at.
-    Errors: NOT_FOUND: CALENDAR_FEED_NOT_FOUND, the same for a token that never was and one that was revoked.
+    Errors: NOT_FOUND: CALENDAR_FEED_NOT_FOUND, the same for a token that never was, one that was revoked, and a feed of
+    somebody who is no staff member any more. UNAVAILABLE: CATALOG_UNAVAILABLE.
     """
 
 @_typing.type_check_only
@@ -93,7 +94,8 @@ class ICalendarServiceAsyncStub(ICalendarServiceStub):
     GetCalendarFeed: _aio.UnaryUnaryMultiCallable[_ical_service_pb2.GetCalendarFeedRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """What a calendar fetches that subscribed to a feed (`text/calendar; charset=utf-8`): visits from 90 days ago to 400 days ahead, at most 2,000,
     the latest of them; called-off ones stay as STATUS:CANCELLED. The token is the only key; nothing else of a caller is looked at.
-    Errors: NOT_FOUND: CALENDAR_FEED_NOT_FOUND, the same for a token that never was and one that was revoked.
+    Errors: NOT_FOUND: CALENDAR_FEED_NOT_FOUND, the same for a token that never was, one that was revoked, and a feed of
+    somebody who is no staff member any more. UNAVAILABLE: CATALOG_UNAVAILABLE.
     """
 
 class ICalendarServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -153,7 +155,8 @@ class ICalendarServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """What a calendar fetches that subscribed to a feed (`text/calendar; charset=utf-8`): visits from 90 days ago to 400 days ahead, at most 2,000,
         the latest of them; called-off ones stay as STATUS:CANCELLED. The token is the only key; nothing else of a caller is looked at.
-        Errors: NOT_FOUND: CALENDAR_FEED_NOT_FOUND, the same for a token that never was and one that was revoked.
+        Errors: NOT_FOUND: CALENDAR_FEED_NOT_FOUND, the same for a token that never was, one that was revoked, and a feed of
+        somebody who is no staff member any more. UNAVAILABLE: CATALOG_UNAVAILABLE.
         """
 
 def add_ICalendarServiceServicer_to_server(servicer: ICalendarServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -84,6 +84,15 @@ class FeedWork:
         row = await cursor.fetchone()
         return (_feed(row[:-1]), row[-1] is None) if row else None
 
+    async def of_leaver(self, salon_id: UUID, user_id: UUID, before: datetime) -> list[CalendarFeed]:
+        """Feeds of the salon's staff that work, that the person owns or made before then, locked."""
+        cursor = await self._connection.execute(
+            _SELECT + "WHERE salon_id = %s AND (owner_id = %s OR created_by = %s) AND created_at < %s "
+            "AND revoked_at IS NULL ORDER BY id FOR UPDATE",
+            [salon_id, user_id, user_id, before],
+        )
+        return [_feed(row) for row in await cursor.fetchall()]
+
     async def revoke(self, feed: CalendarFeed, now: datetime, caller: Caller) -> None:
         """Write that the feed has ended and who ended it."""
         await self._connection.execute(

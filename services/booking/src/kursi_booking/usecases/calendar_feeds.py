@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -23,9 +23,14 @@ from kursi_booking.domain.calendar_feed import (
     span,
     token_hash,
 )
+from kursi_booking.domain.errors import SalonNotFound, StaffNotFound
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.supply import Catalog
-from kursi_booking.usecases.staff_access import linked_account, manages
+from kursi_booking.usecases.staff_access import linked_account, manages, staff_account
+
+_IDENTITY = Caller("service", service="identity")
+_HEARD_WITHIN = timedelta(minutes=1)
+"""How long after the end of a membership a token can still speak for it: every service hears of it within seconds."""
 
 
 class FeedWork(Protocol):
@@ -37,6 +42,7 @@ class FeedWork(Protocol):
     async def add(self, feed: CalendarFeed, token_hash: bytes, caller: Caller) -> None: ...
     async def locked(self, feed_id: UUID) -> tuple[CalendarFeed, bool] | None: ...
     async def revoke(self, feed: CalendarFeed, now: datetime, caller: Caller) -> None: ...
+    async def of_leaver(self, salon_id: UUID, user_id: UUID, before: datetime) -> Sequence[CalendarFeed]: ...
 
 
 class Feeds(Protocol):
@@ -134,17 +140,50 @@ class ManageCalendarFeeds:
 class ReadCalendarFeed:
     """What a calendar gets that subscribed."""
 
-    def __init__(self, feeds: Feeds, clock: Clock) -> None:
+    def __init__(self, feeds: Feeds, catalog: Catalog, clock: Clock) -> None:
         self._feeds = feeds
+        self._catalog = catalog
         self._clock = clock
 
     async def __call__(self, token: str) -> tuple[CalendarFeed, Sequence[Booking]]:
-        """The feed and its bookings, in two statements however many there are. Raises: CalendarFeedNotFound."""
+        """The feed and its bookings, in two statements however many there are.
+
+        Raises: CalendarFeedNotFound, also once its staff member is none any more; CatalogUnavailable when that cannot be
+            known.
+        """
         hashed = token_hash(token)
         feed = await self._feeds.by_token(hashed) if hashed else None
         if feed is None:
             raise CalendarFeedNotFound
+        if feed.staff is not None:
+            try:
+                await staff_account(self._catalog, feed.staff, self._clock.now())
+            except (SalonNotFound, StaffNotFound) as error:
+                raise CalendarFeedNotFound from error
         return feed, await self._feeds.bookings(feed, span(self._clock.now()))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """Somebody who is no member of a salon any more."""
+
+    salon_id: UUID
+    user_id: UUID
+    at: datetime
+
+
+class EndFeedsOfLeavers:
+    """Ends the feeds of a salon's staff whose secret somebody knows who left: their own, and those that they made."""
+
+    def __init__(self, feeds: Feeds, clock: Clock) -> None:
+        self._feeds = feeds
+        self._clock = clock
+
+    async def __call__(self, leaver: Leaver) -> None:
+        """However often and late it is told: what was made by somebody who came back since then works on."""
+        async with self._feeds.work() as work:
+            for feed in await work.of_leaver(leaver.salon_id, leaver.user_id, leaver.at + _HEARD_WITHIN):
+                await work.revoke(feed, self._clock.now(), _IDENTITY)
 
 
 def _may_end(feed: CalendarFeed, caller: Caller) -> bool:

@@ -27,12 +27,17 @@ async def linked_account(
     """
     if not is_member(caller, place.salon_id):
         raise Denied
+    account, zone = await staff_account(catalog, place, at)
+    if (account is None or caller.user_id != account) and not manages(caller, place.salon_id):
+        raise Denied
+    return account, zone
+
+
+async def staff_account(catalog: Catalog, place: StaffPlace, at: datetime) -> tuple[UUID | None, str]:
+    """The same, whoever asks. Raises: SalonNotFound, StaffNotFound also for who has left, CatalogUnavailable."""
     now = int(at.timestamp())
     context = await catalog.context(place.salon_id, frozenset(), now, now + _DAY)
     member = context.staff.get(place.staff_id)
     if member is None:
         await catalog.expect_staff(place.salon_id, place.staff_id, now, now + _DAY)
-    account = member.user_id if member else None
-    if (account is None or caller.user_id != account) and not manages(caller, place.salon_id):
-        raise Denied
-    return account, context.zone.key
+    return (member.user_id if member else None), context.zone.key
