@@ -352,6 +352,19 @@ async def test_a_change_in_the_catalog_is_heard_and_asked_for(world, slots, cata
         stopping.set()
 
 
+async def test_nothing_that_was_worked_out_for_a_salon_outlives_its_version(world, slots):
+    before = await slots([world.service_id])
+    service = world.salon.answer.offers[0].service
+    service.price.amount_minor, service.duration.seconds = 12_000, 5_400
+    del service.performers[1:]
+    world.salon.version = 2
+    world.kept.heard_of(world.salon.id, 2)
+    after = await slots([world.service_id])
+    assert (before.total.amount_minor, after.total.amount_minor) == (10_000, 12_000)
+    assert after.slots[0].end_time.seconds - after.slots[0].start_time.seconds == 5_400
+    assert [len(answer.slots[0].items[0].staff_ids) for answer in (before, after)] == [2, 1]
+
+
 async def has_consumer(nats_client):
     return (await nats_client.jetstream().stream_info("CATALOG")).state.consumer_count == 1
 
