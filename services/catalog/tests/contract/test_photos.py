@@ -12,7 +12,8 @@ from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi.catalog.v1 import photo_service_pb2 as pb
 from kursi_catalog.adapters.folder_store import FolderStore
 from kursi_catalog.adapters.photo_studio import PhotoStudio
-from kursi_catalog.domain.photo import MOST_BYTES, SIDES, Subject
+from kursi_catalog.domain.errors import SalonFull
+from kursi_catalog.domain.photo import MOST_BYTES, SIDES, Developed, Subject
 from kursi_catalog.usecases.once import RequestKey
 from kursi_catalog.usecases.photos import Photos
 from kursi_chassis.caller import Caller, Role
@@ -172,6 +173,9 @@ async def test_photos_of_a_draft_are_for_its_members_and_for_no_cache(world):
     assert (
         await world.refusal("ListPhotos", pb.ListPhotosRequest(salon_id=salon.id))
     ).reason == "SALON_NOT_FOUND"
+    one = pb.GetPhotoRequest(salon_id=salon.id, photo_id=photo.id)
+    assert (await world.refusal("GetPhoto", one)).reason == "SALON_NOT_FOUND"
+    assert await world.call("GetPhoto", one, world.token(salon.id)) == photo
     call = world.methods["GetPhotoImage"](request, metadata=bearer(world.token(salon.id)))
     assert "cache-control" not in dict(await call.initial_metadata())
     live = await upload(world, await world.salon())
@@ -222,16 +226,44 @@ async def test_an_archived_salon_gets_no_photos(world):
     assert (refusal.code, refusal.reason) == (PRECONDITION, "SALON_ARCHIVED")
 
 
-@pytest.mark.covers("C8")
-async def test_of_many_uploads_at_once_no_more_than_thirty_are_kept(world):
-    salon = await world.salon()
+async def give_photos(world, salon, number):
     await world.execute(
         "INSERT INTO photos (id, salon_id, position, width, height, create_time) "
-        "SELECT uuidv7(), %s, number, 1, 1, now() FROM generate_series(1, 28) number",
-        salon.id,
-    )
-    answers = await asyncio.gather(*(upload(world, salon) for _ in range(4)), return_exceptions=True)
-    assert sum(isinstance(answer, pb.Photo) for answer in answers) == 2
+        "SELECT uuidv7(), %s, number, 1, 1, now() FROM generate_series(1, %s) number",
+        salon.id, number,
+    )  # fmt: skip
+
+
+@pytest.mark.covers("C8")
+async def test_a_salon_has_three_hundred_photos_at_most_whatever_they_show(world):
+    salon = await world.salon()
+    service = await world.service(salon)
+    await give_photos(world, salon, 299)
+    await upload(world, salon, service_id=service.id)
+    one_more = upload_request(salon, service_id=service.id)
+    refusal = await world.refusal("UploadPhoto", one_more, world.token(salon.id))
+    assert (refusal.code, refusal.reason) == (PRECONDITION, "SALON_FULL")
+
+
+class Together:
+    """A studio that is done with so many pictures at the same instant, when all of them were let in."""
+
+    def __init__(self, number):
+        self._all = asyncio.Barrier(number)
+
+    async def develop(self, content):
+        await self._all.wait()
+        return Developed(1, 1, dict.fromkeys(SIDES, content))
+
+
+@pytest.mark.covers("C8")
+async def test_of_many_uploads_at_once_no_more_than_thirty_are_kept(world, settings, photos_over, owner):
+    salon = await world.salon()
+    await give_photos(world, salon, 28)
+    photos = photos_over(FolderStore(settings.photo_folder), Together(4))
+    uploads = (owner.upload(photos, salon, b"webp") for _ in range(4))
+    answers = await asyncio.gather(*uploads, return_exceptions=True)
+    assert sorted(map(type, answers), key=str) == [bytes, bytes, SalonFull, SalonFull]
     assert len(await listed(world, salon)) == 30
 
 
@@ -280,7 +312,7 @@ def owner():
 
 @pytest.fixture
 def photos_over(world):
-    return lambda store: Photos(world.database, world.clock, store, PhotoStudio())
+    return lambda store, studio=None: Photos(world.database, world.clock, store, studio or PhotoStudio())
 
 
 @pytest.mark.covers("C8")
