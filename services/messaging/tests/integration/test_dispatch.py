@@ -29,6 +29,7 @@ async def test_a_due_message_is_sent_and_recorded(stage):
 
 @pytest.mark.covers("V1")
 async def test_each_channel_has_a_provider_of_its_own(stage):
+    stage.configured(provider_timeout_seconds=10, lease_seconds=30)
     mail, sms, whatsapp = [await stage.due(channel=name) for name in ("email", "sms", "whatsapp")]
     async with stage.dispatching():
         await eventually(lambda: stage.has(mail, "sent"))
@@ -131,7 +132,7 @@ async def test_a_message_without_a_template_fails(stage):
 )
 async def test_a_message_that_cannot_be_put_into_words_fails_alone(stage, facts):
     about = {"event": "booking_confirmed", "facts": {"time_zone": "Asia/Riyadh", **facts}}
-    broken, whole = await stage.due(**about), await stage.due(channel="email")
+    broken, whole = await stage.due(channel="email", **about), await stage.due()
     async with stage.dispatching():
         await eventually(lambda: stage.has(whole, "sent"))
         await eventually(lambda: stage.has(broken, "failed"))

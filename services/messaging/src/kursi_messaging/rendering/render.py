@@ -79,7 +79,7 @@ def render(facts: Facts, key: TemplateKey, language: str, zone: ZoneInfo) -> Ren
     reader, right_to_left = Reader(language, zone), language == "ar"
     values = {
         name: value if name in _CODES else isolate(value, right_to_left=right_to_left)
-        for name, value in variables(facts, reader).items()
+        for name, value in variables(facts, reader, _names(key, language)).items()
     }
     # Each line by itself: a fence does not reach past the end of its line.
     visits = [isolate(when, right_to_left=right_to_left) for when in visit_times(facts, reader)]
@@ -141,6 +141,15 @@ def _template(key: TemplateKey, kind: str, language: str) -> BoundTemplate:
     if not file.is_file():
         raise TemplateFailed("template_missing")
     return TEXT.parse_message(file.read_text(encoding="utf-8"))
+
+
+@cache
+def _names(key: TemplateKey, language: str) -> frozenset[str]:
+    """What a message needs to know: what its template names, and for a mail what stands below the text."""
+    if key.channel is not Channel.EMAIL:
+        return frozenset(_template(key, "text", language).global_variables())
+    below = {name for name, _ in _LABELS[language]}
+    return frozenset(below).union(_template(key, "email", language).global_variables(), {"salon_name"})
 
 
 @cache

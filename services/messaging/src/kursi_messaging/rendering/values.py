@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,10 +17,12 @@ from babel.numbers import format_currency
 from kursi_chassis.money import exponent
 
 from kursi_messaging.domain.booking import Facts
-from kursi_messaging.domain.people import zone_of
+from kursi_messaging.domain.people import LANGUAGES, zone_of
 from kursi_messaging.domain.series import visits_of
 from kursi_messaging.rendering.bidi import plain
 
+_LOCALES: Final = {language: Locale(language) for language in LANGUAGES}
+"""Babel would look each up by its name, a dozen times for every message."""
 _GUEST: Final = {"en": "Guest", "ar": "ضيفنا الكريم"}
 _SALON: Final = {"en": "the salon", "ar": "الصالون"}
 _AT: Final = {"en": "{date} at {time}", "ar": "{date}، {time}"}
@@ -33,6 +36,7 @@ _VISITS: Final[Mapping[str, Mapping[str, str]]] = {
         "one": "موعدًا واحدًا", "two": "موعدين", "few": "{n} مواعيد", "many": "{n} موعدًا", "other": "{n} موعد",
     },
 }  # fmt: skip
+_OF_SERIES: Final = ("visit_count", "first_when", "last_when", "dates")
 _FEWEST_DATES, _MOST_DATES = 3, 12
 """Of how many visits a short text lists the dates: two stand there as the first and the last, and more than a
 dozen would fill half a dozen text messages."""
@@ -50,8 +54,10 @@ class Reader:
     zone: ZoneInfo
 
 
-def variables(facts: Facts, reader: Reader) -> dict[str, str]:
-    """Every variable a template may name, as plain text; empty where the facts say nothing.
+def variables(facts: Facts, reader: Reader, names: Collection[str]) -> dict[str, str]:
+    """Those of the `names` that a template may name, as plain text; empty where the facts say nothing.
+
+    A text message names a handful, and dates and amounts are most of the work of writing one.
 
     `facts` are those of the event on top of those of its booking:
     `salon_names`, `items[].service_names` and `items[].staff_names` by language; `time_zone`, `start`, `end`,
@@ -61,26 +67,27 @@ def variables(facts: Facts, reader: Reader) -> dict[str, str]:
     """
     language = reader.language
     zone = zone_of(_text(facts, "time_zone"))
-    return {
-        "recipient_name": _text(facts, "recipient_name") or _GUEST[language],
-        "customer_name": _text(facts, "customer_name") or _GUEST[language],
-        "salon_name": _name(facts.get("salon_names"), language) or _SALON[language],
-        "service_names": _names(facts, "service_names", language),
-        "staff_names": _names(facts, "staff_names", language),
-        "when": _when(facts, _start(facts), zone, reader),
-        "previous_when": _previous_when(facts, zone, reader),
-        "clash_times": _clash_times(facts, zone, language),
-        **_series(facts, zone, reader),
-        "until": _when(facts, "until", zone, reader),
-        "duration": _duration(facts, language),
-        "offset": _offset(facts, language),
-        "total_price": _money(facts.get("total"), language),
-        **{name: _money(facts.get(name), language) for name in ("fee", "refund", "amount")},
-        "reference": _text(facts, "reference"),
-        "reason": _text(facts, "reason"),
-        "state": _text(facts, "state"),
-        "subject": _text(facts, "subject"),
+    makers: dict[str, Callable[[], str]] = {
+        "recipient_name": lambda: _text(facts, "recipient_name") or _GUEST[language],
+        "customer_name": lambda: _text(facts, "customer_name") or _GUEST[language],
+        "salon_name": lambda: _name(facts.get("salon_names"), language) or _SALON[language],
+        "service_names": lambda: _names(facts, "service_names", language),
+        "staff_names": lambda: _names(facts, "staff_names", language),
+        "when": lambda: _when(facts, _start(facts), zone, reader),
+        "previous_when": lambda: _previous_when(facts, zone, reader),
+        "clash_times": lambda: _clash_times(facts, zone, language),
+        **{name: partial(_of_series, name, facts, zone, reader) for name in _OF_SERIES},
+        "until": lambda: _when(facts, "until", zone, reader),
+        "duration": lambda: _duration(facts, language),
+        "offset": lambda: _offset(facts, language),
+        "total_price": lambda: _money(facts.get("total"), language),
+        **{name: partial(_money, facts.get(name), language) for name in ("fee", "refund", "amount")},
+        "reference": lambda: _text(facts, "reference"),
+        "reason": lambda: _text(facts, "reason"),
+        "state": lambda: _text(facts, "state"),
+        "subject": lambda: _text(facts, "subject"),
     }
+    return {name: make() for name, make in makers.items() if name in names}
 
 
 def visit_times(facts: Facts, reader: Reader) -> list[str]:
@@ -89,23 +96,33 @@ def visit_times(facts: Facts, reader: Reader) -> list[str]:
     return [_when(visit, _start(visit), zone, reader) for visit in visits_of(facts)]
 
 
-def _series(facts: Facts, zone: ZoneInfo, reader: Reader) -> dict[str, str]:
-    """How many visits, the first, the last where there are several, and their dates where they are few."""
-    visits, language = visits_of(facts), reader.language
-    starts = [start for visit in visits if (start := _instant(visit, _start(visit)))]
-    dates = [format_date(start.astimezone(zone), "d MMM", locale=language) for start in starts]
-    return {
-        "visit_count": count_of_visits(len(visits), language) if visits else "",
-        "first_when": _when(visits[0], _start(visits[0]), zone, reader) if visits else "",
-        "last_when": _when(visits[-1], _start(visits[-1]), zone, reader) if len(visits) > 1 else "",
-        "dates": _COMMA[language].join(dates) if _FEWEST_DATES <= len(dates) <= _MOST_DATES else "",
-    }
+def _of_series(name: str, facts: Facts, zone: ZoneInfo, reader: Reader) -> str:
+    """How many visits, the first, the last where there are several, or their dates where they are few."""
+    visits = visits_of(facts)
+    match name:
+        case "visit_count" if visits:
+            return count_of_visits(len(visits), reader.language)
+        case "first_when" if visits:
+            return _when(visits[0], _start(visits[0]), zone, reader)
+        case "last_when" if len(visits) > 1:
+            return _when(visits[-1], _start(visits[-1]), zone, reader)
+        case "dates" if _FEWEST_DATES <= len(visits) <= _MOST_DATES:
+            starts = [start for visit in visits if (start := _instant(visit, _start(visit)))]
+            return _COMMA[reader.language].join(
+                _date(start.astimezone(zone), reader.language) for start in starts
+            )
+        case _:
+            return ""
+
+
+def _date(local: datetime, language: str) -> str:
+    return format_date(local, "d MMM", locale=_LOCALES[language])
 
 
 def count_of_visits(number: int, language: str) -> str:
     """So many visits, in the form that the language has for the number."""
     forms = _VISITS[language]
-    return forms.get(Locale(language).plural_form(number), forms["other"]).format(n=number)
+    return forms.get(_LOCALES[language].plural_form(number), forms["other"]).format(n=number)
 
 
 def _start(facts: Facts) -> str:
@@ -147,7 +164,7 @@ def _names(facts: Facts, name: str, language: str) -> str:
     items = facts.get("items")
     found = [_name(item.get(name), language) for item in items] if isinstance(items, list) else []
     distinct = list(dict.fromkeys(filter(None, found)))
-    return format_list(distinct, locale=language) if distinct else ""
+    return format_list(distinct, locale=_LOCALES[language]) if distinct else ""
 
 
 def _instant(facts: Facts, name: str) -> datetime | None:
@@ -175,18 +192,18 @@ def _when(facts: Facts, name: str, zone: ZoneInfo, reader: Reader) -> str:
 def _with_zone(shown: str, local: datetime, reader: Reader) -> str:
     """A time with what people call its zone: a city, or the distance from Greenwich where none names it."""
     if reader.zone.key.startswith("Etc/") or "/" not in reader.zone.key:
-        return f"{shown} {get_timezone_gmt(local, locale=reader.language)}"
-    city = get_timezone_location(reader.zone, locale=reader.language, return_city=True)
+        return f"{shown} {get_timezone_gmt(local, locale=_LOCALES[reader.language])}"
+    city = get_timezone_location(reader.zone, locale=_LOCALES[reader.language], return_city=True)
     return _YOUR_TIME[reader.language].format(time=shown, city=city)
 
 
 def _date_and_time(local: datetime, language: str) -> str:
-    date = format_date(local, "EEEE d MMMM", locale=language)
+    date = format_date(local, "EEEE d MMMM", locale=_LOCALES[language])
     return _AT[language].format(date=date, time=_time(local, language)).translate(_SPACES)
 
 
 def _time(local: datetime, language: str) -> str:
-    return str(format_time(local, "short", tzinfo=local.tzinfo, locale=language)).translate(_SPACES)
+    return str(format_time(local, "short", tzinfo=local.tzinfo, locale=_LOCALES[language])).translate(_SPACES)
 
 
 def _duration(facts: Facts, language: str) -> str:
@@ -204,10 +221,10 @@ def _span(span: timedelta, language: str) -> str:
     """In the largest unit that says it exactly: 24 hours, 90 minutes, 3 days."""
     # The threshold keeps Babel from rounding up to the next larger unit.
     if span % _DAY == timedelta() and span >= 2 * _DAY:
-        return format_timedelta(span, granularity="day", threshold=1e6, locale=language)
+        return format_timedelta(span, granularity="day", threshold=1e6, locale=_LOCALES[language])
     if span % _HOUR == timedelta() and span:
-        return format_timedelta(span, granularity="hour", threshold=1e6, locale=language)
-    return format_timedelta(span, granularity="minute", threshold=1e6, locale=language)
+        return format_timedelta(span, granularity="hour", threshold=1e6, locale=_LOCALES[language])
+    return format_timedelta(span, granularity="minute", threshold=1e6, locale=_LOCALES[language])
 
 
 def _money(amount: object, language: str) -> str:
@@ -219,7 +236,7 @@ def _money(amount: object, language: str) -> str:
         return ""
     value = Decimal(minor).scaleb(-exponent(code))
     pattern = "¤¤ #,##0.00" if language == "en" else None
-    return format_currency(value, code, pattern, locale=language).translate(_SPACES)
+    return format_currency(value, code, pattern, locale=_LOCALES[language]).translate(_SPACES)
 
 
 def lines(values: Mapping[str, str], labels: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
