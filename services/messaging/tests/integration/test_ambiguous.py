@@ -93,6 +93,7 @@ async def test_another_message_with_the_same_words_is_no_answer(stage):
 
 
 async def test_a_mail_that_may_have_been_taken_is_repeated_under_the_same_id(stage):
+    stage.configured(provider_timeout_seconds=10, lease_seconds=30)
     stage.smtp.fault("reset_after_accept", method="DATA")
     mail = await confirmation(stage, channel="email")
     async with stage.dispatching():
