@@ -24,6 +24,10 @@ IMPATIENT = {
 def pytest_collection_modifyitems(items):
     """Measurements write straight into databases and streams what no service would, so they come after all stories."""
     items.sort(key=lambda item: item.path.name == "test_bench.py")
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            # The first test of a file waits for a whole platform too; on a busy machine two minutes are not enough for both.
+            item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from kursi_local import invariants
 from kursi_local.patience import until
 
 pytestmark = pytest.mark.usefixtures("unbroken")
-TOLD_WITHIN_SECONDS = 40
+TOLD_WITHIN_SECONDS = 90
 
 
 def texts_about(world, person):
@@ -132,10 +132,26 @@ def test_messaging_killed_while_the_provider_takes_its_time_sends_nothing_twice(
 
 
 @pytest.mark.covers("K3")
-def test_a_restarted_gateway_serves_as_before(world, platform):
-    platform.restart("gateway")
+@pytest.mark.parametrize("end", ["restart", "kill"])
+def test_a_gateway_that_was_ended_is_another_process_and_serves_as_before(end, world, platform):
+    before = platform.entry("gateway").kin
+    getattr(platform, end)("gateway")
+    assert not before.alive
     recovered(platform)
+    assert platform.entry("gateway").kin != before
     assert world["customer"].get("/v1/users/me")["id"] == world["customer"].user_id
+
+
+@pytest.mark.covers("K3")
+def test_a_paused_service_keeps_callers_waiting_until_it_is_resumed(world, platform):
+    address = f"{platform.base_url}{world.salon.path()}"
+    platform.pause("catalog")
+    try:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(address, timeout=2)
+    finally:
+        platform.resume("catalog")
+    until(lambda: httpx.get(address).is_success, 15, "an answer")
 
 
 def _status(platform, booking):
