@@ -1,7 +1,9 @@
 """The catalog in process: its own database, the whole chain in front, and identity as a small server."""
 
+import sys
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import grpc
@@ -31,6 +33,9 @@ from kursi_chassis.grpc.times import duration
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import TokenMint, bearer, refused, serving
 from psycopg.rows import dict_row
+
+# Under importlib's import mode a folder of tests is no package: what several files share is imported by name.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 class FakeIdentity(identity_service_pb2_grpc.IdentityInternalServiceServicer):
