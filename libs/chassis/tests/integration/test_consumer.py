@@ -99,7 +99,7 @@ async def test_events_have_their_effect_and_are_acknowledged(database, nats_clie
     handle = Effects(database)
 
     async with consuming(nats_client, database, handle):
-        await eventually(lambda: nothing_pending(nats_client), timeout=10)
+        await eventually(lambda: nothing_pending(nats_client))
 
     assert await effects(database) == ids(events)
     assert len(handle.batches) < 30
@@ -118,7 +118,7 @@ async def test_a_consumer_killed_before_its_commit_leaves_the_event_to_the_next(
     assert await effects(database) == []
 
     async with consuming(nats_client, database, Effects(database)):
-        await eventually(lambda: nothing_pending(nats_client), timeout=10)
+        await eventually(lambda: nothing_pending(nats_client))
 
     assert await effects(database) == [event.event_id]
 
@@ -144,7 +144,7 @@ async def test_a_consumer_killed_between_commit_and_acknowledgement_does_not_dou
 
     handle = Effects(database)
     async with consuming(nats_client, database, handle):
-        await eventually(lambda: nothing_pending(nats_client), timeout=10)
+        await eventually(lambda: nothing_pending(nats_client))
 
     assert handle.seen == [event.event_id]
     assert await query(database, "SELECT event_id, by_whom FROM effects") == [(event.event_id, "child")]
@@ -162,7 +162,7 @@ async def test_an_event_that_takes_longer_than_the_ack_wait_stays_with_its_consu
     async with consuming(nats_client, database, handle):
         await eventually(lambda: handle.batches)
         async with consuming(nats_client, database, other := Effects(database)):
-            await eventually(lambda: nothing_pending(nats_client), timeout=10)
+            await eventually(lambda: nothing_pending(nats_client))
 
     assert handle.seen == [event.event_id]
     assert other.seen == []
@@ -266,7 +266,7 @@ async def test_a_world_out_of_order_costs_no_attempts(database, nats_client, an_
     handle.fail = lambda batch: fail_with(Unavailable()) if len(handle.batches) < 8 else None
 
     async with consuming(nats_client, database, handle):
-        await eventually(lambda: nothing_pending(nats_client), timeout=10)
+        await eventually(lambda: nothing_pending(nats_client))
 
     assert await effects(database) == ids(events)
     assert await letters(database) == []
@@ -284,7 +284,7 @@ async def test_nothing_is_lost_while_the_database_is_down(own_postgres, prepare,
         await eventually(lambda: nothing_pending(nats_client))
         own_postgres.kill()
         await publish(nats_client, *events[3:])
-        await eventually(lambda: len(handle.seen) > 3, timeout=10)
+        await eventually(lambda: len(handle.seen) > 3)
         own_postgres.start()
         await eventually(lambda: nothing_pending(nats_client), timeout=20)
         assert await effects(database) == ids(events)
@@ -306,7 +306,7 @@ async def test_too_much_poison_in_a_row_stops_the_consumer_and_keeps_the_rest(
 
     assert len(await letters(database)) == QUICK.poison_run
     async with consuming(nats_client, database, Effects(database)):
-        await eventually(lambda: nothing_pending(nats_client), timeout=10)
+        await eventually(lambda: nothing_pending(nats_client))
     assert len(await effects(database)) == len(events) - QUICK.poison_run
 
 
@@ -335,10 +335,10 @@ async def test_a_dead_letter_is_replayed_on_request(database, nats_client, an_ev
         await eventually(lambda: letters(database))
         (letter,) = await browse(database)
         assert await replay(database, letter.id)
-        await eventually(lambda: state_is(database, "dead", 2), timeout=10)
+        await eventually(lambda: state_is(database, "dead", 2))
         handle.fail = lambda events: None
         assert await replay(database, letter.id)
-        await eventually(lambda: state_is(database, "replayed", 3), timeout=10)
+        await eventually(lambda: state_is(database, "replayed", 3))
         assert not await replay(database, letter.id)
 
     assert await effects(database) == [event.event_id]
