@@ -21,9 +21,15 @@ def expected_openings(salon, oracle):
     openings = {}
     for cell in range(*salon.range):
         if oracle.allows(cell) and (found := oracle.feasible(cell)):
-            services = range(len(salon.services))
-            openings[cell] = [set().union(*(people[number] for people, *_ in found)) for number in services]
+            openings[cell] = [leads(found, number) for number in range(len(salon.services))]
     return openings
+
+
+def leads(found, service):
+    """Everybody who leads a service in one of the ways to staff the visit."""
+    return {
+        unit for *_, seats in found for number, pool, unit in seats if (number, pool) == (service, "stylist")
+    }
 
 
 def staffing(assignment):

@@ -693,7 +693,7 @@ class SlotItem(_message.Message):
     """The service."""
     @_builtins.property
     def staff_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Who can perform it at that time; at least one."""
+        """Who can perform it at that time, each with helpers where it needs several people; at least one."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import accumulate, chain
+from itertools import accumulate
 from operator import xor
 from typing import NamedTuple
 from uuid import UUID
@@ -361,8 +361,9 @@ def _crew(
 
 
 def _staff_by_service(visit: Visit, feasible: Mapping[int, tuple[UUID, ...]]) -> tuple[tuple[UUID, ...], ...]:
-    teams: list[list[tuple[UUID, ...]]] = [[] for _ in visit.services]
+    """Who can be asked for, per service: those who can lead it, in the first of its people's seats."""
+    leads: dict[int, tuple[UUID, ...]] = {}
     for index, seat in enumerate(visit.seats):
         if seat.kind is Kind.STAFF:
-            teams[seat.service_index].append(feasible[index])
-    return tuple(team[0] if len(team) == 1 else tuple(dict.fromkeys(chain(*team))) for team in teams)
+            leads.setdefault(seat.service_index, feasible[index])
+    return tuple(leads.get(number, ()) for number in range(len(visit.services)))

@@ -25,7 +25,10 @@ _ALONE: Variant = (False, False)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`chosen` fills each seat; `feasible` lists all who could, some other choice of the rest permitting."""
+    """`chosen` fills each seat; `feasible` lists all who could, some other choice of the rest permitting.
+
+    Of several seats that one service needs at once, that is exact for the first; for the others it is who is free.
+    """
 
     chosen: Mapping[int, UUID]
     feasible: Mapping[int, tuple[UUID, ...]]
@@ -189,9 +192,10 @@ def _decide_layers(group: Group, masks: Masks) -> Choice | None:
         if matching is None:
             return None
         chosen |= matching
-        # Whoever is free for a seat serves in some matching: where this one does not use them, they can take the
-        # seat over; where it does, they are already there.
         feasible |= dict(seats)
+        # Who asks for somebody asks for the first seat: named for it is only who leaves enough people for the others.
+        lead, free = seats[0]
+        feasible[lead] = tuple([unit for unit in free if _match(seats[1:], {lead: unit}) is not None])
     return Choice(chosen, feasible)
 
 
