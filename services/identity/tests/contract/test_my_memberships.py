@@ -139,3 +139,33 @@ async def test_leaving_a_salon_that_one_is_not_in_changes_nothing(identity, pers
 async def test_the_last_owner_cannot_leave(identity, salon_id, refusal_of):
     refused_call = await refusal_of(Person(identity, identity.owner).leave(salon_id))
     assert (refused_call.code, refused_call.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "LAST_OWNER")
+
+
+@pytest.mark.covers("I12")
+async def test_nobody_gets_more_roles_than_a_token_can_name(identity, person, refusal_of, monkeypatch):
+    monkeypatch.setattr("kursi_identity.usecases.membership.MOST_SALONS", 2)
+    own, token = new_id(), person.pair.access_token
+    await identity.member_of(own, token)
+
+    opened = await asyncio.gather(
+        *(identity.member_of(new_id(), token) for _ in range(5)), return_exceptions=True
+    )
+    reasons = [refused(error).reason for error in opened if isinstance(error, grpc.aio.AioRpcError)]
+    assert reasons == ["TOO_MANY_SALONS"] * 4
+    assert (await identity.member_of(own, token)).role == OWNER, "what somebody has is no role too many"
+
+
+@pytest.mark.covers("I12")
+async def test_an_invitation_to_one_salon_too_many_waits_and_locks_nobody_out(
+    identity, salon_id, person, refusal_of, monkeypatch
+):
+    monkeypatch.setattr("kursi_identity.usecases.membership.MOST_SALONS", 1)
+    own = new_id()
+    await identity.member_of(own, person.pair.access_token, Role.STAFF)
+    invited = await invite(identity, salon_id)
+    assert (await refusal_of(person.accept(invited.id))).reason == "TOO_MANY_SALONS"
+    person.pair = await identity.log_in_again(OTHER_PHONE)
+    assert [membership.salon_id for membership in await person.memberships()] == [str(own)]
+
+    await person.leave(own)
+    assert (await person.accept(invited.id)).salon_id == str(salon_id)

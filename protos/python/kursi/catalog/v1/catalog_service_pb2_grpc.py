@@ -235,7 +235,7 @@ class CatalogServiceServicer:
 
     def CreateSalon(self, request, context):
         """Opens a salon as DRAFT; the caller becomes its owner (renew the access token to carry the role).
-        Errors: INVALID_ARGUMENT per field; ALREADY_EXISTS: SLUG_TAKEN.
+        Errors: INVALID_ARGUMENT per field; ALREADY_EXISTS: SLUG_TAKEN; FAILED_PRECONDITION: TOO_MANY_SALONS (identity's).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

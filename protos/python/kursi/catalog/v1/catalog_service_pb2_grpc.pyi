@@ -37,7 +37,7 @@ class CatalogServiceStub:
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     CreateSalon: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateSalonRequest, _catalog_pb2.Salon]
     """Opens a salon as DRAFT; the caller becomes its owner (renew the access token to carry the role).
-    Errors: INVALID_ARGUMENT per field; ALREADY_EXISTS: SLUG_TAKEN.
+    Errors: INVALID_ARGUMENT per field; ALREADY_EXISTS: SLUG_TAKEN; FAILED_PRECONDITION: TOO_MANY_SALONS (identity's).
     """
     GetSalon: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetSalonRequest, _catalog_pb2.Salon]
     """One salon. Drafts, archived and suspended ones are seen by their members only.
@@ -138,7 +138,7 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateSalon: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateSalonRequest, _catalog_pb2.Salon]  # type: ignore[assignment]
     """Opens a salon as DRAFT; the caller becomes its owner (renew the access token to carry the role).
-    Errors: INVALID_ARGUMENT per field; ALREADY_EXISTS: SLUG_TAKEN.
+    Errors: INVALID_ARGUMENT per field; ALREADY_EXISTS: SLUG_TAKEN; FAILED_PRECONDITION: TOO_MANY_SALONS (identity's).
     """
     GetSalon: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetSalonRequest, _catalog_pb2.Salon]  # type: ignore[assignment]
     """One salon. Drafts, archived and suspended ones are seen by their members only.
@@ -242,7 +242,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.Salon, _abc.Awaitable[_catalog_pb2.Salon]]:
         """Opens a salon as DRAFT; the caller becomes its owner (renew the access token to carry the role).
-        Errors: INVALID_ARGUMENT per field; ALREADY_EXISTS: SLUG_TAKEN.
+        Errors: INVALID_ARGUMENT per field; ALREADY_EXISTS: SLUG_TAKEN; FAILED_PRECONDITION: TOO_MANY_SALONS (identity's).
         """
 
     @_abc_1.abstractmethod

@@ -828,7 +828,7 @@ class IdentityInternalServiceServicer:
 
     def GrantMembership(self, request, context):
         """Makes a user a member of a salon with at least the role; the same call again changes nothing.
-        Errors: NOT_FOUND: USER_NOT_FOUND.
+        Errors: NOT_FOUND: USER_NOT_FOUND; FAILED_PRECONDITION: TOO_MANY_SALONS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -335,7 +335,7 @@ class IdentityInternalServiceStub:
     """
     GrantMembership: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GrantMembershipRequest, _identity_pb2.Member]
     """Makes a user a member of a salon with at least the role; the same call again changes nothing.
-    Errors: NOT_FOUND: USER_NOT_FOUND.
+    Errors: NOT_FOUND: USER_NOT_FOUND; FAILED_PRECONDITION: TOO_MANY_SALONS.
     """
 
 @_typing.type_check_only
@@ -362,7 +362,7 @@ class IdentityInternalServiceAsyncStub(IdentityInternalServiceStub):
     """
     GrantMembership: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GrantMembershipRequest, _identity_pb2.Member]  # type: ignore[assignment]
     """Makes a user a member of a salon with at least the role; the same call again changes nothing.
-    Errors: NOT_FOUND: USER_NOT_FOUND.
+    Errors: NOT_FOUND: USER_NOT_FOUND; FAILED_PRECONDITION: TOO_MANY_SALONS.
     """
 
 class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -422,7 +422,7 @@ class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.Member, _abc.Awaitable[_identity_pb2.Member]]:
         """Makes a user a member of a salon with at least the role; the same call again changes nothing.
-        Errors: NOT_FOUND: USER_NOT_FOUND.
+        Errors: NOT_FOUND: USER_NOT_FOUND; FAILED_PRECONDITION: TOO_MANY_SALONS.
         """
 
 def add_IdentityInternalServiceServicer_to_server(servicer: IdentityInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -91,7 +91,8 @@ class MembershipServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AcceptInvitation(self, request, context):
-        """Becomes a member. The role is in the next access token. Errors: NOT_FOUND: INVITATION_NOT_FOUND.
+        """Becomes a member. The role is in the next access token. Errors: NOT_FOUND: INVITATION_NOT_FOUND;
+        FAILED_PRECONDITION: TOO_MANY_SALONS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,9 @@ class MembershipServiceStub:
     with its number, and ends 30 days after it was made.
     """
     AcceptInvitation: _grpc.UnaryUnaryMultiCallable[_membership_service_pb2.AcceptInvitationRequest, _membership_service_pb2.Membership]
-    """Becomes a member. The role is in the next access token. Errors: NOT_FOUND: INVITATION_NOT_FOUND."""
+    """Becomes a member. The role is in the next access token. Errors: NOT_FOUND: INVITATION_NOT_FOUND;
+    FAILED_PRECONDITION: TOO_MANY_SALONS.
+    """
     DeclineInvitation: _grpc.UnaryUnaryMultiCallable[_membership_service_pb2.DeclineInvitationRequest, _empty_pb2.Empty]
     """Says no; the salon sees that the invitation is gone. Errors: NOT_FOUND: INVITATION_NOT_FOUND."""
 
@@ -65,7 +67,9 @@ class MembershipServiceAsyncStub(MembershipServiceStub):
     with its number, and ends 30 days after it was made.
     """
     AcceptInvitation: _aio.UnaryUnaryMultiCallable[_membership_service_pb2.AcceptInvitationRequest, _membership_service_pb2.Membership]  # type: ignore[assignment]
-    """Becomes a member. The role is in the next access token. Errors: NOT_FOUND: INVITATION_NOT_FOUND."""
+    """Becomes a member. The role is in the next access token. Errors: NOT_FOUND: INVITATION_NOT_FOUND;
+    FAILED_PRECONDITION: TOO_MANY_SALONS.
+    """
     DeclineInvitation: _aio.UnaryUnaryMultiCallable[_membership_service_pb2.DeclineInvitationRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Says no; the salon sees that the invitation is gone. Errors: NOT_FOUND: INVITATION_NOT_FOUND."""
 
@@ -106,7 +110,9 @@ class MembershipServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _membership_service_pb2.AcceptInvitationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_membership_service_pb2.Membership, _abc.Awaitable[_membership_service_pb2.Membership]]:
-        """Becomes a member. The role is in the next access token. Errors: NOT_FOUND: INVITATION_NOT_FOUND."""
+        """Becomes a member. The role is in the next access token. Errors: NOT_FOUND: INVITATION_NOT_FOUND;
+        FAILED_PRECONDITION: TOO_MANY_SALONS.
+        """
 
     @_abc_1.abstractmethod
     def DeclineInvitation(

@@ -185,6 +185,14 @@ class TooManyInvitations(FailedPrecondition):
     ar = "هناك {limit} دعوة لهذا الصالون لم يُرد عليها بعد. اسحب بعضها أولًا."
 
 
+class TooManySalons(FailedPrecondition):
+    """The person has a role in as many salons as a token can name."""
+
+    reason = "TOO_MANY_SALONS"
+    en = "You have a role in {limit} salons already. Leave one of them first."
+    ar = "لديك دور في {limit} صالونًا. غادر أحدها أولًا."
+
+
 class GuestLimit(Exhausted):
     """The salon has named as many new numbers as it may in a day."""
 

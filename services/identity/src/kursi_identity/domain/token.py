@@ -15,8 +15,7 @@ from kursi_identity.domain.user import User
 
 SERVICE_TOKEN_LIFETIME = timedelta(minutes=10)
 MOST_SALONS = 100
-"""How many salons a token names: 65 bytes each, and no server reads a token of more than 8 KiB. Whoever knows a number
-can invite it into salons of their own; the newest ones are left out, so nobody is locked out by invitations."""
+"""In how many salons somebody can have a role: a token names each in 65 bytes, and no server reads one of more than 8 KiB."""
 
 
 @dataclass(frozen=True, slots=True)

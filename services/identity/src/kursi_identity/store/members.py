@@ -110,6 +110,15 @@ async def count_invitations(connection: Connection, salon_id: UUID, now: datetim
     return int(row[0]) if row else 0
 
 
+async def count_salons(connection: Connection, user_id: UUID) -> int:
+    """In how many salons the user has a role."""
+    cursor = await connection.execute(
+        "SELECT count(*) FROM members WHERE user_id = %s AND state = 'active'", [user_id]
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
 async def invite(connection: Connection, member: Member, now: datetime) -> bool:
     """Keep an invitation; False when the number is invited to the salon already. One that has ended gives way."""
     cursor = await connection.execute(

@@ -18,7 +18,7 @@ from kursi_identity.domain.member import MOST_INVITATIONS, Member, MemberState, 
 from kursi_identity.domain.user import User
 from kursi_identity.store import members, users
 from kursi_identity.store.audit import Action
-from kursi_identity.usecases.membership import keep_an_owner, make_member, standing, tell
+from kursi_identity.usecases.membership import keep_an_owner, leave_room, make_member, standing, tell
 
 Encode = Callable[[MemberView], bytes]
 
@@ -57,7 +57,10 @@ class Members:
         return await run_with_retries(lambda: self._invite(caller, command, encode))
 
     async def grant(self, caller: Caller, salon_id: UUID, user_id: UUID, role: Role) -> MemberView:
-        """Make a user a member with at least this role; the same again changes nothing. Raises: UserNotFound."""
+        """Make a user a member with at least this role; the same again changes nothing.
+
+        Raises: UserNotFound, TooManySalons.
+        """
         return await run_with_retries(lambda: self._grant(caller, salon_id, user_id, role))
 
     async def change_role(self, caller: Caller, salon_id: UUID, member_id: UUID, role: Role) -> MemberView:
@@ -126,10 +129,12 @@ class Members:
     async def _grant(self, caller: Caller, salon_id: UUID, user_id: UUID, role: Role) -> MemberView:
         async with self._database.transaction() as connection:
             await members.lock_salon(connection, salon_id)
-            user = await users.get(connection, user_id)
+            user = await users.get_for_update(connection, user_id)
             present = await members.of_user(connection, salon_id, user_id)
             if present is not None and standing(present) >= role:
                 return _view(present, user)
+            if standing(present) is Role.CUSTOMER:
+                await leave_room(connection, user)
             now = self._clock.now()
             seat = present or Member(
                 id=new_id(),

@@ -5,20 +5,26 @@ from datetime import datetime
 from kursi_chassis.caller import Caller, Role
 from kursi_chassis.db.database import Connection
 
-from kursi_identity.domain.errors import LastOwner
+from kursi_identity.domain.errors import LastOwner, TooManySalons
 from kursi_identity.domain.member import Member, MemberState, role_word
+from kursi_identity.domain.token import MOST_SALONS
 from kursi_identity.domain.user import User
-from kursi_identity.store import audit, events, guests, members
+from kursi_identity.store import audit, events, guests, members, users
 from kursi_identity.store.audit import Action, Entry
 
 
 async def welcome(connection: Connection, caller: Caller, user: User, now: datetime) -> None:
-    """Give the user what waited for their number, which was verified just now: invitations, and visits as a guest."""
+    """Give the user what waited for their number, which was verified just now: invitations, and visits as a guest.
+
+    An invitation to one salon too many goes on waiting: it must not keep anybody from logging in.
+    """
     if user.phone_number is None:
         return
+    await users.get_for_update(connection, user.id)
     await members.lock_phone_number(connection, user.phone_number)
     for invitation in await members.invitations_of(connection, user.phone_number, now):
-        await accept(connection, caller, invitation, user, now)
+        if await members.count_salons(connection, user.id) < MOST_SALONS:
+            await accept(connection, caller, invitation, user, now)
     for guest in await guests.join(connection, user.phone_number, user.id):
         entry = Entry(
             Action.GUEST_JOINED,
@@ -49,6 +55,12 @@ async def make_member(
     member = await members.activate(connection, seat.id, seat.salon_id, user.id, role=role, now=now)
     await tell(connection, caller, Action.MEMBER_GRANTED, member, now=now)
     return member
+
+
+async def leave_room(connection: Connection, user: User) -> None:
+    """Raises: TooManySalons. Reliable because whoever gives somebody a role holds their account."""
+    if await members.count_salons(connection, user.id) >= MOST_SALONS:
+        raise TooManySalons(limit=MOST_SALONS)
 
 
 async def tell(

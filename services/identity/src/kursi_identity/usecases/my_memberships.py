@@ -15,7 +15,7 @@ from kursi_identity.domain.member import Member
 from kursi_identity.domain.user import User
 from kursi_identity.store import audit, members, users
 from kursi_identity.store.audit import Action, Entry
-from kursi_identity.usecases.membership import accept, keep_an_owner, standing, tell
+from kursi_identity.usecases.membership import accept, keep_an_owner, leave_room, standing, tell
 
 MOST_MEMBERSHIPS = 500
 """How many are listed; a token names fewer."""
@@ -51,7 +51,7 @@ class MyMemberships:
             return await members.invitations_of(connection, user.phone_number, self._clock.now())
 
     async def accept(self, caller: Caller, invitation_id: UUID) -> Member:
-        """Become a member. Raises: InvitationNotFound."""
+        """Become a member. Raises: InvitationNotFound, TooManySalons."""
         return await run_with_retries(lambda: self._accept(caller, invitation_id))
 
     async def decline(self, caller: Caller, invitation_id: UUID) -> None:
@@ -67,6 +67,7 @@ class MyMemberships:
     async def _accept(self, caller: Caller, invitation_id: UUID) -> Member:
         async with self._database.transaction() as connection:
             found = await self._found(connection, caller, invitation_id)
+            await leave_room(connection, found.user)
             return await accept(connection, caller, found.invitation, found.user, self._clock.now())
 
     async def _decline(self, caller: Caller, invitation_id: UUID) -> None:
@@ -94,8 +95,8 @@ class MyMemberships:
             return left
 
     async def _found(self, connection: Connection, caller: Caller, invitation_id: UUID) -> _Found:
-        """The rows are locked here, so an answer and a manager who takes the invitation back go one after the other."""
-        user = await users.get(connection, _person(caller))
+        """Account and rows are locked here, so an answer and a manager who takes the invitation back go one after the other."""
+        user = await users.get_for_update(connection, _person(caller))
         if user.phone_number is not None:
             for invitation in await members.invitations_of(connection, user.phone_number, self._clock.now()):
                 if invitation.id == invitation_id:
