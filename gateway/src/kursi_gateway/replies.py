@@ -8,7 +8,7 @@ REPLIES: dict[int, tuple[int, str, str, str, str]] = {
         3,
         "INVALID_ARGUMENT",
         "REQUEST_MALFORMED",
-        "The request could not be read: %LOCAL_REPLY_BODY%",
+        "The request could not be read. %LOCAL_REPLY_BODY%",
         "تعذرت قراءة الطلب.",
     ),
     401: (
