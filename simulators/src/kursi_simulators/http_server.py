@@ -44,7 +44,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def reset_connection(transport: asyncio.BaseTransport) -> None:
     """Cut a connection with a TCP reset instead of a polite end."""
-    connection = transport.get_extra_info("socket")
+    # One over TLS that is closing has forgotten its socket.
+    connection = None if transport.is_closing() else transport.get_extra_info("socket")
     if connection is not None and connection.fileno() >= 0:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     if isinstance(transport, asyncio.WriteTransport):

@@ -22,8 +22,8 @@ from kursi_chassis.settings import ServiceSettings
 
 _MEBIBYTE = 1024 * 1024
 _USUAL_REQUEST_BYTES = 4 * _MEBIBYTE
-_FILE = "google.api.HttpBody"
 """What a request may have unless its method says more in the contract."""
+_FILE = "google.api.HttpBody"
 _READINESS_SECONDS = 2.0
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not silently take half of the calls
