@@ -51,6 +51,10 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+READ_AHEAD = 1 << 24
+"""Bytes: asyncio's usual 64 KiB would have the gateway wait for this process again and again in an answer of megabytes."""
+
+
 class HTTPConnection:
     """One kept-alive HTTP/1.1 connection; reads just enough of an answer to know where it ends."""
 
@@ -60,7 +64,7 @@ class HTTPConnection:
     @classmethod
     async def open(cls, host: str, port: int) -> Self:
         """Connect."""
-        return cls(*await asyncio.open_connection(host, port))
+        return cls(*await asyncio.open_connection(host, port, limit=READ_AHEAD))
 
     async def send(self, request: bytes) -> tuple[int, bytes]:
         """Send a whole request; the status and the body of the answer, which must have a content-length."""
