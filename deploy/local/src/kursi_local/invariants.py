@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import httpx
 import psycopg
 from psycopg import sql
 
@@ -166,3 +167,34 @@ def unpublished(platform: Platform) -> int:
     """Events that are committed and not told yet."""
     query = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
     return sum(int(str(ask(platform, service, query)[0][0])) for service in SERVICES)
+
+
+# Of text messages the provider reports the end; what is due soon would be sent in the middle of what comes next.
+_UNSENT = """SELECT id, channel, status FROM notifications WHERE status = 'sending'
+    OR status IN ('pending', 'scheduled', 'deferred') AND due_at < now() + interval '5 minutes'
+    OR status = 'sent' AND channel <> 'email'"""
+
+
+def unfinished(platform: Platform) -> list[str]:
+    """What the services still have to do of their own accord: events to tell and to read, messages to send.
+
+    Empty when nothing moves until somebody asks for something or a planned message is due, five minutes on at the soonest.
+    """
+    events = unpublished(platform)
+    return [
+        *([f"{events} events are not published"] if events else []),
+        *_unread(platform),
+        *(f"message {row} is under way" for row in ask(platform, "messaging", _UNSENT)),
+    ]
+
+
+def _unread(platform: Platform) -> list[str]:
+    """Consumers with events that they have not read, or not acknowledged."""
+    told = httpx.get(f"{platform.url('nats-monitor')}/jsz", params={"consumers": "true"}, timeout=5)
+    return [
+        f"{consumer['name']} has {waiting} events to read"
+        for account in told.raise_for_status().json().get("account_details", [])
+        for stream in account.get("stream_detail", [])
+        for consumer in stream.get("consumer_detail", [])
+        if (waiting := consumer["num_pending"] + consumer["num_ack_pending"])
+    ]
