@@ -1,6 +1,7 @@
 """Requests that may be repeated, and their first answers."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,15 @@ class AlreadyAnswered(Exception):
     def __init__(self, answer: bytes) -> None:
         super().__init__()
         self.answer = answer
+
+
+class KeyedWork(Protocol):
+    """One transaction of a request that may be repeated."""
+
+    async def kept_answer(self, request: KeyedRequest) -> bytes | None:
+        """The first answer to this request, or None: then this transaction does the work. Call it first."""
+        ...
+
+    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
+        """Remember the answer, when the request has a key."""
+        ...

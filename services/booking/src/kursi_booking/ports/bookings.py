@@ -14,7 +14,7 @@ from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.fair_choice import Load
 from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.domain.policy import CancellationOutcome
-from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.answers import KeyedRequest, KeyedWork
 from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
 from kursi_booking.ports.supply import DayRange, DayRoom
 
@@ -71,16 +71,8 @@ class Turn(Protocol):
         ...
 
 
-class Work(Protocol):
+class Work(KeyedWork, Protocol):
     """One transaction over bookings."""
-
-    async def kept_answer(self, request: KeyedRequest) -> bytes | None:
-        """The first answer to this request, or None: then this transaction does the work. Call it first."""
-        ...
-
-    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
-        """Remember the answer, when the request has a key."""
-        ...
 
     async def expect_room(self, room: DayRoom | None) -> None:
         """Let nobody else fill the day until this transaction ends. Call it before anything else. Raises: DayFull."""

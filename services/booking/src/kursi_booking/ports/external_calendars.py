@@ -23,7 +23,7 @@ from kursi_booking.domain.external_calendar import (
     Lease,
     Validators,
 )
-from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.answers import KeyedWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,9 @@ class Connected:
     is_connected: bool
 
 
-class ExternalCalendarWork(Protocol):
+class ExternalCalendarWork(KeyedWork, Protocol):
     """One transaction over the calendars of a staff member."""
 
-    async def kept_answer(self, request: KeyedRequest) -> bytes | None: ...
-    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None: ...
     async def count_of(self, staff_id: UUID) -> int: ...
     async def add(
         self, calendar: ExternalCalendar, address: SealedAddress, time_zone: str, caller: Caller

@@ -12,7 +12,7 @@ from kursi_chassis.events.envelope import Event
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.waitlist import Entry, EntryChange, EntryState
-from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.answers import KeyedWork
 from kursi_booking.ports.bookings import NewBooking
 from kursi_booking.ports.listing import Position
 from kursi_booking.ports.supply import DayRoom
@@ -27,16 +27,8 @@ class EntryFilter:
     states: frozenset[EntryState]
 
 
-class WaitlistWork(Protocol):
+class WaitlistWork(KeyedWork, Protocol):
     """One transaction over entries of the waiting list."""
-
-    async def kept_answer(self, request: KeyedRequest) -> bytes | None:
-        """The first answer to this request, or None: then this transaction does the work. Call it first."""
-        ...
-
-    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
-        """Remember the answer, when the request has a key."""
-        ...
 
     async def expect_room(self, room: DayRoom | None) -> None:
         """Let nobody else fill the day until this transaction ends. Call it before anything else. Raises: DayFull."""

@@ -7,13 +7,12 @@ from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from kursi_chassis.caller import Caller
-from kursi_chassis.db.database import Connection, Database
-from kursi_chassis.idempotency import Replies
+from kursi_chassis.db.database import Database
 from psycopg.types.json import Jsonb
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.calendar_feed import MOST_EVENTS, CalendarFeed, Span, StaffPlace
-from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.store.answers import KeyedTransaction
 from kursi_booking.store.rows import SELECT_BOOKINGS, booking
 
 _MOST_LISTED: Final = 500
@@ -31,22 +30,8 @@ _IN_SPAN: Final[LiteralString] = (
 )
 
 
-class FeedWork:
+class FeedWork(KeyedTransaction):
     """One transaction over feeds."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._replies = Replies(connection)
-
-    async def kept_answer(self, request: KeyedRequest) -> bytes | None:
-        """The first answer to this request, or None: then this transaction does the work. Call it first."""
-        return await self._replies.claim(
-            request.caller, request.method, request.request_id, request.fingerprint
-        )
-
-    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
-        """Remember the answer, when the request has a key."""
-        await self._replies.keep(request.caller, request.method, request.request_id, answer)
 
     async def count_of(self, place: StaffPlace | None, owner_id: UUID | None) -> int:
         """How many feeds of this staff member or customer work. Nobody else adds one until this transaction ends."""

@@ -7,16 +7,15 @@ from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from kursi_chassis.caller import Caller
-from kursi_chassis.db.database import Connection, Database
+from kursi_chassis.db.database import Database
 from kursi_chassis.db.violations import constraint_errors
-from kursi_chassis.idempotency import Replies
 from psycopg.types.json import Jsonb
 
 from kursi_booking.domain.calendar_errors import CalendarAlreadyConnected
 from kursi_booking.domain.calendar_feed import StaffPlace
 from kursi_booking.domain.external_calendar import CalendarConflict, ExternalCalendar
-from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.external_calendars import Connected, SealedAddress
+from kursi_booking.store.answers import KeyedTransaction
 
 _MOST_CONFLICTS: Final = 500
 _SELECT: Final[LiteralString] = (
@@ -61,22 +60,8 @@ _DISCONNECT: Final[Sequence[LiteralString]] = (
 )
 
 
-class ExternalCalendarTransaction:
+class ExternalCalendarTransaction(KeyedTransaction):
     """See `kursi_booking.ports.external_calendars.ExternalCalendarWork`."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._replies = Replies(connection)
-
-    async def kept_answer(self, request: KeyedRequest) -> bytes | None:
-        """The first answer to this request, or None: then this transaction does the work. Call it first."""
-        return await self._replies.claim(
-            request.caller, request.method, request.request_id, request.fingerprint
-        )
-
-    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
-        """Remember the answer, when the request has a key."""
-        await self._replies.keep(request.caller, request.method, request.request_id, answer)
 
     async def count_of(self, staff_id: UUID) -> int:
         """How many calendars they have. Nobody else connects or disconnects one until this transaction ends."""

@@ -10,19 +10,17 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 import psycopg
-from kursi_chassis.db.database import Connection
 from kursi_chassis.db.violations import constraint_errors
 from kursi_chassis.events import outbox
 from kursi_chassis.events.envelope import Event
-from kursi_chassis.idempotency import Replies
 
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.errors import AlreadyWaiting, OfferGone, TooManyBookings
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.waitlist import Entry, EntryChange
-from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import NewBooking, TimeTaken
 from kursi_booking.ports.supply import DayRoom
+from kursi_booking.store.answers import KeyedTransaction
 from kursi_booking.store.claims import TAKE_LOCKS, claim_parameters, lock_keys
 from kursi_booking.store.create import CREATE, LIMIT_REACHED, TIME_TAKEN, create_parameters
 from kursi_booking.store.staff_days import expect_room
@@ -71,22 +69,8 @@ ON CONFLICT (salon_id, customer_id) DO UPDATE SET active = counter.active
 """
 
 
-class WaitlistTransaction:
+class WaitlistTransaction(KeyedTransaction):
     """See `kursi_booking.ports.waitlist.WaitlistWork`."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._replies = Replies(connection)
-
-    async def kept_answer(self, request: KeyedRequest) -> bytes | None:
-        """The first answer to this request, or None: then this transaction does the work. Call it first."""
-        return await self._replies.claim(
-            request.caller, request.method, request.request_id, request.fingerprint
-        )
-
-    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
-        """Remember the answer, when the request has a key."""
-        await self._replies.keep(request.caller, request.method, request.request_id, answer)
 
     async def expect_room(self, room: DayRoom | None) -> None:
         """Let nobody else fill the day until this transaction ends. Call it before anything else. Raises: DayFull."""

@@ -8,15 +8,14 @@ import psycopg
 from kursi_chassis.db.database import Connection
 from kursi_chassis.events import inbox, outbox
 from kursi_chassis.events.envelope import Event
-from kursi_chassis.idempotency import Replies
 
 from kursi_booking.domain.booking import Booking, Change, HistoryEntry
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.domain.slot import TimeRange
-from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import CountedPayment, NewBooking, TimeTaken
 from kursi_booking.ports.supply import DayRoom
+from kursi_booking.store.answers import KeyedTransaction
 from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
 from kursi_booking.store.create import CREATE, create_parameters, refused
 from kursi_booking.store.rows import (
@@ -72,23 +71,12 @@ SELECT count(*) FROM claimed
 """  # noqa: S608 -- put together from constants
 
 
-class BookingWork:
+class BookingWork(KeyedTransaction):
     """The transaction of one connection; see `kursi_booking.ports.bookings.Work`."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._replies = Replies(connection)
+        super().__init__(connection)
         self._before: dict[UUID, Booking] = {}
-
-    async def kept_answer(self, request: KeyedRequest) -> bytes | None:
-        """The first answer to this request, or None: then this transaction does the work. Call it first."""
-        return await self._replies.claim(
-            request.caller, request.method, request.request_id, request.fingerprint
-        )
-
-    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None:
-        """Remember the answer, when the request has a key."""
-        await self._replies.keep(request.caller, request.method, request.request_id, answer)
 
     async def expect_room(self, room: DayRoom | None) -> None:
         """Let nobody else fill the day until this transaction ends. Call it before anything else. Raises: DayFull."""

@@ -24,7 +24,7 @@ from kursi_booking.domain.calendar_feed import (
     token_hash,
 )
 from kursi_booking.domain.errors import SalonNotFound, StaffNotFound
-from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.answers import KeyedRequest, KeyedWork
 from kursi_booking.ports.supply import Catalog
 from kursi_booking.usecases.staff_access import linked_account, manages, staff_account
 
@@ -33,11 +33,9 @@ _HEARD_WITHIN = timedelta(minutes=1)
 """How long after the end of a membership a token can still speak for it: every service hears of it within seconds."""
 
 
-class FeedWork(Protocol):
+class FeedWork(KeyedWork, Protocol):
     """One transaction over feeds."""
 
-    async def kept_answer(self, request: KeyedRequest) -> bytes | None: ...
-    async def keep_answer(self, request: KeyedRequest, answer: bytes) -> None: ...
     async def count_of(self, place: StaffPlace | None, owner_id: UUID | None) -> int: ...
     async def add(self, feed: CalendarFeed, token_hash: bytes, caller: Caller) -> None: ...
     async def locked(self, feed_id: UUID) -> tuple[CalendarFeed, bool] | None: ...
