@@ -8,10 +8,10 @@ from uuid import UUID
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.db.database import Database
-from psycopg.types.json import Jsonb
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.calendar_feed import MOST_EVENTS, CalendarFeed, Span, StaffPlace
+from kursi_booking.store import audit
 from kursi_booking.store.answers import KeyedTransaction
 from kursi_booking.store.rows import SELECT_BOOKINGS, booking
 
@@ -88,14 +88,8 @@ class FeedWork(KeyedTransaction):
     async def _note(self, action: str, feed: CalendarFeed, caller: Caller) -> None:
         place = feed.staff
         after = {"staff_id": str(place.staff_id) if place else None, "language": feed.language}
-        await self._connection.execute(
-            "INSERT INTO audit (actor, action, salon_id, target_type, target_id, after, address, request_id) "
-            "VALUES (%s, %s, %s, 'calendar_feed', %s, %s, %s, %s)",
-            [
-                *(caller.actor, action, place.salon_id if place else None, str(feed.feed_id)),
-                *(Jsonb(after), caller.address, caller.request_id),
-            ],
-        )
+        salon_id = place.salon_id if place else None
+        await audit.write(self._connection, caller, action, feed.feed_id, salon_id=salon_id, after=after)
 
 
 class CalendarFeeds:

@@ -9,12 +9,12 @@ from uuid import UUID
 from kursi_chassis.caller import Caller
 from kursi_chassis.db.database import Database
 from kursi_chassis.db.violations import constraint_errors
-from psycopg.types.json import Jsonb
 
 from kursi_booking.domain.calendar_errors import CalendarAlreadyConnected
 from kursi_booking.domain.calendar_feed import StaffPlace
 from kursi_booking.domain.external_calendar import CalendarConflict, ExternalCalendar
 from kursi_booking.ports.external_calendars import Connected, SealedAddress
+from kursi_booking.store import audit
 from kursi_booking.store.answers import KeyedTransaction
 
 _MOST_CONFLICTS: Final = 500
@@ -124,13 +124,9 @@ class ExternalCalendarTransaction(KeyedTransaction):
 
     async def _note(self, action: str, calendar: ExternalCalendar, caller: Caller) -> None:
         after = {"staff_id": str(calendar.staff.staff_id), "host": calendar.host, "name": calendar.name}
-        await self._connection.execute(
-            "INSERT INTO audit (actor, action, salon_id, target_type, target_id, after, address, request_id) "
-            "VALUES (%s, %s, %s, 'external_calendar', %s, %s, %s, %s)",
-            [
-                *(caller.actor, action, calendar.staff.salon_id, str(calendar.calendar_id)),
-                *(Jsonb(after), caller.address, caller.request_id),
-            ],
+        salon_id = calendar.staff.salon_id
+        await audit.write(
+            self._connection, caller, action, calendar.calendar_id, salon_id=salon_id, after=after
         )
 
 
