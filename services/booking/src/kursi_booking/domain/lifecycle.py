@@ -5,6 +5,7 @@ the booking after it, the event to publish and the line for the history. Asking 
 returns the booking as it is, with neither; asking for what the state forbids raises `IllegalTransition`.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from uuid import UUID
 
@@ -95,7 +96,12 @@ def cancellation_outcome(booking: Booking, act: Act) -> CancellationOutcome:
     """
     expect(booking, "cancel", *_MOVABLE)
     outcome = booking.policy.cancellation(
-        act.party, booking.during.start, act.at, price=booking.price, paid=booking.kept
+        act.party,
+        booking.during.start,
+        act.at,
+        price=booking.price,
+        paid=booking.kept,
+        carried=booking.carried_fee,
     )
     return _beside_what_goes_back(booking, outcome)
 
@@ -132,15 +138,12 @@ def reschedule(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
     if items == booking.items:
         return Change(booking)
     check_reschedule(booking, act)
-    return changed(booking, _repriced(booking, items), EventType.RESCHEDULED, "rescheduled", act)
+    return changed(booking, _repriced(booking, items, act), EventType.RESCHEDULED, "rescheduled", act)
 
 
 def check_reschedule(booking: Booking, act: Act) -> None:
     """Whether it may move at all, wherever to. Raises: IllegalTransition, SeatCannotMove, TooLateToReschedule."""
-    expect(booking, "reschedule", *_MOVABLE)
-    if booking.session_id is not None:
-        raise SeatCannotMove
-    booking.policy.check_reschedule(act.party, booking.during.start, act.at)
+    _check_move(booking, act, "reschedule", _MOVABLE)
 
 
 def change_services(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
@@ -152,15 +155,12 @@ def change_services(booking: Booking, act: Act, items: tuple[Item, ...]) -> Chan
     if items == booking.items:
         return Change(booking)
     check_change_services(booking, act)
-    return changed(booking, _repriced(booking, items), EventType.RESCHEDULED, "services_changed", act)
+    return changed(booking, _repriced(booking, items, act), EventType.RESCHEDULED, "services_changed", act)
 
 
 def check_change_services(booking: Booking, act: Act) -> None:
     """Whether the services may change at all. Raises: IllegalTransition, SeatCannotMove, TooLateToReschedule."""
-    expect(booking, "change_services", *OCCUPYING)
-    if booking.session_id is not None:
-        raise SeatCannotMove
-    booking.policy.check_reschedule(act.party, booking.during.start, act.at)
+    _check_move(booking, act, "change_services", OCCUPYING)
 
 
 def check_in(booking: Booking, act: Act) -> Change:
@@ -260,8 +260,29 @@ def with_surplus(booking: Booking) -> Booking:
     return replace(booking, refund_due=surplus, payment_state=settled)
 
 
-def _repriced(booking: Booking, items: tuple[Item, ...]) -> Booking:
-    return with_surplus(replace(booking, items=items))
+def _check_move(booking: Booking, act: Act, action: str, states: Collection[State]) -> None:
+    expect(booking, action, *states)
+    if booking.session_id is not None:
+        raise SeatCannotMove
+    booking.policy.check_reschedule(act.party, booking.during.start, act.at)
+
+
+def _repriced(booking: Booking, items: tuple[Item, ...], act: Act) -> Booking:
+    return with_surplus(replace(booking, items=items, carried_fee=_fee_to_carry(booking, act)))
+
+
+def _fee_to_carry(booking: Booking, act: Act) -> Money | None:
+    """What cancelling would cost at this moment: a customer who changes the visit does not get rid of it. The salon's
+    own changes add nothing, and take nothing away.
+    """
+    if act.party is not Party.CUSTOMER:
+        return booking.carried_fee
+    carried = booking.carried_fee or Money.zero(booking.paid.currency_code)
+    fee = booking.policy.cancellation_fee(
+        booking.during.start, act.at, price=booking.price, carried=carried
+    )
+    due = min(fee, booking.kept)
+    return None if due.is_zero else due
 
 
 def _cancelled(booking: Booking, act: Act, outcome: CancellationOutcome) -> Change:
