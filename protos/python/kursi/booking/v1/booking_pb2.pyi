@@ -327,7 +327,7 @@ class Booking(_message.Message):
         TEXTS_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def free_cancellation_until(self) -> _timestamp_pb2.Timestamp:
-            """A cancellation is free until then."""
+            """A cancellation is free until then, but for `carried_fee`."""
 
         @_builtins.property
         def reschedule_until(self) -> _timestamp_pb2.Timestamp:
@@ -456,6 +456,7 @@ class Booking(_message.Message):
     SERIES_ID_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
     SEATS_FIELD_NUMBER: _builtins.int
+    CARRIED_FEE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     salon_id: _builtins.str
@@ -538,6 +539,12 @@ class Booking(_message.Message):
     def guest(self) -> Global___Booking.Guest:
         """Set when the salon booked it by phone number; it stays when the visit has become that of an account."""
 
+    @_builtins.property
+    def carried_fee(self) -> _money_pb2.Money:
+        """What a cancellation costs at least, whenever it comes, of what was paid: as much as when its customer moved the visit or changed its
+        services although a cancellation was no longer free. Not set for most. What the salon changes adds nothing to it.
+        """
+
     def __init__(
         self,
         *,
@@ -569,10 +576,11 @@ class Booking(_message.Message):
         series_id: _builtins.str = ...,
         session_id: _builtins.str = ...,
         seats: _builtins.int = ...,
+        carried_fee: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "guest", b"guest", "hold_expire_time", b"hold_expire_time", "paid", b"paid", "policy", b"policy", "prepayment", b"prepayment", "settlement", b"settlement", "start_time", b"start_time", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["carried_fee", b"carried_fee", "create_time", b"create_time", "end_time", b"end_time", "guest", b"guest", "hold_expire_time", b"hold_expire_time", "paid", b"paid", "policy", b"policy", "prepayment", b"prepayment", "settlement", b"settlement", "start_time", b"start_time", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "channel", b"channel", "create_time", b"create_time", "customer_id", b"customer_id", "end_time", b"end_time", "etag", b"etag", "guest", b"guest", "hold_expire_time", b"hold_expire_time", "id", b"id", "items", b"items", "local_start", b"local_start", "note", b"note", "paid", b"paid", "payment_state", b"payment_state", "policy", b"policy", "prepayment", b"prepayment", "revision", b"revision", "salon_id", b"salon_id", "salon_names", b"salon_names", "seats", b"seats", "series_id", b"series_id", "session_id", b"session_id", "settlement", b"settlement", "start_time", b"start_time", "state", b"state", "time_zone", b"time_zone", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "carried_fee", b"carried_fee", "channel", b"channel", "create_time", b"create_time", "customer_id", b"customer_id", "end_time", b"end_time", "etag", b"etag", "guest", b"guest", "hold_expire_time", b"hold_expire_time", "id", b"id", "items", b"items", "local_start", b"local_start", "note", b"note", "paid", b"paid", "payment_state", b"payment_state", "policy", b"policy", "prepayment", b"prepayment", "revision", b"revision", "salon_id", b"salon_id", "salon_names", b"salon_names", "seats", b"seats", "series_id", b"series_id", "session_id", b"session_id", "settlement", b"settlement", "start_time", b"start_time", "state", b"state", "time_zone", b"time_zone", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

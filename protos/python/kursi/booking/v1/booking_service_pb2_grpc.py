@@ -171,7 +171,7 @@ class BookingServiceServicer:
 
     def RescheduleBooking(self, request, context):
         """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
-        the booking as it would be.
+        the booking as it would be. Who moves a visit when a cancellation is no longer free carries its fee along (`carried_fee`).
         Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -200,7 +200,8 @@ class BookingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangeServices(self, request, context):
-        """Replaces the services of a booking from the same start: adds, removes, or changes who performs them.
+        """Replaces the services of a booking from the same start: adds, removes, or changes who performs them. What a customer adds has to be
+        bookable then by its own notice, horizon, latest start and limits, as in CreateBooking; the salon may add anything.
         Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
         before than the visit does; the salon may.
         """

@@ -73,7 +73,7 @@ class BookingServiceStub:
     """
     RescheduleBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.RescheduleBookingRequest, _booking_pb2.Booking]
     """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
-    the booking as it would be.
+    the booking as it would be. Who moves a visit when a cancellation is no longer free carries its fee along (`carried_fee`).
     Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
     """
     CheckInBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.CheckInBookingRequest, _booking_pb2.Booking]
@@ -83,7 +83,8 @@ class BookingServiceStub:
     MarkNoShow: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.MarkNoShowRequest, _booking_pb2.Booking]
     """The customer did not come. Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, NOT_STARTED before the start. A dry run answers with the fee."""
     ChangeServices: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ChangeServicesRequest, _booking_pb2.Booking]
-    """Replaces the services of a booking from the same start: adds, removes, or changes who performs them.
+    """Replaces the services of a booking from the same start: adds, removes, or changes who performs them. What a customer adds has to be
+    bookable then by its own notice, horizon, latest start and limits, as in CreateBooking; the salon may add anything.
     Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
     before than the visit does; the salon may.
     """
@@ -132,7 +133,7 @@ class BookingServiceAsyncStub(BookingServiceStub):
     """
     RescheduleBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.RescheduleBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
-    the booking as it would be.
+    the booking as it would be. Who moves a visit when a cancellation is no longer free carries its fee along (`carried_fee`).
     Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
     """
     CheckInBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.CheckInBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
@@ -142,7 +143,8 @@ class BookingServiceAsyncStub(BookingServiceStub):
     MarkNoShow: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.MarkNoShowRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """The customer did not come. Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, NOT_STARTED before the start. A dry run answers with the fee."""
     ChangeServices: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ChangeServicesRequest, _booking_pb2.Booking]  # type: ignore[assignment]
-    """Replaces the services of a booking from the same start: adds, removes, or changes who performs them.
+    """Replaces the services of a booking from the same start: adds, removes, or changes who performs them. What a customer adds has to be
+    bookable then by its own notice, horizon, latest start and limits, as in CreateBooking; the salon may add anything.
     Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
     before than the visit does; the salon may.
     """
@@ -236,7 +238,7 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
         """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
-        the booking as it would be.
+        the booking as it would be. Who moves a visit when a cancellation is no longer free carries its fee along (`carried_fee`).
         Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
         """
 
@@ -270,7 +272,8 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _booking_service_pb2.ChangeServicesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
-        """Replaces the services of a booking from the same start: adds, removes, or changes who performs them.
+        """Replaces the services of a booking from the same start: adds, removes, or changes who performs them. What a customer adds has to be
+        bookable then by its own notice, horizon, latest start and limits, as in CreateBooking; the salon may add anything.
         Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
         before than the visit does; the salon may.
         """
