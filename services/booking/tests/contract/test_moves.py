@@ -121,6 +121,21 @@ async def test_a_customer_moves_until_the_deadline_and_the_salon_after_it(world,
     assert moved.revision == 2
 
 
+@pytest.mark.covers("B8")
+async def test_a_visit_that_was_moved_late_keeps_its_fee_when_it_is_cancelled(world):
+    booked = await world.book(world.salon.at(16, 10), world.prepaid_service(), staff=world.staff[0])
+    await world.pay(booked)
+    world.clock.set(world.salon.at(15, 16))
+    foreseen = await move(world, booked, world.salon.at(25, 10), dry_run=True)
+    moved = await move(world, booked, world.salon.at(25, 10))
+    assert foreseen.carried_fee == moved.carried_fee == (await world.get(booked)).carried_fee
+    assert moved.carried_fee.amount_minor == 5_000
+    what, event = (await world.events())[-1]
+    assert (what, "carried_fee" in event.changed_fields) == ("rescheduled", True)
+    cancelled = await world.act("CancelBooking", booked, metadata=world.customer())
+    assert (cancelled.settlement.fee.amount_minor, cancelled.settlement.refund.amount_minor) == (5_000, 5_000)
+
+
 async def test_a_wrong_number_of_people_is_refused(world, refusal):
     booked = await world.book(world.salon.at(16, 10))
     people = [str(one) for one in world.staff]

@@ -29,6 +29,7 @@ _WATCHED: Mapping[str, Callable[[Booking], object]] = {
     "total": lambda booking: booking.price,
     "paid": lambda booking: booking.paid,
     "hold_expire_time": lambda booking: booking.expires_at,
+    "carried_fee": lambda booking: booking.carried_fee,
     "cancellation_reason": lambda booking: booking.cancellation_reason,
     "settlement": lambda booking: booking.settlement,
 }

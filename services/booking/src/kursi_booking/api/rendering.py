@@ -64,6 +64,7 @@ def booking_message(booking: Booking, settlement: CancellationOutcome | None) ->
         session_id=str(booking.session_id or ""),
         seats=booking.seats if booking.session_id else 0,
         guest=None if booking.guest_name is None else pb.Booking.Guest(display_name=booking.guest_name),
+        carried_fee=_money(booking.carried_fee) if booking.carried_fee else None,
     )
 
 

@@ -92,6 +92,8 @@ class Booking:
     series_id: UUID | None = None
     session_id: UUID | None = None
     seats: int = 1
+    carried_fee: Money | None = None
+    """What cancelling costs at least, whenever: what it would have cost when the customer changed the visit late."""
 
     @property
     def during(self) -> TimeRange:

@@ -278,9 +278,7 @@ def _fee_to_carry(booking: Booking, act: Act) -> Money | None:
     if act.party is not Party.CUSTOMER:
         return booking.carried_fee
     carried = booking.carried_fee or Money.zero(booking.paid.currency_code)
-    fee = booking.policy.cancellation_fee(
-        booking.during.start, act.at, price=booking.price, carried=carried
-    )
+    fee = booking.policy.cancellation_fee(booking.during.start, act.at, price=booking.price, carried=carried)
     due = min(fee, booking.kept)
     return None if due.is_zero else due
 

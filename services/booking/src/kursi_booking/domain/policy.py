@@ -94,21 +94,37 @@ class PolicySnapshot:
         if party is Party.CUSTOMER and now > deadline:
             raise TooLateToReschedule(deadline)
 
-    def cancellation(
-        self, party: Party, start: datetime, now: datetime, *, price: Money, paid: Money
-    ) -> CancellationOutcome:
-        """What cancelling now costs: nothing in time or by the system.
+    def is_late(self, start: datetime, now: datetime) -> bool:
+        """Whether a cancellation is no longer free."""
+        return now > self.free_cancellation_until(start)
 
-        A late one keeps its share of the price, but never more than was paid, also when the salon cancels for a
-        customer who called; the salon can waive that.
+    def cancellation_fee(self, start: datetime, now: datetime, *, price: Money, carried: Money) -> Money:
+        """What cancelling now costs, if so much was paid: a late one its share of the price, and any what is carried."""
+        return max(self.late_cancellation_fee(price), carried) if self.is_late(start, now) else carried
+
+    def cancellation(
+        self,
+        party: Party,
+        start: datetime,
+        now: datetime,
+        *,
+        price: Money,
+        paid: Money,
+        carried: Money | None = None,
+    ) -> CancellationOutcome:
+        """What cancelling now costs: nothing by the system, nor in time unless a fee is carried.
+
+        The fee is never more than was paid. It is kept also when the salon cancels for a customer who called; the
+        salon can waive that.
 
         Raises: TooLateToCancel when the customer's visit has begun.
         """
-        if party is Party.SYSTEM or now <= self.free_cancellation_until(start):
+        if party is Party.SYSTEM:
             return self.free_cancellation(paid=paid)
-        if party is Party.CUSTOMER and now >= start:
+        if party is Party.CUSTOMER and now >= start and self.is_late(start, now):
             raise TooLateToCancel(start)
-        return _keep(self.late_cancellation_fee(price), paid)
+        nothing = Money.zero(paid.currency_code)
+        return _keep(self.cancellation_fee(start, now, price=price, carried=carried or nothing), paid)
 
     def free_cancellation(self, *, paid: Money) -> CancellationOutcome:
         """All that was paid goes back."""

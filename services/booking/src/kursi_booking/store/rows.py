@@ -19,7 +19,7 @@ SELECT_BOOKINGS: Final[LiteralString] = """
 SELECT b.id, b.salon_id, b.customer_id, b.state, b.payment_state, b.revision, b.hold_expire_at, b.salon_names,
        b.time_zone, b.territory_code, b.currency_code, b.paid_minor, b.fee_minor, b.refund_due_minor, b.payments,
        b.policy, b.channel, b.note, b.cancellation_reason, b.created_at, b.updated_at,
-       b.guest_name, b.series_id, b.session_id, b.seats,
+       b.guest_name, b.series_id, b.session_id, b.seats, b.carried_fee_minor,
        (SELECT jsonb_agg(jsonb_build_array(
                    i.id, i.service_id, i.staff_id, extract(epoch FROM i.start_at)::bigint,
                    extract(epoch FROM i.end_at)::bigint, i.price_minor, i.service_names, i.staff_names,
@@ -44,7 +44,7 @@ def booking(row: Sequence[Any]) -> Booking:  # Any: a row has as many types as c
     (
         booking_id, salon_id, customer_id, state, payment_state, revision, expires_at, salon_names, time_zone,
         territory_code, currency, paid, fee, refund_due, payments, policy, channel, note, cancellation_reason,
-        created_at, updated_at, guest_name, series_id, session_id, seats, items,
+        created_at, updated_at, guest_name, series_id, session_id, seats, carried_fee, items,
     ) = row  # fmt: skip
     return Booking(
         booking_id=booking_id,
@@ -70,6 +70,7 @@ def booking(row: Sequence[Any]) -> Booking:  # Any: a row has as many types as c
         series_id=series_id,
         session_id=session_id,
         seats=seats,
+        carried_fee=None if carried_fee is None else Money(currency, carried_fee),
     )
 
 
@@ -108,6 +109,7 @@ def booking_parameters(booking: Booking) -> dict[str, object]:
         "series_id": booking.series_id,
         "session_id": booking.session_id,
         "seats": Int2(booking.seats),
+        "carried_fee_minor": Int8(booking.carried_fee.amount_minor) if booking.carried_fee else None,
     }
 
 

@@ -34,7 +34,7 @@ UPDATE bookings SET state = %(state)s, payment_state = %(payment_state)s, revisi
     start_at = %(start_at)s, end_at = %(end_at)s, hold_expire_at = %(hold_expire_at)s, total_minor = %(total_minor)s,
     paid_minor = %(paid_minor)s, fee_minor = %(fee_minor)s, refund_due_minor = %(refund_due_minor)s,
     payments = %(payments)s, cancellation_reason = %(cancellation_reason)s, updated_at = %(updated_at)s,
-    customer_id = %(customer_id)s
+    customer_id = %(customer_id)s, carried_fee_minor = %(carried_fee_minor)s
 WHERE id = %(id)s
 """
 
