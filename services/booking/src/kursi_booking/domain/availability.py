@@ -191,9 +191,9 @@ def first_opening(question: Question, start: int, end: int) -> Opening | None:
 
 def check_start(question: Question, start: int) -> Assignment | Rejection:
     """Whether a customer can book this start: what `find_openings` offers, or the first rule against."""
-    for rule, allows in START_RULES:
-        if not allows(question.rules, (start, start + 1)):
-            return Rejection(rule)
+    refused = _refused_start(question, start)
+    if refused is not None:
+        return refused
     if question.rules.policy.mode is StartMode.GRID and not grid_starts(
         question.rules.policy, (start, start + 1)
     ):
@@ -205,6 +205,18 @@ def check_placement(question: Question, start: int) -> Assignment | Rejection:
     """Whether people and things are free, whatever notice, horizon and layout say: what staff may place."""
     policy = replace(question.rules.policy, mode=StartMode.GRID)
     return _placed(replace(question, rules=replace(question.rules, policy=policy)), start)
+
+
+def check_addition(question: Question, start: int) -> Assignment | Rejection:
+    """Whether a customer can have more services in a visit whose start stands, however starts are laid out now."""
+    return _refused_start(question, start) or check_placement(question, start)
+
+
+def _refused_start(question: Question, start: int) -> Rejection | None:
+    for rule, allows in START_RULES:
+        if not allows(question.rules, (start, start + 1)):
+            return Rejection(rule)
+    return None
 
 
 def _placed(question: Question, start: int) -> Assignment | Rejection:

@@ -35,7 +35,8 @@ class Ask:
     `customer_id` is whose bookings count against the limit, if that is known. The salon's own people
     (`party` SALON) may also choose staff who cannot be booked online. `own_booking` is being moved: its claims
     are not in its way, and it does not count against the limit. `add_on_ids` are add-ons whose service is yet
-    to be found.
+    to be found. With `added` only the rules of these services say whether a visit may start then: the others have been
+    booked for it before.
     """
 
     salon_id: UUID
@@ -46,6 +47,7 @@ class Ask:
     party: Party = Party.CUSTOMER
     own_booking: UUID | None = None
     add_on_ids: tuple[UUID, ...] = ()
+    added: frozenset[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
 """Somebody adds or removes services of a booking, or changes who performs them, from the same start."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 from kursi_chassis.caller import Caller
 
 from kursi_booking.domain import lifecycle as verbs
-from kursi_booking.domain.availability import check_placement
+from kursi_booking.domain.availability import check_addition, check_placement
 from kursi_booking.domain.booking import Act, Booking, Item
+from kursi_booking.domain.policy import Party
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.offers import Ask, WantedService
 from kursi_booking.usecases.acting import Order
@@ -40,14 +43,21 @@ def _plan(wanted: Sequence[WantedService]) -> Plan:
         verbs.check_change_services(booking, act)
         known = _with_known_people(booking.items, wanted)
         ways = [known] if known == tuple(wanted) else [known, tuple(wanted)]
-        # The start stays, so the rules about starts have been kept already; people and things must be free.
+        added = _added(booking.items, wanted) if act.party is Party.CUSTOMER else None
+        # The start stays, so what was booked for it has kept the rules about starts already.
         return Move(
-            asks=[_ask(booking, act, services) for services in ways],
-            check=check_placement,
+            asks=[replace(_ask(booking, act, services), added=added) for services in ways],
+            check=check_addition if added else check_placement,
             verb=verbs.change_services,
         )
 
     return plan
+
+
+def _added(items: Sequence[Item], wanted: Sequence[WantedService]) -> frozenset[UUID] | None:
+    """What is wanted more often than it is booked; None when nothing is."""
+    more = Counter(one.service_id for one in wanted) - Counter(item.service_id for item in items)
+    return frozenset(more) or None
 
 
 def _is_there(item: Item, wanted: WantedService) -> bool:

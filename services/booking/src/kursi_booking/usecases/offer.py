@@ -135,11 +135,12 @@ class OfferLoader:
         working = await self._working(request, context)
         now = self._clock.now()
         services = [one.service for one in request.chosen]
-        slots = strictest([service.slots for service in services])
+        judged = services if ask.added is None else [one for one in services if one.service_id in ask.added]
+        slots = strictest([service.slots for service in judged])
         is_grid = slots.mode is StartMode.GRID
         during = request.span if is_grid else _whole_stretches(request.span, working)
         taken = await self._taken(request, context, during, now)
-        limits = _limits(services, ask.party)
+        limits = _limits(services, judged, ask.party)
         counts = await self._counts(ask, context, request) if limits.of_days else DayCounts()
         rules = StartRules(
             policy=StartPolicy(
@@ -225,10 +226,16 @@ def _whole_stretches(span: Interval, working: Mapping[UUID, IntervalSet]) -> Int
     return min([span[0], *(start for start, _ in met)]), max([span[1], *(end for _, end in met)])
 
 
-def _limits(services: Sequence[SalonService], party: Party) -> Limits:
-    """The limits of all services; those of days do not bind the salon's own people."""
-    limits = lowest([service.limits for service in services])
-    return limits if party is Party.CUSTOMER else Limits(active_per_customer=limits.active_per_customer)
+def _limits(services: Sequence[SalonService], judged: Sequence[SalonService], party: Party) -> Limits:
+    """The limits of the judged services, and of all of them what their people can do on a day; those of days do not bind
+    the salon's own people.
+    """
+    limits = lowest([service.limits for service in judged])
+    if party is not Party.CUSTOMER:
+        return Limits(active_per_customer=limits.active_per_customer)
+    if judged is services:
+        return limits
+    return replace(limits, per_staff_day=lowest([service.limits for service in services]).per_staff_day)
 
 
 def _compared(context: SalonContext, ask: Ask) -> DayRange:

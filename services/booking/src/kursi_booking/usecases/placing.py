@@ -66,8 +66,9 @@ def place(offer: Offer, ask: Ask, check: Check) -> Placement:
 
 
 def nearby(ask: Ask, now: datetime) -> Ask:
-    """The same ask for the days around its start."""
-    return replace(ask, first=max(now, ask.first - NEARBY_BEFORE), last=ask.first + NEARBY_AFTER)
+    """The same ask for the days around its start, where all rules count again."""
+    first, last = max(now, ask.first - NEARBY_BEFORE), ask.first + NEARBY_AFTER
+    return replace(ask, first=first, last=last, added=None)
 
 
 def taken(offer: Offer, around: Ask, start: datetime) -> SlotTaken:
