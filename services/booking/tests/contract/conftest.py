@@ -10,7 +10,6 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.events.v1 import booking_events_pb2
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.booking.v1 import (
@@ -38,17 +37,12 @@ from kursi_chassis.testing.rpc import ISSUER, bearer, refused, serving
 # Under importlib's import mode a folder of tests is no package: helpers are imported by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from waiting_room import WaitingRoom
+from series_calls import ROOMY, wanted
+from waiting_room import WaitingRoom, moment
 
 
 def minutes(count):
     return Duration(seconds=count * 60)
-
-
-def moment(instant):
-    stamp = Timestamp()
-    stamp.FromDatetime(instant)
-    return stamp
 
 
 @dataclass
@@ -223,6 +217,22 @@ def planned(world):
         return await world.sessions.CreateSession(request, metadata=metadata or world.member())
 
     return plan
+
+
+@pytest.fixture
+def repeated(world):
+    """`await repeated(count=4)`: a series by the first staff member on Mondays at four; `repeated.request` asks for it."""
+    usual = world.salon.service(*world.staff, terms=ROOMY)
+
+    def request(start=None, staff=None, service=None, **more):
+        first = start or world.salon.at(16, 16)
+        return wanted(world, service or usual, first, staff=staff or world.staff[0], **more)
+
+    async def create(metadata=None, **more):
+        return await world.series.CreateSeries(request(**more), metadata=metadata or world.customer())
+
+    create.request = request
+    return create
 
 
 PRICE = 10_000

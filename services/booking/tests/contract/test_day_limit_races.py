@@ -6,13 +6,12 @@ from datetime import timedelta
 
 import grpc
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.v1 import booking_service_pb2 as pb
-from kursi.booking.v1 import series_service_pb2 as series_pb
 from kursi_chassis.errors import RetryLater
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import refused
+from series_calls import ROOMY, wanted
 
 ON_TARGET = """
 SELECT (SELECT count(*) FROM bookings WHERE (start_at AT TIME ZONE time_zone)::date = '2026-03-20')
@@ -52,8 +51,7 @@ async def at_one_instant(world, calls):
 
 
 def limited(world, **terms):
-    far = {"maximum_active_bookings": 100, "maximum_ahead": {"seconds": 365 * 86_400}}
-    return world.salon.service(*world.staff, terms={**far, **terms})
+    return world.salon.service(*world.staff, terms={**ROOMY, **terms})
 
 
 async def book(world, room, service, hour):
@@ -71,15 +69,8 @@ async def move(world, room, service, hour):
 
 
 async def series(world, room, service, hour):
-    wanted = series_pb.CreateSeriesRequest(
-        salon_id=str(world.salon.id),
-        start_time=Timestamp(seconds=int(world.salon.at(TARGET, hour).timestamp())),
-        items=[pb.WantedItem(service_id=str(service), staff_id=str(world.staff[0]))],
-        every_weeks=1,
-        count=2,
-        mode=series_pb.Series.ALL,
-    )
-    return world.series.CreateSeries(wanted, metadata=world.customer(new_id()))
+    two_weeks = wanted(world, service, world.salon.at(TARGET, hour), staff=world.staff[0], count=2)
+    return world.series.CreateSeries(two_weeks, metadata=world.customer(new_id()))
 
 
 async def offer(world, room, service, hour):
@@ -127,10 +118,10 @@ async def test_those_who_wait_are_offered_no_more_than_the_day_may_have(world, r
 async def test_an_offer_counts_for_its_person_until_it_is_declined(world, room):
     service = limited(world, maximum_bookings_per_staff_day=1)
     entry = await room.offered(9, 10, day=TARGET, staff=world.staff[0])
-    wanted = {"staff": world.staff[0], "metadata": world.customer(new_id())}
-    assert await outcome(world.book(world.salon.at(TARGET, 12), service, **wanted)) == "STAFF_DAY_FULL"
+    mine = {"staff": world.staff[0], "metadata": world.customer(new_id())}
+    assert await outcome(world.book(world.salon.at(TARGET, 12), service, **mine)) == "STAFF_DAY_FULL"
     await room.decline(entry)
-    assert await outcome(world.book(world.salon.at(TARGET, 12), service, **wanted)) == "done"
+    assert await outcome(world.book(world.salon.at(TARGET, 12), service, **mine)) == "done"
 
 
 @pytest.mark.covers("B8")

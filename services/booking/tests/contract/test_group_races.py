@@ -8,18 +8,16 @@ from datetime import timedelta
 import grpc
 import pytest
 from kursi.booking.v1 import booking_pb2
-from kursi.booking.v1 import booking_service_pb2 as booking_pb
-from kursi.booking.v1 import series_service_pb2 as series_pb
-from kursi.booking.v1 import session_service_pb2 as pb
+from kursi.booking.v1.series_service_pb2 import Series
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.store.due_holds import DueHoldsInDatabase
 from kursi_booking.usecases.expire_hold import ExpireHolds
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import refused
+from series_calls import ROOMY, wanted
+from session_calls import call_off, resize, seats_left
 
 Booking = booking_pb2.Booking
-Series = series_pb.Series
-UNLIMITED = {"maximum_active_bookings": 100, "maximum_ahead": {"seconds": 365 * 86_400}}
 MISCOUNTED = """
 SELECT id, taken FROM sessions WHERE taken <> (SELECT coalesce(sum(seats), 0) FROM bookings
     WHERE session_id = sessions.id AND state NOT IN ('cancelled', 'expired'))
@@ -48,24 +46,6 @@ async def outcomes(calls):
     return Counter(await asyncio.gather(*map(attempt, calls)))
 
 
-def series_of(world, service, first, *, staff=None, mode=Series.ALL, count=4, **more):
-    return series_pb.CreateSeriesRequest(
-        salon_id=str(world.salon.id),
-        start_time=world.request(first).start_time,
-        items=[booking_pb.WantedItem(service_id=str(service), staff_id=str(staff or ""))],
-        every_weeks=1,
-        count=count,
-        mode=mode,
-        **more,
-    )
-
-
-def call_off(world, session):
-    return world.sessions.CancelSession(
-        pb.CancelSessionRequest(session_id=session.id), metadata=world.member()
-    )
-
-
 @pytest.mark.covers("B11")
 async def test_80_clients_on_10_seats_make_10_bookings(world, planned):
     session = await planned(capacity=10)
@@ -78,7 +58,7 @@ async def test_80_clients_on_10_seats_make_10_bookings(world, planned):
 
 @pytest.mark.covers("B11")
 async def test_joining_cancelling_and_resizing_at_once_never_oversell_and_lose_no_seat(world, planned):
-    service = world.salon.service(*world.staff, terms=UNLIMITED)
+    service = world.salon.service(*world.staff, terms=ROOMY)
     session = await planned(capacity=12, service=service)
     shuffle = random.Random(11)
     customers = [world.customer(new_id()) for _ in range(6)]
@@ -86,13 +66,7 @@ async def test_joining_cancelling_and_resizing_at_once_never_oversell_and_lose_n
     calls = [
         *(world.act("CancelBooking", one, metadata=who) for who, one in booked for _ in range(2)),
         *(world.join(session, shuffle.choice(customers), seats=shuffle.randint(1, 3)) for _ in range(40)),
-        *(
-            world.sessions.UpdateSession(
-                pb.UpdateSessionRequest(session_id=session.id, capacity=shuffle.randint(8, 16)),
-                metadata=world.member(),
-            )
-            for _ in range(10)
-        ),
+        *(resize(world, session, shuffle.randint(8, 16)) for _ in range(10)),
     ]
     shuffle.shuffle(calls)
     found = await outcomes(calls)
@@ -100,7 +74,7 @@ async def test_joining_cancelling_and_resizing_at_once_never_oversell_and_lose_n
     assert await world.rows(MISCOUNTED) == []
     assert await world.rows(MISCOUNTED_CUSTOMERS) == []
     # Nothing fits any more that would have been refused only because a seat got lost.
-    left = (await world.sessions.GetSession(pb.GetSessionRequest(session_id=session.id))).seats_left
+    left = await seats_left(world, session)
     filled = await outcomes(world.join(session) for _ in range(left + 5))
     assert filled["done"] == left
 
@@ -127,7 +101,7 @@ async def test_calling_a_session_off_while_customers_join_and_cancel_leaves_nobo
 
 @pytest.mark.covers("B11")
 async def test_holds_that_run_out_while_payments_arrive_free_each_seat_or_keep_it(world, planned, till):
-    session = await planned(capacity=20, service=world.prepaid_service(**UNLIMITED))
+    session = await planned(capacity=20, service=world.prepaid_service(**ROOMY))
     held = [await world.join(session, seats=1) for _ in range(20)]
     world.clock.advance(timedelta(minutes=11))
     holds = DueHoldsInDatabase(world.database)
@@ -150,7 +124,7 @@ async def test_holds_that_run_out_while_payments_arrive_free_each_seat_or_keep_i
 
 @pytest.mark.covers("B11")
 async def test_the_job_expires_seats_of_several_sessions_and_counts_each(world, planned):
-    service = world.prepaid_service(**UNLIMITED)
+    service = world.prepaid_service(**ROOMY)
     early, late = await planned(service=service), await planned(hour=14, service=service)
     for session in (early, late, early):
         await world.join(session, seats=3)
@@ -186,10 +160,10 @@ async def test_one_key_used_at_once_makes_one_booking_of_seats_and_one_series(wo
     )
     assert len({one.id for one in joined}) == 1
     assert await world.rows("SELECT taken FROM sessions") == [(2,)]
-    service = world.salon.service(*world.staff, terms=UNLIMITED)
-    wanted = series_of(world, service, world.salon.at(17, 9), staff=world.staff[0], request_id="weekly")
+    service = world.salon.service(*world.staff, terms=ROOMY)
+    weekly = wanted(world, service, world.salon.at(17, 9), staff=world.staff[0], request_id="weekly")
     made = await asyncio.gather(
-        *(world.series.CreateSeries(wanted, metadata=world.customer()) for _ in range(6))
+        *(world.series.CreateSeries(weekly, metadata=world.customer()) for _ in range(6))
     )
     assert len({one.id for one in made}) == 1
     assert await world.rows("SELECT count(*) FROM bookings WHERE series_id IS NOT NULL") == [(4,)]
@@ -197,14 +171,14 @@ async def test_one_key_used_at_once_makes_one_booking_of_seats_and_one_series(wo
 
 @pytest.mark.covers("B11", "1")
 async def test_series_for_the_same_times_at_once_are_each_whole_or_not_there(world):
-    service = world.salon.service(*world.staff, terms=UNLIMITED)
+    service = world.salon.service(*world.staff, terms=ROOMY)
     first = world.salon.at(16, 9)
-    wanted = [
-        series_of(world, service, first + timedelta(weeks=number % 3), staff=world.staff[0])
+    requests = [
+        wanted(world, service, first + timedelta(weeks=number % 3), staff=world.staff[0])
         for number in range(9)
     ]
     found = await outcomes(
-        world.series.CreateSeries(one, metadata=world.customer(new_id())) for one in wanted
+        world.series.CreateSeries(one, metadata=world.customer(new_id())) for one in requests
     )
     assert set(found) == {"done", "FAILED_PRECONDITION SERIES_DOES_NOT_FIT"}
     assert found["done"] == 1
@@ -214,13 +188,13 @@ async def test_series_for_the_same_times_at_once_are_each_whole_or_not_there(wor
 
 @pytest.mark.covers("B11", "1")
 async def test_series_of_anybody_and_single_bookings_at_once_share_the_people_without_overlap(world):
-    service = world.salon.service(*world.staff, terms=UNLIMITED)
+    service = world.salon.service(*world.staff, terms=ROOMY)
     first = world.salon.at(16, 9)
     found = await outcomes(
         [
             *(
                 world.series.CreateSeries(
-                    series_of(world, service, first, mode=Series.AS_MANY_AS_FIT, count=6),
+                    wanted(world, service, first, mode=Series.AS_MANY_AS_FIT, count=6),
                     metadata=world.customer(new_id()),
                 )
                 for _ in range(6)
@@ -240,13 +214,13 @@ async def test_series_of_anybody_and_single_bookings_at_once_share_the_people_wi
 
 @pytest.mark.covers("B11")
 async def test_two_series_of_one_customer_at_once_stay_within_the_limit_together(world):
-    service = world.salon.service(*world.staff, terms={**UNLIMITED, "maximum_active_bookings": 5})
-    wanted = [
-        series_of(world, service, world.salon.at(16, 9), staff=person, mode=Series.AS_MANY_AS_FIT)
+    service = world.salon.service(*world.staff, terms={**ROOMY, "maximum_active_bookings": 5})
+    requests = [
+        wanted(world, service, world.salon.at(16, 9), staff=person, mode=Series.AS_MANY_AS_FIT)
         for person in world.staff
     ]
     made = await asyncio.gather(
-        *(world.series.CreateSeries(one, metadata=world.customer()) for one in wanted)
+        *(world.series.CreateSeries(one, metadata=world.customer()) for one in requests)
     )
     assert sorted(one.upcoming_count for one in made) == [1, 4]
     reasons = {visit.reason for one in made for visit in one.visits}

@@ -5,28 +5,11 @@ from kursi.booking.v1 import booking_pb2
 from kursi.booking.v1 import session_service_pb2 as pb
 from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
+from session_calls import call_off, resize, shown
 
 Booking = booking_pb2.Booking
 Session = pb.Session
 State = Booking.State
-
-
-def shown(world, session):
-    return world.sessions.GetSession(pb.GetSessionRequest(session_id=session.id))
-
-
-async def seats_left(world, session):
-    return (await shown(world, session)).seats_left
-
-
-def call_off(world, session, metadata=None, **more):
-    request = pb.CancelSessionRequest(session_id=session.id, **more)
-    return world.sessions.CancelSession(request, metadata=metadata or world.member())
-
-
-def resize(world, session, capacity, metadata=None, **more):
-    request = pb.UpdateSessionRequest(session_id=session.id, capacity=capacity, **more)
-    return world.sessions.UpdateSession(request, metadata=metadata or world.member())
 
 
 @pytest.mark.covers("B11")

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from kursi.booking.v1 import session_service_pb2 as pb
 from kursi_booking.domain.guest import JoinedGuest
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
+from session_calls import call_off
 
 WAITING = """
 SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -24,7 +24,6 @@ async def test_calling_off_with_everybody_else_at_its_seats_deadlocks_with_nobod
     session = await planned(capacity=20)
     guest_id, user_id, other_id = new_id(), new_id(), new_id()
     seats = {who: await world.join(session, world.customer(who)) for who in (guest_id, user_id, other_id)}
-    call_off = pb.CancelSessionRequest(session_id=session.id)
     joined = JoinedGuest(guest_id, world.salon.id, user_id, world.clock.now())
 
     async def all_wait():
@@ -34,7 +33,7 @@ async def test_calling_off_with_everybody_else_at_its_seats_deadlocks_with_nobod
         # Whoever comes gets as far as the last lock that all of them need, in the order in which each asks for its locks.
         await first.execute("SELECT FROM sessions WHERE id = %s FOR UPDATE", [session.id])
         calls = [
-            world.sessions.CancelSession(call_off, metadata=world.member()),
+            call_off(world, session),
             world.join(session, world.customer(user_id)),
             world.join(session, world.customer(other_id)),
             world.act("CancelBooking", seats[other_id], metadata=world.customer(other_id)),

@@ -10,23 +10,11 @@ from kursi.booking.v1 import session_service_pb2 as pb
 from kursi.catalog.v1 import catalog_pb2
 from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
+from session_calls import call_off, seats_left, shown
 
 Booking = booking_pb2.Booking
 Session = pb.Session
 State = Booking.State
-
-
-def shown(world, session):
-    return world.sessions.GetSession(pb.GetSessionRequest(session_id=session.id))
-
-
-async def seats_left(world, session):
-    return (await shown(world, session)).seats_left
-
-
-def call_off(world, session, metadata=None, **more):
-    request = pb.CancelSessionRequest(session_id=session.id, **more)
-    return world.sessions.CancelSession(request, metadata=metadata or world.member())
 
 
 async def test_a_session_freezes_names_and_price_and_shows_its_seats_to_anybody(world, planned):
