@@ -17,24 +17,18 @@ from kursi.booking.v1 import (
 )
 from kursi.booking.v1 import external_calendar_service_pb2 as pb
 from kursi_booking.external_calendar_wiring import ExternalCalendarParts
-from kursi_booking.settings import BookingSettings
 from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
-from kursi_chassis.testing.rpc import ISSUER
 from kursi_chassis.testing.servers import free_port
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def booking_settings():
-    return BookingSettings(
-        database_url="postgresql://unused",
-        client_secret="a secret of the test",
-        token_issuer=ISSUER,
-        page_token_key="a key of the test",
-        external_calendar_http=True,
-        external_calendar_networks=(ipaddress.ip_network("127.0.0.0/8"),),
+def booking_settings(booking_settings):
+    here = (ipaddress.ip_network("127.0.0.0/8"),)
+    return booking_settings.model_copy(
+        update={"external_calendar_http": True, "external_calendar_networks": here}
     )
 
 
@@ -67,9 +61,14 @@ def connect(world, stub, server, place):
 
 
 @pytest.fixture
-def read(world, booking_settings):
-    """`await read()`: reads whatever is due, an hour later; what became of it."""
-    read_one = ExternalCalendarParts(world.database, world.clock, booking_settings).read_one()
+def read_one(world, booking_settings):
+    """`await read_one()`: reads whatever is due; what became of it."""
+    return ExternalCalendarParts(world.database, world.clock, booking_settings).read_one()
+
+
+@pytest.fixture
+def read(world, read_one):
+    """The same, an hour later."""
 
     async def go():
         world.clock.advance(HOUR)
@@ -173,32 +172,28 @@ async def test_a_clash_is_told_once_and_over_when_either_side_moves(
         assert event.staff_user_id == world.salon.answer.workers[0].staff_member.user_id
         await read()
     assert await conflicts(staff_id=str(world.staff[1])) == []
-    moved = await world.act("RescheduleBooking", booking, start_time=world.request(at(17, 10)).start_time)
+    start, staff = world.request(at(17, 10)).start_time, [str(world.staff[0])]
+    await world.act("RescheduleBooking", booking, start_time=start, staff_ids=staff)
     assert await conflicts() == []
     await read()
     assert await blocked() == [("16 09:00", "16 10:00"), ("16 10:00", "16 11:00"), ("16 11:00", "16 12:00")]
-    staff = next(one for one in world.staff if str(one) == moved.items[0].staff_id)
-    if staff == world.staff[0]:
-        server.calendar((at(17, 10), at(17, 11)))
-        await read()
-        assert [one.booking_id for one in await conflicts()] == [booking.id]
-        assert len(await told(world)) == 2
-        server.calendar((at(18, 10), at(18, 11)))
-        await read()
-        assert await blocked() == [("18 10:00", "18 11:00")]
+    server.calendar((at(17, 10), at(17, 11)))
+    await read()
+    assert [one.booking_id for one in await conflicts()] == [booking.id]
+    assert len(await told(world)) == 2
+    server.calendar((at(18, 10), at(18, 11)))
+    await read()
+    assert await blocked() == [("18 10:00", "18 11:00")]
     assert await conflicts() == []
     assert await world.rows("SELECT id FROM calendar_conflicts WHERE resolved_at IS NULL") == []
 
 
-async def test_what_a_move_left_free_is_wanted_within_a_minute(
-    world, server, connect, read, booking_settings
-):
+async def test_what_a_move_left_free_is_wanted_within_a_minute(world, server, connect, read, read_one):
     at = world.salon.at
     booking = await world.book(at(16, 10), staff=world.staff[0])
     server.calendar((at(16, 10), at(16, 11)))
     await connect()
     await read()
-    read_one = ExternalCalendarParts(world.database, world.clock, booking_settings).read_one()
     world.clock.advance(timedelta(minutes=2))
     assert await read_one() is None
     await world.act("CancelBooking", booking)
@@ -264,18 +259,15 @@ async def test_what_cannot_be_read_changes_nothing(world, server, connect, read,
 
 
 @pytest.mark.covers("B15")
-async def test_two_who_read_at_once_read_it_once(world, server, connect, booking_settings):
+async def test_two_who_read_at_once_read_it_once(world, server, connect, read_one, booking_settings):
     await connect()
-    readers = [
-        ExternalCalendarParts(world.database, world.clock, booking_settings).read_one() for _ in range(2)
-    ]
-    found = await asyncio.gather(*[read_one() for read_one in readers])
+    other = ExternalCalendarParts(world.database, world.clock, booking_settings).read_one()
+    found = await asyncio.gather(read_one(), other())
     assert sorted(one is None for one in found) == [False, True]
     assert len(server.requests) == 1
 
 
-async def test_what_somebody_has_in_hand_is_left_to_them(world, server, connect, booking_settings):
-    read_one = ExternalCalendarParts(world.database, world.clock, booking_settings).read_one()
+async def test_what_somebody_has_in_hand_is_left_to_them(world, server, connect, read_one):
     others = []
 
     async def slow(writer, _headers):
@@ -288,9 +280,8 @@ async def test_what_somebody_has_in_hand_is_left_to_them(world, server, connect,
     assert (others, len(server.requests)) == ([None], 1)
 
 
-async def test_who_lost_the_lease_writes_nothing(world, server, connect, booking_settings, blocked):
+async def test_who_lost_the_lease_writes_nothing(world, server, connect, read_one, blocked):
     at = world.salon.at
-    read_one = ExternalCalendarParts(world.database, world.clock, booking_settings).read_one()
 
     async def slow(writer, _headers):
         server.calendar((at(17, 10), at(17, 11)))
