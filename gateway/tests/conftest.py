@@ -132,7 +132,9 @@ class Upstream:
         language = "ar" if wanted.startswith("ar") else "en"
         status = status_pb2.Status(code=code, message=english)
         status.details.add().Pack(
-            error_details_pb2.ErrorInfo(reason=reason, domain="test.kursi", metadata={"a": "b"})
+            error_details_pb2.ErrorInfo(
+                reason=reason, domain="test.kursi", metadata={"a": "b", "requestId": "the service's"}
+            )
         )
         text = bytes.fromhex(arabic).decode() if language == "ar" else english
         status.details.add().Pack(error_details_pb2.LocalizedMessage(locale=language, message=text))

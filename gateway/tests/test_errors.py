@@ -1,5 +1,8 @@
 """Every error, Envoy's own included, has one shape and speaks the caller's language."""
 
+import asyncio
+import json
+
 import httpx
 import pytest
 from kursi_gateway.replies import REPLIES
@@ -91,6 +94,16 @@ BAD_REQUESTS = [
         "HEADERS_TOO_LARGE",
     ),
     ("GET", "/healthz", {"headers": {"x-big": "v" * 70_000}}, 431, "INVALID_ARGUMENT", "HEADERS_TOO_LARGE"),
+    # More than a service's gRPC library reads, which would refuse it as a limit that is over soon.
+    ("GET", f"/v1/salons:search?query={'a' * 17_000}", {}, 431, "INVALID_ARGUMENT", "HEADERS_TOO_LARGE"),
+    (
+        "GET",
+        "/v1/users/me",
+        {"headers": {"connection": "upgrade", "upgrade": "websocket"}},
+        501,
+        "UNIMPLEMENTED",
+        "PROTOCOL_REFUSED",
+    ),
     ("GET", "/healthz", {"headers": {"a_b": "1"}}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
     ("GET", "/v1/users/me", {}, 401, "UNAUTHENTICATED", "TOKEN_REFUSED"),
     (
@@ -192,7 +205,7 @@ async def test_a_service_error_keeps_its_details_and_names_the_request(gateway):
     error = answer.json()
     assert error["code"] == 10
     assert error["message"] == 'He said "no" \\ twice.'
-    assert error["details"][0]["metadata"] == {"a": "b"}
+    assert error["details"][0]["metadata"] == {"a": "b", "requestId": "the service's"}
     assert error["requestId"] == answer.headers["x-request-id"]
     assert "grpc-status" not in answer.headers
 
@@ -226,3 +239,17 @@ async def test_a_dead_service_is_unavailable_in_the_one_shape(run_gateway, upstr
     answer: httpx.Response = await gateway.client.get(f"/v1/salons/{ID}")
     assert answer.status_code == 503
     assert answer.json()["reason"] == "SERVICE_UNAVAILABLE"
+
+
+@pytest.mark.covers("G2")
+async def test_a_request_in_an_unknown_encoding_is_refused_in_the_one_shape(gateway):
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.settings.listen.port)
+    writer.write(
+        b"POST /v1/bookings HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+    )
+    head, _, body = (await asyncio.wait_for(reader.read(), 60)).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 501 ")
+    error = json.loads(body)
+    assert error.keys() == SHAPE
+    assert error["reason"] == "PROTOCOL_REFUSED"

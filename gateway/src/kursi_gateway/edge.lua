@@ -71,7 +71,8 @@ local function shape_error(handle)
   local headers = handle:headers() -- waiting for the body has outdated what was held before
   local text = body and body:getBytes(0, body:length()) or ""
   local code = tonumber(string.match(text, '^{"code":(%d+)'))
-  if not code or string.find(text, '"requestId":', 1, true) then return end
+  -- The gateway's own errors have the shape already; their keys are sorted. A service's error may hold any key anywhere else.
+  if not code or string.find(text, '^{"code":%d+,"details":%[%],"message":') then return end
   local reason = detail(text, "ErrorInfo", "reason") or '"' .. (STATUS[code] or "UNKNOWN") .. '"'
   local message = detail(text, "LocalizedMessage", "message") or json_string(text, "message", 1) or '""'
   local start = string.find(text, '"details":[', 1, true)

@@ -102,6 +102,9 @@ def listener(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
         "request_headers_timeout": "5s",
         "request_timeout": f"{settings.upload_seconds}s",
         "stream_idle_timeout": "60s",
+        # A service reads 16 KiB of headers; what is longer its gRPC library refuses, as a limit that is over soon. The difference
+        # is for what is added here and for the 32 bytes that each header counts for there. The longest access token has 8 KiB.
+        "max_request_headers_kb": 12,
         "drain_timeout": "5s",
         "delayed_close_timeout": "1s",
         "always_set_request_id_in_response": True,

@@ -171,8 +171,9 @@ def _error_schema() -> dict[str, Any]:
                 "description": "google.rpc error details: fields, times to wait, …",
             },
             "requestId": {
-                **text,
-                "description": "Name it when you ask for help; also in the x-request-id header.",
+                "type": ["string", "null"],
+                "description": "Name it when you ask for help; also in the x-request-id header. Null for a request that could "
+                "not be read.",
             },
         },
     }

@@ -69,6 +69,13 @@ REPLIES: dict[int, tuple[int, str, str, str, str]] = {
         "ترويسات الطلب كبيرة جداً.",
     ),
     500: (13, "INTERNAL", "INTERNAL", "Something went wrong on our side.", "حدث خطأ من جانبنا."),
+    501: (
+        12,
+        "UNIMPLEMENTED",
+        "PROTOCOL_REFUSED",
+        "This protocol is not accepted here.",
+        "هذا البروتوكول غير مقبول هنا.",
+    ),
     502: (
         14,
         "UNAVAILABLE",
@@ -96,6 +103,7 @@ STARTS_WITH_ARABIC = {
         "header": {"name": "accept-language", "string_match": {"prefix": "ar", "ignore_case": True}}
     }
 }
+WANTS_ANOTHER_PROTOCOL = {"header_filter": {"header": {"name": "upgrade", "present_match": True}}}
 
 
 def local_reply_config() -> dict[str, Any]:
@@ -123,11 +131,22 @@ def local_reply_config() -> dict[str, Any]:
         },
         "body_format_override": {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}},
     }
-    mappers = [native]
-    for status, (code, name, reason, english, arabic) in REPLIES.items():
-        mappers.append(_mapper(status, _body(code, name, reason, arabic), STARTS_WITH_ARABIC))
-        mappers.append(_mapper(status, _body(code, name, reason, english)))
-    return {"mappers": mappers}
+    # Envoy refuses WebSockets with the status of a token that is meant for something else.
+    refused_upgrade = [
+        {**mapper, "status_code": 501} for mapper in _mappers(403, REPLIES[501], WANTS_ANOTHER_PROTOCOL)
+    ]
+    others = [mapper for status, reply in REPLIES.items() for mapper in _mappers(status, reply)]
+    return {"mappers": [native, *refused_upgrade, *others]}
+
+
+def _mappers(
+    status: int, reply: tuple[int, str, str, str, str], *filters: dict[str, Any]
+) -> list[dict[str, Any]]:
+    code, name, reason, english, arabic = reply
+    return [
+        _mapper(status, _body(code, name, reason, arabic), *filters, STARTS_WITH_ARABIC),
+        _mapper(status, _body(code, name, reason, english), *filters),
+    ]
 
 
 def _body(code: int, name: str, reason: str, message: str) -> dict[str, Any]:
