@@ -4,12 +4,12 @@ An answer is not simply good or bad. What a caller must know before it tries aga
 whether the other side may have acted:
 
 - `Accepted`: it said so (2xx).
-- `Refused`: it did not act, and either never will (`retryable` false) or might later. Requests that never
-left are
-  refused in this sense too.
+- `Refused`: it did not act, and either never will (`retryable` false) or might later. Requests that never left
+  are refused in this sense too.
 - `Ambiguous`: it may have acted. The request was sent and no usable answer came back, or one that tells of a
-failure
-  midway (500, 502, 504).
+  failure midway (500, 502, 504).
+
+What stands in an answer is anybody's guess. `read_object`, `read_date` and `read_text` take anything and raise nothing.
 """
 
 import asyncio
@@ -58,10 +58,6 @@ class Accepted:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-    def json(self) -> Any:  # noqa: ANN401 -- whatever the other side wrote
-        """The body as JSON. Raises: ValueError when it is none."""
-        return json.loads(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +191,36 @@ def parse_retry_after(value: str, now: datetime) -> timedelta | None:
     text = value.strip()
     if text.isascii() and text.isdigit():
         return min(timedelta(seconds=int(text[:9])), _LONGEST_WAIT)
+    instant = read_date(text)
+    return None if instant is None else min(max(instant - now, timedelta()), _LONGEST_WAIT)
+
+
+def read_object(body: bytes) -> Mapping[str, object] | None:
+    """The JSON object that a body is; None for everything else."""
     try:
-        instant = parsedate_to_datetime(text)
-    except ValueError:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
         return None
-    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-    return min(max(aware - now, timedelta()), _LONGEST_WAIT)
+    return content if isinstance(content, dict) else None
+
+
+def read_date(value: object) -> datetime | None:
+    """The instant that a date as mails and HTTP headers write it names; None for everything else."""
+    try:
+        instant = parsedate_to_datetime(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
+    # `-0000` says that the zone is unknown, and the standard library then leaves it out.
+    return instant.replace(tzinfo=UTC) if instant is not None and instant.tzinfo is None else instant
+
+
+def read_text(value: object, most: int = 500) -> str:
+    """The text that a value is, cut to `most` characters, with spaces for what cannot be shown; empty for all else.
+
+    So any of it can be stored: neither a NUL nor half of a surrogate pair is left.
+    """
+    text = value[:most] if isinstance(value, str) else ""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 class PublicOnly(httpx.AsyncBaseTransport):

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from kursi_chassis.http_client import (
     Accepted,
     AddressRefused,
@@ -17,6 +19,9 @@ from kursi_chassis.http_client import (
     is_public,
     parse_retry_after,
     public_address,
+    read_date,
+    read_object,
+    read_text,
 )
 from kursi_chassis.telemetry import span
 from kursi_chassis.testing.servers import free_port
@@ -56,7 +61,7 @@ async def test_an_answer_is_accepted_whole_and_we_say_who_we_are(server):
     async with http_client(url) as http:
         outcome = await http.send("POST", "/messages", json={"to": "x"})
     assert isinstance(outcome, Accepted)
-    assert outcome.json() == {"id": 1}
+    assert read_object(outcome.body) == {"id": 1}
     assert b"User-Agent: Kursi/" in seen[0]
 
 
@@ -167,6 +172,41 @@ def test_a_failure_midway_is_ambiguous(status):
 )
 def test_retry_after_is_read_in_both_forms(value, expected):
     assert parse_retry_after(value, NOW) == expected
+
+
+@given(
+    st.text() | st.builds("Thu, 12 Mar {} 12:00:01 {:+05}".format, st.integers(min_value=0), st.integers())
+)
+@example("Thu, 12 Mar 2026 12:00:01 -0000")
+@example("Thu, 12 Mar 99999999999 12:00:01 GMT")
+def test_whatever_a_header_says_is_a_wait_of_a_day_at_most_or_none(value):
+    wait = parse_retry_after(value, NOW)
+    assert wait is None or timedelta() <= wait <= timedelta(days=1)
+
+
+@pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000", ""])
+def test_a_date_without_a_zone_is_in_utc(zone):
+    assert read_date(f"Thu, 12 Mar 2026 12:00:00 {zone}") == NOW
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"7", b"\xff", b"[" * 100_000])
+def test_what_is_no_object_is_read_as_none(body):
+    assert read_object(body) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("حلاقة 💈", "حلاقة 💈"),
+        ("a\0b\ud800c\n", "a b c "),
+        ("x" * 501, "x" * 500),
+        (7, ""),
+        (None, ""),
+        (["x"], ""),
+    ],
+)
+def test_a_foreign_text_is_cut_to_what_can_be_stored(value, text):
+    assert read_text(value) == text
 
 
 @pytest.mark.parametrize(

@@ -149,4 +149,4 @@ async def test_what_a_provider_says_is_kept_but_for_what_no_database_can_hold(st
     sms = await stage.due()
     async with stage.dispatching():
         await eventually(lambda: stage.has(sms, "failed"))
-    assert (await stage.row(sms))["provider_response"]["message"] == "nosuch \\ \\u0000 number"
+    assert (await stage.row(sms))["provider_response"]["message"] == "no such \\  \\u0000 number"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 
-from kursi_chassis.http_client import Accepted, HttpClient, Refused
+from kursi_chassis.http_client import Accepted, HttpClient, Refused, read_object
 from kursi_chassis.logging import get_logger
 
 from kursi_identity.adapters.wording import Wording
@@ -95,9 +95,5 @@ class TwilioProvider:
 
 def _error_code(body: bytes) -> int | None:
     """Twilio's number of what was wrong, when the answer has one."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return None
-    code = answer.get("code") if isinstance(answer, dict) else None
+    code = (read_object(body) or {}).get("code")
     return code if isinstance(code, int) else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from kursi_chassis.http_client import read_text
+
 from kursi_messaging.adapters.senders.twilio import REPORTS_PATH
 from kursi_messaging.adapters.twilio_signature import SignedRequest, SigningKeys, form_of, is_genuine
 from kursi_messaging.domain.words import Status
@@ -52,10 +54,10 @@ class TwilioReports:
         if not is_genuine(request, self._keys):
             raise ReportRefused
         form = form_of(incoming.body) or {}
-        word, external_id = form.get("MessageStatus", ""), form.get("MessageSid", "")
+        word, external_id = form.get("MessageStatus", ""), read_text(form.get("MessageSid"))
         if word not in _STATUS or not external_id:
             raise ReportMalformed
-        code = form.get("ErrorCode", "")
+        code = read_text(form.get("ErrorCode"))
         return Report(
             provider=self.name,
             notification_id=_reference(incoming.notification_id),

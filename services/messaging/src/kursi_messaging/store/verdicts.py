@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -47,9 +46,6 @@ class Verdict:
     tried: Tried | None = None
     event: Event | None = None
 
-
-_ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
-"""Not after an odd number of backslashes: there it is the text of one."""
 
 _SETTLE: Final[LiteralString] = """
 WITH verdict AS (
@@ -131,6 +127,4 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
 
 def _dumps(value: object) -> str:
     # Ids and instants are the only values that are not JSON by themselves; PostgreSQL reads their text.
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    # It keeps no NUL, which a provider may well say.
-    return _ESCAPED_NUL.sub(r"\1", text)
+    return json.dumps(value, default=str, ensure_ascii=False)

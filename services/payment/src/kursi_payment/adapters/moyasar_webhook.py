@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kursi_chassis.errors import Unavailable
-from kursi_chassis.http_client import Accepted, HttpClient
+from kursi_chassis.http_client import Accepted, HttpClient, read_text
 
 from kursi_payment.adapters.moyasar_wire import Unreadable, read_object
 
@@ -52,10 +52,10 @@ class MoyasarWebhook:
         return True
 
 
-def _urls(body: bytes) -> set[object]:
+def _urls(body: bytes) -> set[str]:
     try:
         webhooks = read_object(body).get("webhooks")
     except Unreadable as error:
         raise WebhookNotRegistered from error
     known = webhooks if isinstance(webhooks, list) else []
-    return {webhook.get("url") for webhook in known if isinstance(webhook, Mapping)}
+    return {read_text(webhook.get("url")) for webhook in known if isinstance(webhook, Mapping)}

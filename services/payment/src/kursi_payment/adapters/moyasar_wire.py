@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from uuid import UUID
 
+from kursi_chassis import http_client
+from kursi_chassis.http_client import read_text
 from kursi_chassis.money import Money, is_currency
 
 from kursi_payment.domain.standing import Standing, Statement
@@ -58,7 +59,7 @@ def statement(body: bytes, handle: UUID) -> Statement:
     payment = read_object(body)
     if payment.get("id") != str(handle):
         raise Unreadable("another payment")
-    standing = _STANDINGS.get(str(payment.get("status")))
+    standing = _STANDINGS.get(read_text(payment.get("status")))
     currency = payment.get("currency")
     if standing is None or not isinstance(currency, str) or not is_currency(currency):
         raise Unreadable("unknown status or currency")
@@ -71,29 +72,23 @@ def statement(body: bytes, handle: UUID) -> Statement:
         amount=Money(currency, amount),
         taken=Money(currency, _taken(standing, amount, captured)),
         refunded=Money(currency, _minor(payment, "refunded")),
-        redirect_url=_text(details, "transaction_url"),
+        redirect_url=read_text(details.get("transaction_url"), most=2_000),
         failure_reason=_failure(details) if standing is Standing.FAILED else "",
-        card_last_four=_last_four(_text(details, "number")),
+        card_last_four=_last_four(read_text(details.get("number"))),
     )
 
 
 def read_object(body: bytes) -> Mapping[str, object]:
     """A JSON object. Raises: Unreadable for anything else, however it is broken."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("not JSON") from error
-    if not isinstance(content, dict):
+    content = http_client.read_object(body)
+    if content is None:
         raise Unreadable("not an object")
     return content
 
 
 def error_type(body: bytes) -> str:
     """The `type` of an error, which may also be HTML or empty."""
-    try:
-        return str(read_object(body).get("type", ""))
-    except Unreadable:
-        return ""
+    return read_text((http_client.read_object(body) or {}).get("type"))
 
 
 def _source(source: Source, *, authorize_only: bool) -> dict[str, object]:
@@ -115,7 +110,7 @@ def _taken(standing: Standing, amount: int, captured: int) -> int:
 
 
 def _failure(source: Mapping[str, object]) -> str:
-    return _REASONS.get(_text(source, "response_code"), "PROVIDER_REFUSED")
+    return _REASONS.get(read_text(source.get("response_code")), "PROVIDER_REFUSED")
 
 
 def _last_four(masked: str) -> str:
@@ -130,8 +125,3 @@ def _minor(fields: Mapping[str, object], name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise Unreadable(name)
     return value
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""

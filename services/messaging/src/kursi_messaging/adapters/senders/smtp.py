@@ -11,13 +11,15 @@ from email.utils import format_datetime
 
 import aiosmtplib
 from kursi_chassis.clock import Clock
+from kursi_chassis.http_client import read_text
 
 from kursi_messaging.adapters.senders.smtp_connections import MailConnections, MailRelay
 from kursi_messaging.domain.outcome import Accepted, Ambiguous, Outcome, Refused, Retryable
 from kursi_messaging.domain.words import Channel
 from kursi_messaging.ports import Outgoing, Question
 
-_PERMANENT = 500
+_REFUSALS = range(400, 600)
+_PERMANENT = range(500, 600)
 
 
 class SmtpSender:
@@ -40,8 +42,8 @@ class SmtpSender:
     async def send(self, message: Outgoing) -> Outcome:
         """Hand the mail over.
 
-        An error reply is a refusal whenever it comes. Losing the connection is one until the text is on its
-        way; from then on the relay may have it.
+        An error reply is a refusal whenever it comes. Losing the connection, or the relay's wits, is one until the
+        text is on its way; from then on the relay may have it.
         """
         try:
             mail = self._compose(message)
@@ -69,11 +71,12 @@ class SmtpSender:
                 reply = await client.data(mail)
         except aiosmtplib.SMTPResponseException as error:
             client.close()
-            return _refused(error.code)
+            # A reply that is neither yes nor no may be a relay's way of saying yes.
+            return _refused(error.code) if error.code in _REFUSALS else Ambiguous(f"smtp_{error.code}")
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             client.close()
             return Ambiguous(f"smtp_{type(error).__name__}")
-        return Accepted(response={"code": reply.code, "message": reply.message[:200]})
+        return Accepted(response={"code": reply.code, "message": read_text(reply.message)})
 
     def _compose(self, message: Outgoing) -> bytes:
         mail = EmailMessage(policy=SMTP_POLICY)
@@ -95,9 +98,9 @@ class SmtpSender:
 
 
 def _refused(code: int) -> Refused | Retryable:
-    """What a reply code means: 4xx is for now, 5xx for good (a wrong password too: ours to mend first)."""
+    """What a reply code means: 5xx is for good (a wrong password too: ours to mend first), all others for now."""
     word = f"smtp_{code}"
-    return Refused(word, {"code": code}) if code >= _PERMANENT else Retryable(word, None, {"code": code})
+    return Refused(word, {"code": code}) if code in _PERMANENT else Retryable(word, None, {"code": code})
 
 
 def _is_distrust(error: BaseException | None) -> bool:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode
 
 from kursi_chassis import http_client
-from kursi_chassis.http_client import HttpClient
+from kursi_chassis.http_client import HttpClient, read_date, read_object, read_text
 
 from kursi_messaging.domain.outcome import Accepted, Ambiguous, Outcome, Refused, Retryable
 from kursi_messaging.domain.words import Channel
@@ -22,6 +20,7 @@ _WHATSAPP = "whatsapp:"
 _SERVICE_PREFIX = "MG"
 _KEPT = ("sid", "status", "num_segments", "error_code", "code", "message")
 _CLOCKS_APART = timedelta(seconds=5)
+_LONGEST_CODE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +116,16 @@ def _address(channel: Channel, number: str) -> str:
 
 def _read(body: bytes) -> Mapping[str, object]:
     """The answer as an object; an empty one for everything else."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
+    return read_object(body) or {}
 
 
 def _accepted(answer: Mapping[str, object]) -> Accepted | Ambiguous:
     """A success that does not name the message may come from anybody on the way."""
-    return _as_accepted(answer) if answer.get("sid") else Ambiguous("twilio_unreadable")
+    return _as_accepted(answer) if read_text(answer.get("sid")) else Ambiguous("twilio_unreadable")
 
 
 def _as_accepted(entry: Mapping[str, object]) -> Accepted:
-    return Accepted(str(entry["sid"]), str(entry.get("status", "")), _kept(entry))
+    return Accepted(read_text(entry.get("sid")), read_text(entry.get("status")), _kept(entry))
 
 
 def _refused(answer: http_client.Refused) -> Refused | Retryable:
@@ -144,32 +139,32 @@ def _refused(answer: http_client.Refused) -> Refused | Retryable:
 def _unclear(answer: http_client.Ambiguous) -> Retryable | Ambiguous:
     """A 5xx in Twilio's own words is a refusal by the one who would have sent it; any other may be a relay's."""
     told = _read(answer.body)
-    if answer.status is not None and isinstance(told.get("code"), int):
+    if answer.status is not None and _number(told.get("code")) is not None:
         return Retryable(_code(told, answer.status), None, _kept(told))
     return Ambiguous(f"twilio_{answer.status or answer.why}")
 
 
 def _code(told: Mapping[str, object], status: int) -> str:
-    code = told.get("code")
-    if isinstance(code, int):
+    code = _number(told.get("code"))
+    if code is not None:
         return f"twilio_{code}"
     return "twilio_429" if status == HTTPStatus.TOO_MANY_REQUESTS else f"twilio_http_{status}"
 
 
+def _number(value: object) -> int | None:
+    """The value as one of their codes, which have five digits."""
+    return value if type(value) is int and 0 <= value < _LONGEST_CODE else None
+
+
 def _kept(answer: Mapping[str, object]) -> dict[str, object]:
     """What is worth recording; never the text or the number."""
-    return {name: answer[name] for name in _KEPT if answer.get(name) is not None}
+    told = {name: _number(answer.get(name)) or read_text(answer.get(name)) for name in _KEPT}
+    return {name: value for name, value in told.items() if value}
 
 
 def _is_meant(entry: object, question: Question, known: Collection[str]) -> bool:
-    if not isinstance(entry, dict) or entry.get("body") != question.body or entry.get("sid") in known:
+    if not isinstance(entry, dict) or entry.get("body") != question.body:
         return False
-    created = _instant(entry.get("date_created"))
-    return bool(entry.get("sid")) and created is not None and created >= question.since - _CLOCKS_APART
-
-
-def _instant(text: object) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
+    sid, created = read_text(entry.get("sid")), read_date(entry.get("date_created"))
+    is_ours = created is not None and created >= question.since - _CLOCKS_APART
+    return bool(sid) and sid not in known and is_ours
