@@ -1,18 +1,16 @@
 """What a client sees of an error, and what it does not."""
 
 import asyncio
-import io
 import json
-import logging
 from datetime import timedelta
 
 import grpc
 import psycopg
 import psycopg_pool
 import pytest
-import structlog
 from kursi_chassis.errors import Conflict, Exhausted, FailedPrecondition, Invalid, NotFound, Violation
-from kursi_chassis.logging import configure_logging
+from kursi_chassis.testing.eventually import eventually
+from kursi_chassis.testing.logs import logged
 from kursi_chassis.testing.rpc import bearer, refused, rpc_settings, serving
 
 PARLOUR = "chassis.test.v1.Parlour"
@@ -127,27 +125,22 @@ async def test_an_unexpected_error_shows_its_request_id_and_nothing_else(stub, c
 
 
 @pytest.fixture
-def logged():
+def log():
     """Everything that is logged during the test, as the JSON lines that it becomes."""
-    output = io.StringIO()
-    handlers, level = logging.root.handlers[:], logging.root.level
-    configure_logging("test", "INFO", "json", output)
-    yield output
-    structlog.reset_defaults()
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+    with logged() as output:
+        yield output
 
 
-async def test_an_unexpected_error_is_logged_once_with_a_redacted_traceback(stub, contract, parlour, logged):
+async def test_an_unexpected_error_is_logged_once_with_a_redacted_traceback(stub, contract, parlour, log):
     parlour.on_open = raising(RuntimeError("could not reach +966512345678"))
     await refusal_of(stub.Open(contract.pb2.EchoRequest(), metadata=(("x-request-id", "r-2"),)))
     failures = [
-        line for line in map(json.loads, logged.getvalue().splitlines()) if line["event"] == "rpc_failed"
+        line for line in map(json.loads, log.getvalue().splitlines()) if line["event"] == "rpc_failed"
     ]
     assert len(failures) == 1
     assert failures[0]["request_id"] == "r-2"
     assert "RuntimeError: could not reach [redacted]" in failures[0]["exception"]
-    assert "512345678" not in logged.getvalue()
+    assert "512345678" not in log.getvalue()
 
 
 async def test_a_call_without_a_deadline_is_ended_by_the_servers(contract, parlour, mint):
@@ -168,10 +161,14 @@ async def test_a_clients_deadline_cancels_the_work(stub, contract, parlour):
             cancelled.set()
 
     parlour.on_open = wait_forever
-    answer = await refusal_of(stub.Open(contract.pb2.EchoRequest(), timeout=0.1))
-    assert answer.code is grpc.StatusCode.DEADLINE_EXCEEDED
-    async with asyncio.timeout(2):
-        await cancelled.wait()
+
+    async def ask() -> bool:
+        """On a busy machine the deadline may pass before the call has arrived; then it is made again."""
+        answer = await refusal_of(stub.Open(contract.pb2.EchoRequest(), timeout=0.1))
+        assert answer.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        return cancelled.is_set()
+
+    await eventually(ask)
 
 
 async def test_an_error_in_a_stream_has_the_same_shape(stub, contract):
@@ -187,7 +184,7 @@ async def test_a_stream_ends_its_work_when_the_client_leaves(stub, contract, min
     call = stub.Count(contract.pb2.EchoRequest(count=2), metadata=bearer(mint.user()))
     assert [(await call.read()).text, (await call.read()).text] == ["0", "1"]
     call.cancel()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await parlour.finished.wait()
 
 

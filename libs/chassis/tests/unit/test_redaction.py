@@ -1,14 +1,13 @@
 """Nothing personal and no secret is written down; what operators need stays readable."""
 
-import io
 import json
 import logging
 
 import pytest
-import structlog
 from kursi_chassis.caller import Caller, acting_as
-from kursi_chassis.logging import configure_logging, get_logger
+from kursi_chassis.logging import get_logger
 from kursi_chassis.redaction import MASK, redact, redact_text
+from kursi_chassis.testing.logs import logged
 
 
 @pytest.mark.parametrize(
@@ -88,35 +87,30 @@ def test_a_field_that_only_sounds_secret_keeps_it(name):
 
 
 @pytest.fixture
-def logged():
-    output = io.StringIO()
-    handlers, level = logging.root.handlers[:], logging.root.level
-    configure_logging("test", "INFO", None, output)
-    yield output
-    structlog.reset_defaults()
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+def log():
+    with logged(log_format=None) as output:
+        yield output
 
 
 @pytest.mark.parametrize("logger", [lambda: get_logger().info, lambda: logging.getLogger("library").warning])
-def test_our_records_and_a_librarys_have_one_shape_and_pass_one_net(logged, logger):
+def test_our_records_and_a_librarys_have_one_shape_and_pass_one_net(log, logger):
     with acting_as(Caller("service", service="booking", request_id="r-1")):
         logger()("told +966512345678")
-    line = json.loads(logged.getvalue())
+    line = json.loads(log.getvalue())
     assert line["event"] == "told [redacted]"
     assert (line["service"], line["request_id"], line["caller"]) == ("test", "r-1", "service:booking")
     assert {"level", "timestamp"} <= line.keys()
 
 
-def test_a_traceback_passes_the_net_too(logged):
+def test_a_traceback_passes_the_net_too(log):
     try:
         int("sara@example.com")
     except ValueError:
         get_logger().exception("failed")
-    assert "sara@" not in logged.getvalue()
-    assert "ValueError" in logged.getvalue()
+    assert "sara@" not in log.getvalue()
+    assert "ValueError" in log.getvalue()
 
 
-def test_what_is_below_the_level_is_not_written(logged):
+def test_what_is_below_the_level_is_not_written(log):
     get_logger().debug("detail")
-    assert logged.getvalue() == ""
+    assert log.getvalue() == ""

@@ -1,17 +1,14 @@
 """Asking for a code: what is sent, what is kept, how often."""
 
 import asyncio
-import io
-import logging
 import re
 from datetime import timedelta
 
 import grpc
 import pytest
-import structlog
 from kursi.identity.v1 import identity_service_pb2 as pb2
 from kursi_chassis.grpc.times import timestamp
-from kursi_chassis.logging import configure_logging
+from kursi_chassis.testing.logs import logged
 
 NUMBERS = [f"+9665123456{number:02}" for number in range(60)]
 
@@ -19,12 +16,8 @@ NUMBERS = [f"+9665123456{number:02}" for number in range(60)]
 @pytest.fixture
 def log():
     """What this process logs from now on."""
-    output, handlers, level = io.StringIO(), logging.getLogger().handlers[:], logging.getLogger().level
-    configure_logging("identity", "INFO", "json", output)
-    yield output
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
-    structlog.reset_defaults()
+    with logged() as output:
+        yield output
 
 
 async def outcomes(calls) -> tuple[list[object], list[grpc.aio.AioRpcError]]:

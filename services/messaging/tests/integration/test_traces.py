@@ -1,18 +1,15 @@
 """Each message, and each try of it, belongs to the trace of what called for it."""
 
-import io
 import json
-import logging
 from uuid import UUID
 
 import pytest
-import structlog
 from google.protobuf.field_mask_pb2 import FieldMask
 from kursi.messaging.v1 import messaging_pb2 as pb2
 from kursi.messaging.v1 import messaging_service_pb2 as rpc
 from kursi_chassis.ids import new_id
-from kursi_chassis.logging import configure_logging
 from kursi_chassis.testing.eventually import eventually
+from kursi_chassis.testing.logs import logged
 from messaging_events import CUSTOMER, SALON, booking, delivered, payment, user
 
 TRACE, OTHER_TRACE = "0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -20,14 +17,10 @@ HEADER, OTHER_HEADER = f"00-{TRACE}-b7ad6b7169203331-01", f"00-{OTHER_TRACE}-00f
 
 
 @pytest.fixture
-def logged():
+def log():
     """Everything that is logged during the test, as the JSON lines that it becomes."""
-    output, handlers, level = io.StringIO(), logging.root.handlers[:], logging.root.level
-    configure_logging("messaging", "DEBUG", "json", output)
-    yield output
-    structlog.reset_defaults()
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+    with logged("DEBUG") as output:
+        yield output
 
 
 def confirmed(booking_id: UUID, traceparent: str = HEADER):
@@ -69,7 +62,7 @@ async def test_reminders_belong_to_what_planned_them_last(messaging):
     assert await traces(messaging, "event <> 'reminder'") == {HEADER}
 
 
-async def test_a_try_is_part_of_the_trace_of_its_message(stage, logged):
+async def test_a_try_is_part_of_the_trace_of_its_message(stage, log):
     sms, untraced = await stage.due(traceparent=HEADER), await stage.due(recipient_id=stage.directory.knows())
     async with stage.dispatching():
         await eventually(lambda: stage.has(sms, "sent"))
@@ -78,7 +71,7 @@ async def test_a_try_is_part_of_the_trace_of_its_message(stage, logged):
     assert [attempt["trace_id"] for attempt in await stage.attempts(untraced)] == [""]
     given = {attempt.traceparent and attempt.traceparent.split("-")[1] for attempt in stage.twilio.attempts()}
     assert given == {TRACE, None}
-    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
     sent = {
         line["notification_id"]: line.get("trace_id")
         for line in lines

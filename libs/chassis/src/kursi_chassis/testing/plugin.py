@@ -13,12 +13,12 @@ from uuid import UUID
 import hypothesis
 import pytest
 import pytest_asyncio
-import structlog
 from nats.aio.client import Client
 
 from kursi_chassis.clock import FixedClock
 from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.testing.databases import DatabaseFactory
+from kursi_chassis.testing.logs import plain_logs
 from kursi_chassis.testing.servers import TEST_POSTGRES_SETTINGS, NatsServer, PostgresServer, free_port
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -28,17 +28,9 @@ hypothesis.settings.register_profile("kursi", deadline=None)
 
 
 def pytest_configure() -> None:
-    """No test judges by the clock of a busy machine; and plain log lines.
-
-    The default renders a failure with all its local variables, for seconds, on the loop.
-    """
+    """No test judges by the clock of a busy machine; and plain log lines."""
     hypothesis.settings.load_profile("kursi")
-    structlog.configure(
-        processors=[
-            structlog.stdlib.add_log_level,
-            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
-        ]
-    )
+    plain_logs()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
