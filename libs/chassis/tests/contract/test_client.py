@@ -65,17 +65,17 @@ async def test_without_a_user_the_service_calls_as_itself(address, contract, tok
 
 
 async def test_a_call_takes_no_longer_than_its_caller_waits(address, contract, tokens):
-    async with connect(address, dependency="parlour", tokens=tokens) as channel:
+    async with connect(address, dependency="parlour", tokens=tokens, default_deadline_seconds=60) as channel:
         stub = contract.stubs.ParlourStub(channel)
-        set_deadline(asyncio.get_running_loop().time() + 1)
+        set_deadline(asyncio.get_running_loop().time() + 30)
         within = await stub.Open(contract.pb2.EchoRequest())
         set_deadline(asyncio.get_running_loop().time() - 1)
         with pytest.raises(DeadlineExceeded):
             await stub.Open(contract.pb2.EchoRequest())
         set_deadline(None)
         alone = await stub.Open(contract.pb2.EchoRequest())
-    assert 0.5 < within.remaining < 1.1  # gRPC counts in its own clock
-    assert 4 < alone.remaining < 5.1
+    assert 0 < within.remaining < 30.1  # gRPC counts in its own clock
+    assert 30.1 < alone.remaining < 60.1
 
 
 async def test_the_other_services_reason_leaves_unchanged(address, contract, tokens, parlour):
@@ -126,7 +126,7 @@ async def test_calls_are_spread_over_replicas_and_survive_the_end_of_one(contrac
     async with connect(addresses, dependency="parlour", tokens=tokens, retry=[f"{PARLOUR}/Open"]) as channel:
         stub = contract.stubs.ParlourStub(channel)
         await channel.channel_ready()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not (parlour.seen and other.seen):
                 await stub.Open(contract.pb2.EchoRequest())
         await servers[0].stop()

@@ -56,8 +56,9 @@ async def test_calls_beyond_the_limit_are_refused_at_once_and_the_others_finish(
     async with serving([(parlour, PARLOUR)], mint, settings=rpc_settings(grpc_max_concurrent=3)) as channel:
         stub = contract.stubs.ParlourStub(channel)
         calls = [asyncio.ensure_future(stub.Open(contract.pb2.EchoRequest(text=str(n)))) for n in range(10)]
-        done, waiting = await asyncio.wait(calls, timeout=1)
-        answers = [refused(call.exception()) for call in done]
+        await eventually(lambda: sum(call.done() for call in calls) == 7)
+        answers = [refused(call.exception()) for call in calls if call.done()]
+        waiting = [call for call in calls if not call.done()]
         door.set()
         served = await asyncio.gather(*waiting)
     assert len(served) == 3
@@ -84,13 +85,13 @@ async def test_health_needs_no_token_and_follows_readiness(contract, parlour, mi
         async def is_down():
             return await state() == NOT_SERVING
 
-        await eventually(is_down, timeout=5)
+        await eventually(is_down)
 
 
 async def test_stopping_drains_first_and_lets_calls_finish_within_the_bound(contract, parlour, mint):
     door = asyncio.Event()
     parlour.on_open = door.wait
-    settings = rpc_settings(drain_seconds=1, stop_seconds=5)
+    settings = rpc_settings(drain_seconds=2, stop_seconds=60)
     server = GrpcServer(settings, [(parlour, PARLOUR)], mint.verifier())
     port = await server.start()
     async with grpc.aio.insecure_channel(
@@ -110,7 +111,7 @@ async def test_stopping_drains_first_and_lets_calls_finish_within_the_bound(cont
         door.set()
         assert [(await call).text, (await late).text] == ["last", "during the drain"]
         await stop
-    assert 1 <= time.monotonic() - began < 1 + 5
+    assert 2 <= time.monotonic() - began < 2 + 60
 
 
 async def test_a_call_that_never_ends_is_cancelled_at_the_end_of_the_stop(contract, parlour, mint):
@@ -129,4 +130,4 @@ async def test_a_call_that_never_ends_is_cancelled_at_the_end_of_the_stop(contra
         elapsed = time.monotonic() - began
         with pytest.raises(grpc.aio.AioRpcError):
             await call
-    assert 0.4 <= elapsed < 10
+    assert elapsed >= 0.4

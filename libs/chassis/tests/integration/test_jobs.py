@@ -21,7 +21,7 @@ async def running(database, *jobs):
         yield
     finally:
         stopping.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
 
 
 class Work:
@@ -54,7 +54,7 @@ async def test_another_process_takes_over_when_the_leader_loses_its_connection(d
     async with running(database, Job("work", OFTEN, first)):
         await eventually(lambda: first.runs)
         async with running(other, Job("work", OFTEN, second)):
-            await eventually(lambda: second.runs or terminated(database), timeout=10)
+            await eventually(lambda: second.runs or terminated(database))
     await other.close()
 
 

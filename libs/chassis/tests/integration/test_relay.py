@@ -38,7 +38,7 @@ async def relaying(database, client, stream=STREAM, **options):
         yield relay
     finally:
         stopping.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
 
 
 async def say(database, *events):
@@ -134,7 +134,7 @@ async def test_an_acknowledgement_that_is_lost_does_not_double_the_event(
             await eventually(lambda: has(nats_client, lost))
             assert not await all_published(database)
             wire.swallow_answers = False
-            await eventually(lambda: all_published(database), timeout=15)
+            await eventually(lambda: all_published(database))
         await close_nats(client)
 
     assert await in_stream(nats_client) == ids([first, lost])
@@ -154,7 +154,7 @@ async def test_a_relay_killed_between_publishing_and_marking_does_not_double_the
         # Nobody can mark the row while we hold it, so the relay is caught exactly there.
         await holder.execute("SELECT 1 FROM outbox FOR UPDATE")
         with child("relay", urls.app, nats_server.url) as relay:
-            await eventually(lambda: marking(database), timeout=15)
+            await eventually(lambda: marking(database))
             relay.kill()
             relay.wait()
         # The server would still carry out its statement: the row must stay as the crash found it.
@@ -187,11 +187,11 @@ async def test_a_relay_that_lost_its_lock_cannot_mark_and_the_next_one_publishes
     async with await psycopg.AsyncConnection.connect(urls.superuser) as holder:
         await holder.execute("SELECT 1 FROM outbox FOR UPDATE")
         with child("relay", urls.app, nats_server.url):
-            await eventually(lambda: marking(database), timeout=15)
+            await eventually(lambda: marking(database))
             await holder.execute(TERMINATE)
             await holder.rollback()
             async with relaying(database, nats_client):
-                await eventually(lambda: all_published(database), timeout=15)
+                await eventually(lambda: all_published(database))
 
     assert await in_stream(nats_client) == ids(events)
 
@@ -201,7 +201,7 @@ async def test_leadership_moves_on_when_the_leader_is_killed(
 ):
     with child("relay", urls.app, nats_server.url) as first:
         await say(database, an_event())
-        await eventually(lambda: all_published(database), timeout=15)
+        await eventually(lambda: all_published(database))
         async with relaying(database, nats_client):
             assert await leaders(database) == ["relay-child"]
             first.kill()
@@ -239,7 +239,7 @@ async def test_what_the_broker_lost_is_published_again(database, own_nats, serve
         shutil.copytree(saved, own_nats.store_dir)
         own_nats.start()
         await say(database, *later)
-        await eventually(lambda: has_all(client, [*kept, *lost, *later]), timeout=20)
+        await eventually(lambda: has_all(client, [*kept, *lost, *later]))
     await close_nats(client)
 
 
@@ -261,7 +261,7 @@ async def test_a_broker_that_lost_its_disk_gets_its_stream_and_everything_again(
         shutil.rmtree(own_nats.store_dir)
         own_nats.start()
         await say(database, after)
-        await eventually(lambda: has_all(client, [before, after]), timeout=20)
+        await eventually(lambda: has_all(client, [before, after]))
     await close_nats(client)
 
 
@@ -310,17 +310,13 @@ async def test_publishing_goes_on_after_the_broker_was_away(database, own_nats, 
         await eventually(lambda: all_published(database))
         own_nats.kill()
         await say(database, events[1])
-        await asyncio.wait_for(wait_for_failures(database), 5)
+        assert not await all_published(database)
         own_nats.start()
         await say(database, events[2])
-        await eventually(lambda: all_published(database), timeout=15)
+        await eventually(lambda: all_published(database))
 
     assert sorted(await in_stream(client)) == sorted(ids(events))
     await close_nats(client)
-
-
-async def wait_for_failures(database):
-    assert not await all_published(database)
 
 
 async def test_publishing_goes_on_after_the_database_was_killed(own_postgres, prepare, nats_client, an_event):

