@@ -52,14 +52,14 @@ async def receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def merchant(simulators: Simulators) -> AsyncIterator[httpx.AsyncClient]:
     auth = (credentials.MOYASAR_SECRET_KEY, "")
-    async with httpx.AsyncClient(base_url=simulators.moyasar.base_url, auth=auth, timeout=0.5) as client:
+    async with httpx.AsyncClient(base_url=simulators.moyasar.base_url, auth=auth, timeout=30) as client:
         yield client
 
 
 @pytest.fixture
 async def payer(simulators: Simulators) -> AsyncIterator[httpx.AsyncClient]:
     auth = (credentials.MOYASAR_PUBLISHABLE_KEY, "")
-    async with httpx.AsyncClient(base_url=simulators.moyasar.base_url, auth=auth, timeout=0.5) as client:
+    async with httpx.AsyncClient(base_url=simulators.moyasar.base_url, auth=auth, timeout=30) as client:
         yield client
 
 
@@ -67,7 +67,7 @@ async def payer(simulators: Simulators) -> AsyncIterator[httpx.AsyncClient]:
 async def sender(simulators: Simulators) -> AsyncIterator[httpx.AsyncClient]:
     auth = (credentials.TWILIO_ACCOUNT_SID, credentials.TWILIO_AUTH_TOKEN)
     account = f"{simulators.twilio.base_url}/2010-04-01/Accounts/{credentials.TWILIO_ACCOUNT_SID}"
-    async with httpx.AsyncClient(base_url=account, auth=auth, timeout=0.5) as client:
+    async with httpx.AsyncClient(base_url=account, auth=auth, timeout=30) as client:
         yield client
 
 
@@ -97,11 +97,11 @@ def active_token(simulators: Simulators, tokenize) -> Callable[[str], Awaitable[
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
-    """Waits until a statement is true, five seconds at most."""
+    """Waits until a statement is true, half a minute at most."""
 
     async def wait(statement: Callable[[], bool]) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not statement():  # noqa: ASYNC110  # the statement is about somebody else's state
                     await asyncio.sleep(0.005)
         assert statement()

@@ -46,7 +46,7 @@ async def test_a_challenge_is_a_page_whose_approval_leads_back_to_the_merchant(m
     payment = await pay(merchant, await tokenize())
     page = payment["source"]["transaction_url"]
     assert payment["status"] == "initiated"
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(timeout=30) as browser:
         assert "Approve" in (await browser.get(page)).text
         answer = await browser.post(page, data={"decision": "approve"})
     query = parse_qs(urlsplit(answer.headers["location"]).query)
@@ -71,7 +71,7 @@ async def test_time_out_after_accept_is_in_the_books(simulators, merchant, activ
     order = booking(await active_token())
     simulators.moyasar.fault("timeout_after_accept", method="POST", path="/v1/payments")
     with pytest.raises(httpx.ReadTimeout):
-        await merchant.post("/payments", json=order)
+        await merchant.post("/payments", json=order, timeout=1)
     assert (await merchant.get(f"/payments/{order['given_id']}")).json()["status"] == "paid"
     (attempt,) = simulators.moyasar.attempts(handle=order["given_id"])
     assert (attempt.accepted_status, attempt.status) == (201, None)
@@ -91,7 +91,7 @@ async def test_cut_calls_charge_only_when_accepted(
     order = booking(await active_token())
     simulators.moyasar.fault(kind, method="POST", path="/v1/payments")
     with pytest.raises(failure):
-        await merchant.post("/payments", json=order)
+        await merchant.post("/payments", json=order, timeout=1)
     assert len(simulators.moyasar.movements()) == charges
 
 
@@ -142,7 +142,7 @@ async def test_stc_pay_asks_for_a_code(merchant):
     source = {"type": "stcpay", "mobile": "0512345678"}
     payment = (await merchant.post("/payments", json={"amount": 5000, "source": source})).json()
     url = payment["source"]["transaction_url"]
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(timeout=30) as browser:
         wrong = await browser.post(url, json={"otp_value": "999999"})
         right = await browser.post(url, json={"otp_value": "123456"})
     assert (wrong.status_code, right.json()["status"]) == (400, "paid")

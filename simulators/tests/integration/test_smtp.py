@@ -19,7 +19,7 @@ def confirmation():
     return mail
 
 
-def deliver(port, password=credentials.SMTP_PASSWORD, timeout=0.5):
+def deliver(port, password=credentials.SMTP_PASSWORD, timeout=30):
     with smtplib.SMTP("127.0.0.1", port, timeout=timeout) as client:
         client.login(credentials.SMTP_USERNAME, password)
         client.send_message(confirmation())
@@ -71,7 +71,7 @@ async def test_a_refused_mail_is_not_kept(simulators, method, code, failure):
 async def test_a_lost_reply_leaves_the_mail_only_after_the_final_dot(simulators, kind, kept):
     simulators.smtp.fault(kind, method="DATA")
     with pytest.raises((OSError, smtplib.SMTPServerDisconnected)):
-        await send(simulators)
+        await send(simulators, timeout=1)
     assert len(simulators.smtp.mails()) == kept
     assert [(attempt.accepted, attempt.reply) for attempt in simulators.smtp.attempts()] == [
         (kept == 1, None)
@@ -81,7 +81,7 @@ async def test_a_lost_reply_leaves_the_mail_only_after_the_final_dot(simulators,
 async def test_the_page_shows_messages_and_mails_and_runs_none_of_their_markup(simulators, sender):
     await send(simulators)
     await sender.post("/Messages.json", data={"To": "+966512345678", "From": "KURSI", "Body": "رمزك 4821"})
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(timeout=30) as browser:
         page = (await browser.get(simulators.control_url)).text
         books = (await browser.get(f"{simulators.control_url}/_control/books")).json()
     assert '<p dir="auto">رمزك 4821</p>' in page

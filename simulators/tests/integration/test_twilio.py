@@ -71,7 +71,7 @@ async def test_a_wrong_token_is_refused(sender):
 async def test_time_out_after_accept_sent_the_message(simulators, sender):
     simulators.twilio.fault("timeout_after_accept", body_contains="966512345678")
     with pytest.raises(httpx.ReadTimeout):
-        await sender.post("/Messages.json", data=reminder())
+        await sender.post("/Messages.json", data=reminder(), timeout=1)
     listed = (await sender.get("/Messages.json", params={"To": PHONE})).json()["messages"]
     assert [message["to"] for message in listed] == [PHONE]
     assert simulators.twilio.attempts()[0].status is None
