@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import wraps
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
+from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
 
 from kursi_chassis.ids import new_id
@@ -18,8 +21,25 @@ MAX_PAYLOAD_BYTES = 512 * 1024
 MESSAGE_ID = "Nats-Msg-Id"
 
 
+Parameters = ParamSpec("Parameters")
+Read = TypeVar("Read")
+
+
 class Poison(Exception):
     """Raised by decoders and handlers: this event can never be handled, its bytes or meaning are broken."""
+
+
+def unreadable_is_poison(decode: Callable[Parameters, Read]) -> Callable[Parameters, Read]:
+    """For functions that read a payload: bytes, ids and instants that are none raise `Poison`."""
+
+    @wraps(decode)
+    def decode_or_poison(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Read:
+        try:
+            return decode(*args, **kwargs)
+        except (DecodeError, ValueError, OverflowError) as error:
+            raise Poison(str(error)) from error
+
+    return decode_or_poison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

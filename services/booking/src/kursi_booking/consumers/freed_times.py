@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi.booking.events.v1.waitlist_events_pb2 import WaitlistEvent
 from kursi_chassis.events.consumer import ignored
-from kursi_chassis.events.envelope import Poison, ReceivedEvent
+from kursi_chassis.events.envelope import ReceivedEvent, unreadable_is_poison
 
 from kursi_booking.domain.slot import TimeRange
 
@@ -48,21 +47,19 @@ class HandleFreedTimes:
             await self._match(salon_id, times)
 
 
+@unreadable_is_poison
 def decode(event: ReceivedEvent) -> tuple[UUID, TimeRange] | None:
     """Where time became free, or somebody new waits for some, and when; None for anything else.
 
     Raises: Poison for unreadable bytes.
     """
     what = event.type.rsplit(".", 1)[-1]
-    try:
-        if what in _ENTRIES:
-            entry = WaitlistEvent.FromString(event.payload)
-            return UUID(entry.salon_id), _during(entry)
-        if what in _BOOKINGS:
-            booking = BookingEvent.FromString(event.payload)
-            return UUID(booking.salon_id), _freed(booking)
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    if what in _ENTRIES:
+        entry = WaitlistEvent.FromString(event.payload)
+        return UUID(entry.salon_id), _during(entry)
+    if what in _BOOKINGS:
+        booking = BookingEvent.FromString(event.payload)
+        return UUID(booking.salon_id), _freed(booking)
     return None
 
 

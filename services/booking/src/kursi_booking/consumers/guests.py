@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC
 from uuid import UUID
 
-from google.protobuf.message import DecodeError
 from kursi.identity.events.v1.identity_events_pb2 import GuestEvent
-from kursi_chassis.events.envelope import Poison, ReceivedEvent
+from kursi_chassis.events.envelope import ReceivedEvent, unreadable_is_poison
 
 from kursi_booking.domain.guest import JoinedGuest
 
@@ -24,15 +23,13 @@ class HandleGuests:
             await self._join(event.event_id, decode(event))
 
 
+@unreadable_is_poison
 def decode(event: ReceivedEvent) -> JoinedGuest:
     """Who takes a guest's place. Raises: Poison for unreadable bytes."""
-    try:
-        message = GuestEvent.FromString(event.payload)
-        return JoinedGuest(
-            guest_id=UUID(message.guest_id),
-            salon_id=UUID(message.salon_id),
-            user_id=UUID(message.user_id),
-            at=message.occur_time.ToDatetime(UTC),
-        )
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    message = GuestEvent.FromString(event.payload)
+    return JoinedGuest(
+        guest_id=UUID(message.guest_id),
+        salon_id=UUID(message.salon_id),
+        user_id=UUID(message.user_id),
+        at=message.occur_time.ToDatetime(UTC),
+    )

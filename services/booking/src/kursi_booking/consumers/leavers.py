@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC
 from uuid import UUID
 
-from google.protobuf.message import DecodeError
 from kursi.identity.events.v1.identity_events_pb2 import MembershipEvent
-from kursi_chassis.events.envelope import Poison, ReceivedEvent
+from kursi_chassis.events.envelope import ReceivedEvent, unreadable_is_poison
 
 from kursi_booking.usecases.calendar_feeds import Leaver
 
@@ -25,10 +24,8 @@ class HandleLeavers:
             await self._end(decode(event))
 
 
+@unreadable_is_poison
 def decode(event: ReceivedEvent) -> Leaver:
     """Who left which salon, and when. Raises: Poison for unreadable bytes."""
-    try:
-        message = MembershipEvent.FromString(event.payload)
-        return Leaver(UUID(message.salon_id), UUID(message.user_id), message.occur_time.ToDatetime(UTC))
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    message = MembershipEvent.FromString(event.payload)
+    return Leaver(UUID(message.salon_id), UUID(message.user_id), message.occur_time.ToDatetime(UTC))

@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from google.protobuf.message import DecodeError
 from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
 from kursi.type.v1 import money_pb2
 from kursi_chassis.events.consumer import ignored
-from kursi_chassis.events.envelope import Poison, ReceivedEvent
+from kursi_chassis.events.envelope import ReceivedEvent, unreadable_is_poison
 from kursi_chassis.money import Money
 
 from kursi_booking.usecases.apply_payment import CONSUMER, PaymentStep, Step
@@ -37,27 +36,25 @@ class HandlePayments:
                 await self._apply(step)
 
 
+@unreadable_is_poison
 def decode(event: ReceivedEvent) -> PaymentStep | None:
     """The step, or None when it is no business of the booking: reservations, and tips, which are not its money.
 
     Raises: Poison for unreadable bytes.
     """
-    try:
-        message = PaymentEvent.FromString(event.payload)
-        step = _STEPS.get(message.type)
-        if step is None or message.purpose == PaymentEvent.TIP:
-            return None
-        return PaymentStep(
-            event_id=event.event_id,
-            step=step,
-            payment_id=UUID(message.payment_id),
-            booking_id=UUID(message.booking_id),
-            is_prepayment=message.purpose in _PREPAYMENTS,
-            captured=_money(message.captured, message),
-            refunded=_money(message.refunded, message),
-        )
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    message = PaymentEvent.FromString(event.payload)
+    step = _STEPS.get(message.type)
+    if step is None or message.purpose == PaymentEvent.TIP:
+        return None
+    return PaymentStep(
+        event_id=event.event_id,
+        step=step,
+        payment_id=UUID(message.payment_id),
+        booking_id=UUID(message.booking_id),
+        is_prepayment=message.purpose in _PREPAYMENTS,
+        captured=_money(message.captured, message),
+        refunded=_money(message.refunded, message),
+    )
 
 
 def _money(total: money_pb2.Money, message: PaymentEvent) -> Money:

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi.booking.events.v1.waitlist_events_pb2 import WaitlistEvent
 from kursi.identity.events.v1.identity_events_pb2 import UserEvent
 from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
 from kursi.type.v1.money_pb2 import Money
-from kursi_chassis.events.envelope import Poison
+from kursi_chassis.events.envelope import unreadable_is_poison
 from kursi_chassis.grpc.times import instant
 from kursi_chassis.validation import Violations
 
@@ -51,93 +51,85 @@ _PAYMENT_NEWS: Final[Mapping[int, Event]] = {
 }
 
 
+@unreadable_is_poison
 def booking_change(payload: bytes, traceparent: str = "") -> BookingChange | None:
     """Read an event of booking; None for a change or a state that this version does not know.
 
     Raises:
         Poison: the bytes are no such event, or lack what every one of them has.
     """
-    try:
-        event = BookingEvent.FromString(payload)
-        change, state = _CHANGES.get(event.type), _STATES.get(event.state)
-        if change is None or state is None:
-            return None
-        return BookingChange(
-            change=change,
-            booking=_snapshot(event, state),
-            own_facts=_facts_of_change(event),
-            former_staff_user_ids=tuple(UUID(user_id) for user_id in event.previous_staff_user_ids),
-            told_by_series=event.told_by_series,
-            occurred_at=moment(event, "occur_time"),
-            traceparent=traceparent,
-        )
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    event = BookingEvent.FromString(payload)
+    change, state = _CHANGES.get(event.type), _STATES.get(event.state)
+    if change is None or state is None:
+        return None
+    return BookingChange(
+        change=change,
+        booking=_snapshot(event, state),
+        own_facts=_facts_of_change(event),
+        former_staff_user_ids=tuple(UUID(user_id) for user_id in event.previous_staff_user_ids),
+        told_by_series=event.told_by_series,
+        occurred_at=moment(event, "occur_time"),
+        traceparent=traceparent,
+    )
 
 
+@unreadable_is_poison
 def waitlist_change(payload: bytes, traceparent: str = "") -> WaitlistChange | None:
     """Read an event of a waiting list; None for a change that this version does not know.
 
     Raises:
         Poison: the bytes are no such event, or lack what every one of them has.
     """
-    try:
-        event = WaitlistEvent.FromString(payload)
-        if event.type == WaitlistEvent.TYPE_UNSPECIFIED:
-            return None
-        return WaitlistChange(
-            entry_id=UUID(event.waitlist_entry_id),
-            salon_id=UUID(event.salon_id),
-            customer_id=UUID(event.customer_id),
-            revision=event.revision,
-            offer=_open_offer(event) if event.type == WaitlistEvent.WAITLIST_OFFERED else None,
-            occurred_at=moment(event, "occur_time"),
-            traceparent=traceparent,
-        )
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    event = WaitlistEvent.FromString(payload)
+    if event.type == WaitlistEvent.TYPE_UNSPECIFIED:
+        return None
+    return WaitlistChange(
+        entry_id=UUID(event.waitlist_entry_id),
+        salon_id=UUID(event.salon_id),
+        customer_id=UUID(event.customer_id),
+        revision=event.revision,
+        offer=_open_offer(event) if event.type == WaitlistEvent.WAITLIST_OFFERED else None,
+        occurred_at=moment(event, "occur_time"),
+        traceparent=traceparent,
+    )
 
 
+@unreadable_is_poison
 def payment_change(payload: bytes, traceparent: str = "") -> PaymentChange | None:
     """Read an event of payment; None for one that nobody is told about.
 
     Raises:
         Poison: the bytes are no such event, or lack what every one of them has.
     """
-    try:
-        event = PaymentEvent.FromString(payload)
-        told_as = _PAYMENT_NEWS.get(event.type)
-        if told_as is None:
-            return None
-        taken = event.type == PaymentEvent.CAPTURED and event.HasField("captured")
-        return PaymentChange(
-            event=told_as,
-            payment_id=UUID(event.payment_id),
-            booking_id=UUID(event.booking_id),
-            salon_id=UUID(event.salon_id),
-            customer_id=UUID(event.customer_id),
-            occurred_at=moment(event, "occur_time"),
-            facts={
-                "amount": money(event.captured if taken else event.amount),
-                "reference": reference(event.booking_id),
-            },
-            traceparent=traceparent,
-        )
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    event = PaymentEvent.FromString(payload)
+    told_as = _PAYMENT_NEWS.get(event.type)
+    if told_as is None:
+        return None
+    taken = event.type == PaymentEvent.CAPTURED and event.HasField("captured")
+    return PaymentChange(
+        event=told_as,
+        payment_id=UUID(event.payment_id),
+        booking_id=UUID(event.booking_id),
+        salon_id=UUID(event.salon_id),
+        customer_id=UUID(event.customer_id),
+        occurred_at=moment(event, "occur_time"),
+        facts={
+            "amount": money(event.captured if taken else event.amount),
+            "reference": reference(event.booking_id),
+        },
+        traceparent=traceparent,
+    )
 
 
+@unreadable_is_poison
 def person(payload: bytes, traceparent: str = "") -> Person:
     """Read an event about an account.
 
     Raises:
         Poison: the bytes are no such event.
     """
-    try:
-        event = UserEvent.FromString(payload)
-        return Person(UUID(event.user_id), event.language_code, event.time_zone, event.revision, traceparent)
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    event = UserEvent.FromString(payload)
+    return Person(UUID(event.user_id), event.language_code, event.time_zone, event.revision, traceparent)
 
 
 def _snapshot(event: BookingEvent, state: BookingState) -> BookingSnapshot:

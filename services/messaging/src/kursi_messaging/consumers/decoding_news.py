@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from google.protobuf.message import DecodeError
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi.booking.events.v1.calendar_events_pb2 import CalendarConflictEvent
 from kursi.booking.events.v1.series_events_pb2 import SeriesEvent
-from kursi_chassis.events.envelope import Poison
+from kursi_chassis.events.envelope import unreadable_is_poison
 
 from kursi_messaging.consumers.decoding import accounts_of, item_facts, moment, money, reference
 from kursi_messaging.domain.booking import Facts
@@ -21,63 +20,60 @@ from kursi_messaging.domain.words import BookingState, Event
 _SERIES_NEWS: Final[Mapping[int, Event]] = {
     SeriesEvent.SERIES_CREATED: Event.SERIES_CREATED,
     SeriesEvent.SERIES_CANCELLED: Event.SERIES_CANCELLED,
+    SeriesEvent.SERIES_CONFIRMED: Event.SERIES_CONFIRMED,
 }
 
 
+@unreadable_is_poison
 def series_change(payload: bytes, traceparent: str = "") -> SeriesChange | None:
     """Read an event of a series; None for a change that this version does not know.
 
     Raises:
         Poison: the bytes are no such event, or lack what every one of them has.
     """
-    try:
-        event = SeriesEvent.FromString(payload)
-        told_as = _SERIES_NEWS.get(event.type)
-        if told_as is None:
-            return None
-        return SeriesChange(
-            event=told_as,
-            occurrence=f"{UUID(event.series_id)}@{event.revision}",
-            salon_id=UUID(event.salon_id),
-            customer_id=UUID(event.customer_id),
-            staff_user_ids=accounts_of(item for visit in event.visits for item in visit.items),
-            visits=tuple(_visit(visit) for visit in event.visits),
-            facts=_facts_of_series(event),
-            occurred_at=moment(event, "occur_time"),
-            traceparent=traceparent,
-        )
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    event = SeriesEvent.FromString(payload)
+    told_as = _SERIES_NEWS.get(event.type)
+    if told_as is None:
+        return None
+    return SeriesChange(
+        event=told_as,
+        occurrence=f"{UUID(event.series_id)}@{event.revision}",
+        salon_id=UUID(event.salon_id),
+        customer_id=UUID(event.customer_id),
+        staff_user_ids=accounts_of(item for visit in event.visits for item in visit.items),
+        visits=tuple(_visit(visit) for visit in event.visits),
+        facts=_facts_of_series(event),
+        occurred_at=moment(event, "occur_time"),
+        traceparent=traceparent,
+    )
 
 
+@unreadable_is_poison
 def calendar_clash(payload: bytes, traceparent: str = "") -> CalendarClash:
     """Read an event of a clash.
 
     Raises:
         Poison: the bytes are no such event, or lack what every one of them has.
     """
-    try:
-        event = CalendarConflictEvent.FromString(payload)
-        return CalendarClash(
-            conflict_id=UUID(event.conflict_id),
-            salon_id=UUID(event.salon_id),
-            booking_id=UUID(event.booking_id),
-            booking_revision=event.booking_revision,
-            staff_user_id=UUID(event.staff_user_id) if event.staff_user_id else None,
-            facts={
-                "reference": reference(event.booking_id),
-                "salon_names": dict(event.salon_names),
-                "time_zone": event.time_zone,
-                "start": moment(event, "start_time").isoformat(),
-                "end": moment(event, "end_time").isoformat(),
-                "clash_start": moment(event, "clash_start_time").isoformat(),
-                "clash_end": moment(event, "clash_end_time").isoformat(),
-            },
-            occurred_at=moment(event, "occur_time"),
-            traceparent=traceparent,
-        )
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    event = CalendarConflictEvent.FromString(payload)
+    return CalendarClash(
+        conflict_id=UUID(event.conflict_id),
+        salon_id=UUID(event.salon_id),
+        booking_id=UUID(event.booking_id),
+        booking_revision=event.booking_revision,
+        staff_user_id=UUID(event.staff_user_id) if event.staff_user_id else None,
+        facts={
+            "reference": reference(event.booking_id),
+            "salon_names": dict(event.salon_names),
+            "time_zone": event.time_zone,
+            "start": moment(event, "start_time").isoformat(),
+            "end": moment(event, "end_time").isoformat(),
+            "clash_start": moment(event, "clash_start_time").isoformat(),
+            "clash_end": moment(event, "clash_end_time").isoformat(),
+        },
+        occurred_at=moment(event, "occur_time"),
+        traceparent=traceparent,
+    )
 
 
 def _visit(visit: SeriesEvent.Visit) -> Facts:

@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from google.protobuf.message import DecodeError
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi.type.v1 import money_pb2
-from kursi_chassis.events.envelope import Poison, ReceivedEvent
+from kursi_chassis.events.envelope import ReceivedEvent, unreadable_is_poison
 from kursi_chassis.money import Money
 
 from kursi_payment.usecases.follow_booking import BookingChange, Happening
@@ -35,23 +34,21 @@ class HandleBookings:
             await self.follow(changes)
 
 
+@unreadable_is_poison
 def decode(event: ReceivedEvent) -> BookingChange | None:
     """The change, or None for one that is no business of payments. Raises: Poison for unreadable bytes."""
-    try:
-        message = BookingEvent.FromString(event.payload)
-        happening = _HAPPENINGS.get(message.type)
-        if happening is None:
-            return None
-        return BookingChange(
-            event_id=event.event_id,
-            happening=happening,
-            booking_id=UUID(message.booking_id),
-            revision=message.revision,
-            fee=_money(message.fee),
-            refund=_money(message.refund),
-        )
-    except (DecodeError, ValueError) as error:
-        raise Poison(str(error)) from error
+    message = BookingEvent.FromString(event.payload)
+    happening = _HAPPENINGS.get(message.type)
+    if happening is None:
+        return None
+    return BookingChange(
+        event_id=event.event_id,
+        happening=happening,
+        booking_id=UUID(message.booking_id),
+        revision=message.revision,
+        fee=_money(message.fee),
+        refund=_money(message.refund),
+    )
 
 
 def _money(message: money_pb2.Money) -> Money | None:
