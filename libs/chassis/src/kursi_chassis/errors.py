@@ -34,7 +34,7 @@ class DomainError(Exception):
 
     def text(self, language: str) -> str:
         """The sentence for people in `language` (`ar`, otherwise English)."""
-        return render(self.ar, self.metadata) if language == "ar" else self.message
+        return render(self.ar, self.metadata, language) if language == "ar" else self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Invalid(DomainError):
 
     def text(self, language: str) -> str:
         """The sentence without the list of fields, which travels beside it."""
-        return render(self.ar if language == "ar" else self.en, self.metadata)
+        return render(self.ar if language == "ar" else self.en, self.metadata, language)
 
 
 class Unauthenticated(DomainError):

@@ -6,7 +6,18 @@ sentence that is needed once can travel with the violation instead.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from enum import Enum
+
+_MICROSECOND = timedelta(microseconds=1)
+
+# A number and the thing that it counts: in English one and more, in Arabic one, two, 3 to 10, 11 to 99, and hundreds.
+_UNITS: tuple[tuple[timedelta, tuple[str, str], tuple[str, str, str, str, str]], ...] = (
+    (timedelta(days=1), ("day", "days"), ("يوم واحد", "يومين", "أيام", "يومًا", "يوم")),
+    (timedelta(hours=1), ("hour", "hours"), ("ساعة واحدة", "ساعتين", "ساعات", "ساعة", "ساعة")),
+    (timedelta(minutes=1), ("minute", "minutes"), ("دقيقة واحدة", "دقيقتين", "دقائق", "دقيقة", "دقيقة")),
+    (timedelta(seconds=1), ("second", "seconds"), ("ثانية واحدة", "ثانيتين", "ثوانٍ", "ثانية", "ثانية")),
+)
 
 _TEXTS: dict[str, tuple[str, str]] = {
     "REQUIRED": ("This field is required.", "هذا الحقل مطلوب."),
@@ -54,13 +65,13 @@ def register_violation_texts(texts: Mapping[str, tuple[str, str]]) -> None:
 def violation_text(reason: str, params: Mapping[str, object], language: str) -> str:
     """The catalogue's sentence; a reason that nobody worded reads as malformed rather than failing."""
     english, arabic = _TEXTS.get(reason, _TEXTS["MALFORMED"])
-    return render(arabic if language == "ar" else english, params)
+    return render(arabic if language == "ar" else english, params, language)
 
 
-def render(template: str, values: Mapping[str, object]) -> str:
-    """Fill a template. Raises: KeyError when it names a value that is not there."""
+def render(template: str, values: Mapping[str, object], language: str = "en") -> str:
+    """Fill a template for people. Raises: KeyError when it names a value that is not there."""
     return (
-        template.format_map({name: plain(value) for name, value in values.items()})
+        template.format_map({name: _spoken(value, language) for name, value in values.items()})
         if "{" in template
         else template
     )
@@ -73,7 +84,7 @@ def plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, timedelta):
-        return f"{value.total_seconds():g}s"
+        return f"{Decimal(value // _MICROSECOND) / 1_000_000:f}s"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Enum):
@@ -81,3 +92,33 @@ def plain(value: object) -> str:
     if isinstance(value, frozenset | set | list | tuple):
         return ",".join(sorted(plain(member) for member in value))
     return str(value)
+
+
+def _spoken(value: object, language: str) -> str:
+    """A value as people say it: spans in the largest unit that measures them, instants to the second."""
+    if isinstance(value, timedelta):
+        return _span(value, language)
+    if isinstance(value, datetime):
+        return plain(value.replace(microsecond=0))
+    return plain(value)
+
+
+def _span(span: timedelta, language: str) -> str:
+    for unit, english, arabic in _UNITS:
+        if span and not span % unit:
+            number = span // unit
+            return _counted_in_arabic(number, arabic) if language == "ar" else _counted(number, english)
+    return plain(span)
+
+
+def _counted(number: int, words: tuple[str, str]) -> str:
+    one, more = words
+    return f"{number} {one if number == 1 else more}"
+
+
+def _counted_in_arabic(number: int, words: tuple[str, str, str, str, str]) -> str:
+    one, two, few, many, hundreds = words
+    if number in (1, 2):
+        return one if number == 1 else two
+    last = number % 100
+    return f"{number} {few if 3 <= last <= 10 else many if last >= 11 else hundreds}"

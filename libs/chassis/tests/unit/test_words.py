@@ -31,15 +31,15 @@ def test_a_text_that_misses_its_word_fails_where_it_is_raised():
         RoleRequired()
 
 
-def test_values_in_texts_can_be_read_back():
+def test_an_error_says_its_values_to_people_in_their_language():
     class TooLate(DomainError):
-        reason, en, ar = "TOO_LATE", "{at} {span} {on} {role}", "{at}"
+        reason, en, ar = "TOO_LATE", "{at} {span} {on} {role}", "{span}"
 
     at = datetime(2026, 3, 12, 15, 0, tzinfo=UTC)
-    assert (
-        TooLate(at=at, span=timedelta(minutes=5), on=True, role=Role.STAFF).message
-        == "2026-03-12T15:00:00Z 300s true STAFF"
-    )
+    error = TooLate(at=at, span=timedelta(minutes=5), on=True, role=Role.STAFF)
+
+    assert error.message == error.text("en") == "2026-03-12T15:00:00Z 5 minutes true STAFF"
+    assert error.text("ar") == "5 دقائق"
 
 
 def test_ids_are_version_seven_unique_and_in_order():

@@ -5,6 +5,7 @@ caller's language, and, where they apply, BadRequest, PreconditionFailure and Re
 INTERNAL with a fixed sentence and the request's id: what went wrong inside is for the log, not for strangers.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +26,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 # Clients accept 8 KiB of trailers by default; base64 and the other trailers need their share.
 _DETAILS_BYTES = 5_000
 _MESSAGE_CHARACTERS = 500
+_KEY_OR_NEXT_WORD = re.compile(r"\[[^\]]*\]|_([a-z0-9])")
 
 _CODES: Mapping[type[DomainError], grpc.StatusCode] = {
     errors.Invalid: grpc.StatusCode.INVALID_ARGUMENT,
@@ -144,8 +146,10 @@ def refusal(error: DomainError, *, language: str, domain: str) -> Refusal:
 
 
 def field_path(path: str) -> str:
-    """A field's path as REST clients spell it: `items[0].service_id` is `items[0].serviceId`."""
-    return ".".join(_camel(segment) for segment in path.split("."))
+    """A field's path as REST clients spell it: `items[0].service_id` is `items[0].serviceId`. Keys that they made
+    up stay as they are.
+    """
+    return _KEY_OR_NEXT_WORD.sub(lambda found: (found[1] or "").upper() or found[0], path)
 
 
 def _error_info(error: DomainError, domain: str) -> details_pb2.ErrorInfo:
@@ -182,7 +186,7 @@ def _bad_request(violations: tuple[Violation, ...], language: str, room: int) ->
 
 def _describe(violation: Violation, language: str) -> str:
     if violation.en:
-        return render(violation.ar if language == "ar" else violation.en, violation.params)
+        return render(violation.ar if language == "ar" else violation.en, violation.params, language)
     return violation_text(violation.reason, violation.params, language)
 
 

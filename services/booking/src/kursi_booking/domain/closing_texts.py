@@ -15,7 +15,7 @@ class Text(NamedTuple):
 
     def say(self, closing: Closing, language: str) -> str:
         """The sentence in Arabic if asked for, else in English."""
-        return render(self.ar if language == "ar" else self.en, closing.params)
+        return render(self.ar if language == "ar" else self.en, closing.params, language)
 
 
 _OTHER_TIME = Text("Choose another time.", "اختر وقتًا آخر.")
