@@ -44,6 +44,12 @@ def bomb(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def with_filling_bytes(jpeg):
+    """The same picture with 0xFF before the marker of its second segment, as the format allows."""
+    second = 4 + struct.unpack_from(">H", jpeg, 4)[0]
+    return jpeg[:second] + b"\xff\xff" + jpeg[second:]
+
+
 async def develop(content):
     return await PhotoStudio().develop(content)
 
@@ -65,6 +71,9 @@ def opened(content):
     [
         picture("JPEG", (3000, 1500)),
         picture("JPEG", (3000, 1500), progressive=True),
+        picture("JPEG", (3000, 1500), restart_marker_blocks=1),
+        with_filling_bytes(picture("JPEG", (3000, 1500))),
+        picture("MPO", (3000, 1500), save_all=True, append_images=[Image.new("RGB", (3000, 1500), "blue")]),
         picture("JPEG", (3000, 1500), color=(10, 20, 30, 40), mode="CMYK"),
         picture("PNG", (3000, 1500), color=(1, 2, 3, 128), mode="RGBA"),
         picture("PNG", (3000, 1500), color=7, mode="P"),
@@ -73,7 +82,20 @@ def opened(content):
         picture("WEBP", (3000, 1500)),
         picture("WEBP", (3000, 1500), lossless=True),
     ],
-    ids=["jpeg", "progressive", "cmyk", "alpha", "palette", "bits", "grey16", "webp", "lossless"],
+    ids=[
+        "jpeg",
+        "progressive",
+        "restarts",
+        "filled",
+        "several",
+        "cmyk",
+        "alpha",
+        "palette",
+        "bits",
+        "grey16",
+        "webp",
+        "lossless",
+    ],
 )
 async def test_a_picture_becomes_webp_in_four_sizes(content):
     developed = await develop(content)
@@ -101,14 +123,17 @@ async def test_a_small_picture_is_not_made_larger():
         (b"%PDF-1.7", "NOT_A_PHOTO"),
         (picture("JPEG")[:500], "NOT_A_PHOTO"),
         (picture("PNG")[:-20], "NOT_A_PHOTO"),
+        (picture("PNG")[:-2], "NOT_A_PHOTO"),
         (archive() + picture("JPEG"), "NOT_A_PHOTO"),
         (bomb(10_000, 10_000), "TOO_MANY_PIXELS"),
         (bomb(60_000, 60_000), "TOO_MANY_PIXELS"),
+        (bomb(8_001, 5_000), "TOO_MANY_PIXELS"),
         (picture("JPEG") + archive(), "TRAILING_DATA"),
         (picture("PNG") + archive(), "TRAILING_DATA"),
         (picture("WEBP") + archive(), "TRAILING_DATA"),
         (picture("JPEG") + b"<html><script>alert(1)</script>", "TRAILING_DATA"),
         (picture("JPEG") + picture("JPEG") + archive(), "TRAILING_DATA"),
+        (picture("JPEG") + picture("JPEG") + b"<SCRIPT>alert(1)</SCRIPT>", "TRAILING_DATA"),
         (picture("PNG") + picture("JPEG"), "TRAILING_DATA"),
         (picture("JPEG") + b"?", "TRAILING_DATA"),
         (picture("PNG", save_all=True, append_images=[Image.new("RGB", (400, 200), "blue")]), "ANIMATED"),
@@ -119,6 +144,12 @@ async def test_what_is_not_one_honest_still_picture_is_refused(content, reason):
     started = time.perf_counter()
     assert await refusal(content) == ("image", reason)
     assert time.perf_counter() - started < 15
+
+
+@pytest.mark.covers("C8")
+async def test_forty_megapixels_are_taken():
+    developed = await develop(bomb(8_000, 5_000))
+    assert (developed.width, developed.height) == (1600, 1000)
 
 
 @pytest.mark.covers("C8")
@@ -174,6 +205,33 @@ async def test_colours_of_another_profile_are_brought_to_srgb():
     for profile in (lab, b"not a profile"):
         developed = await develop(picture("PNG", icc_profile=profile))
         assert "icc_profile" not in opened(developed.pictures["large"]).info
+
+
+@pytest.mark.covers("C8")
+async def test_colours_are_shown_as_their_profile_means_them():
+    """In this profile red and blue have changed places: what the file calls red is blue."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = profile.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
+    developed = await develop(picture("PNG", icc_profile=swapped))
+    red, _, blue = opened(developed.pictures["large"]).convert("RGB").getpixel((100, 50))
+    assert blue > 200 > 50 > red
+
+
+@pytest.mark.covers("C8")
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (picture("PNG", color=(200, 100, 50, 128), mode="RGBA"), (200, 100, 50, 128)),
+        (picture("PNG", color=0, mode="P", transparency=0), (0,)),
+        (picture("PNG", color=40_000, mode="I;16"), (156, 156, 156, 255)),
+        (picture("PNG", color=1, mode="1"), (255, 255, 255, 255)),
+    ],
+    ids=["alpha", "palette", "grey16", "bits"],
+)
+async def test_transparency_and_brightness_stay_as_they_are(content, shown):
+    developed = await develop(content)
+    pixel = opened(developed.pictures["large"]).convert("RGBA").getpixel((100, 50))
+    assert pixel[-len(shown) :] == pytest.approx(shown, abs=6)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
