@@ -127,6 +127,26 @@ async def test_bad_ranges_are_refused_by_field(world):
     }
 
 
+@pytest.mark.covers("C5")
+async def test_ranges_that_touch_do_not_overlap_and_a_break_may_end_with_its_shift(world):
+    salon = await world.salon()
+    member, owner = await world.staff(salon), world.token(salon.id)
+    ranges = [
+        shift("09:00", "12:00", breaks=[("09:00", "09:30"), ("11:30", "12:00")]),
+        shift("12:00", "15:00"),
+    ]
+    made = await world.call("ReplaceOpeningHours", hours_request(salon, *ranges), owner)
+    assert list(made.ranges) == ranges
+    for_a_day = pb.WeeklySchedule(
+        effective_from="2026-06-01", effective_until="2026-06-01", every_weeks=1, shifts=ranges
+    )
+    touching = [pb.LocalRange(start="12:00", end="15:00"), pb.LocalRange(start="10:00", end="12:00")]
+    override = pb.DateOverride(date="2026-06-02", ranges=touching)
+    request = availability_request(salon, member, schedules=[for_a_day], overrides=[override])
+    kept = await world.call("ReplaceAvailability", request, owner)
+    assert (list(kept.schedules), list(kept.overrides)) == ([for_a_day], [override])
+
+
 def prefixed(field, violations):
     return {f"{field}{path}": reason for path, reason in violations.items()}
 
@@ -257,6 +277,22 @@ async def test_an_absence_is_taken_back_once(world, kind):
     refusal = await world.refusal(f"Delete{kind.name}", kind.delete(salon, member, made.id), owner)
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, kind.missing)
     assert not (await world.call(kind.listing, kind.page(salon, member), owner)).ListFields()
+
+
+@pytest.mark.covers("C9")
+@ABSENCES
+async def test_an_absence_of_another_salon_is_not_there(world, kind):
+    mine, theirs = await world.salon(), await world.salon()
+    member = await world.staff(theirs)
+    made = await world.call(
+        f"Create{kind.name}", kind.create(theirs, member, **span()), world.token(theirs.id)
+    )
+    refusal = await world.refusal(
+        f"Delete{kind.name}", kind.delete(mine, member, made.id), world.token(mine.id)
+    )
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, kind.missing)
+    page = await world.call(kind.listing, kind.page(theirs, member), world.token(theirs.id))
+    assert list(page.ListFields()[0][1]) == [made]
 
 
 @ABSENCES

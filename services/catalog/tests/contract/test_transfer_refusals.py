@@ -8,6 +8,7 @@ import pytest
 from catalogue_files import as_csv, bring, counts, export, import_request, named, touched
 from google.api.httpbody_pb2 import HttpBody
 from google.type import dayofweek_pb2
+from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi.catalog.v1 import transfer_service_pb2 as pb
 from kursi_chassis.caller import Role
 
@@ -181,3 +182,52 @@ async def test_only_managers_of_the_salon_take_its_catalogue(shared_world, share
     for token in (shared_world.token(shared_salon, Role.STAFF), shared_world.token()):
         refusal = await shared_world.refusal(method, request, token)
         assert refusal.code == grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.covers("C10")
+@pytest.mark.parametrize("apply", [False, True])
+async def test_an_archived_salon_takes_no_file_and_looks_at_none(world, apply):
+    salon = await world.salon()
+    owner = world.token(salon.id)
+    await world.call("ArchiveSalon", api.ArchiveSalonRequest(salon_id=salon.id), owner)
+    request = import_request(salon, "type,key,kind\nresource,a,chair\n", pb.CSV, apply=apply)
+    refusal = await world.refusal("ImportCatalogue", request, owner)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SALON_ARCHIVED")
+
+
+@pytest.mark.covers("C10")
+async def test_whose_account_somebody_has_neither_leaves_nor_comes_with_a_file(world, make):
+    salon, user_id = await world.salon(), make.id()
+    world.identity.users.add(user_id)
+    await world.staff(salon, user_id=user_id)
+    for number in (pb.JSON, pb.CSV):
+        assert user_id not in str(await export(world, salon, number))
+    content = f"type,key,displayNames.en,userId\nstaff,mine,Me,{user_id}\n"
+    report = await bring(world, salon, content, pb.CSV)
+    assert named(report) == [(2, "staff", "mine", "userId", "UNKNOWN_COLUMN")]
+
+
+@pytest.mark.covers("C10")
+async def test_of_very_many_bad_rows_all_are_counted_and_the_first_thousand_named(world):
+    salon = await world.salon()
+    rows = [["type", "key", "kind"], *(["resource", f"r{number}", "No!"] for number in range(1_100))]
+    report = await bring(world, salon, as_csv(rows), pb.CSV)
+    assert (report.bad_rows, len(report.problems), report.problems[-1].line) == (1_100, 1_000, 1_001)
+
+
+@pytest.mark.covers("C10")
+async def test_add_ons_of_a_file_have_no_ids_and_people_are_named_by_key(world, make):
+    salon = await world.salon()
+    person = await world.staff(salon)
+    price = {"currencyCode": "SAR", "amountMinor": "5"}
+    cut = {"names": {"en": "Cut"}, "duration": "60s", "price": price}
+    extra = {"id": make.id(), "names": {"en": "Mask"}, "price": price}
+    services = [
+        {**cut, "key": "a", "addOns": [extra]},
+        {**cut, "key": "b", "performers": [{"staffId": person.id}]},
+    ]
+    report = await bring(world, salon, json.dumps({"services": services}))
+    assert named(report) == [
+        (1, "service", "a", "addOns", "MALFORMED"),
+        (2, "service", "b", "performers", "MALFORMED"),
+    ]
