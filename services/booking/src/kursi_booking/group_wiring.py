@@ -7,7 +7,13 @@ from kursi_booking.adapters.booking_events import describe_event, describe_event
 from kursi_booking.adapters.series_events import describe_series
 from kursi_booking.api import series, sessions
 from kursi_booking.api.rendering import booking_answer
-from kursi_booking.api.series import SeriesServicer, SeriesUseCases, cancelled_answer, series_answer
+from kursi_booking.api.series import (
+    SeriesServicer,
+    SeriesUseCases,
+    cancelled_answer,
+    confirmed_answer,
+    series_answer,
+)
 from kursi_booking.api.sessions import SessionServicer, SessionUseCases, session_answer
 from kursi_booking.ports.bookings import BookingStore
 from kursi_booking.ports.holds import HoldExpiry
@@ -16,9 +22,11 @@ from kursi_booking.store.series import SeriesInDatabase
 from kursi_booking.store.sessions import SessionsInDatabase
 from kursi_booking.usecases.cancel_series import CancelSeries
 from kursi_booking.usecases.change_session import CancelSession, ResizeSession
+from kursi_booking.usecases.confirm_series import ConfirmSeries
 from kursi_booking.usecases.create_series import CreateSeries
 from kursi_booking.usecases.create_session import CreateSession
 from kursi_booking.usecases.join_session import JoinSession
+from kursi_booking.usecases.series_acting import SeriesActing
 from kursi_booking.usecases.series_reading import SeriesReading
 from kursi_booking.usecases.session_reading import SessionReading
 
@@ -49,6 +57,13 @@ class GroupParts:
 
     def _series(self) -> SeriesUseCases:
         store, clock = SeriesInDatabase(self._database), self._clock
+        acting = SeriesActing(
+            store,
+            self._bookings,
+            clock,
+            describe=describe_event_in_series,
+            describe_series=describe_series,
+        )
         return SeriesUseCases(
             create=CreateSeries(
                 store,
@@ -60,14 +75,8 @@ class GroupParts:
                 describe_series=describe_series,
                 render=series_answer,
             ),
-            cancel=CancelSeries(
-                store,
-                self._bookings,
-                clock,
-                describe=describe_event_in_series,
-                describe_series=describe_series,
-                render=cancelled_answer,
-            ),
+            confirm=ConfirmSeries(acting, confirmed_answer),
+            cancel=CancelSeries(acting, cancelled_answer),
             reading=SeriesReading(store, clock),
         )
 

@@ -28,5 +28,10 @@ def cancel(world, series, metadata=None, **more):
     return world.series.CancelSeries(request, metadata=metadata or world.customer())
 
 
+def confirm(world, series, metadata=None, **more):
+    request = pb.ConfirmSeriesRequest(series_id=series.id, **more)
+    return world.series.ConfirmSeries(request, metadata=metadata or world.member())
+
+
 def local_starts(series):
     return [visit.local_start[5:16] for visit in series.visits]

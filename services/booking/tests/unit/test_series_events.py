@@ -14,8 +14,9 @@ from kursi_booking.adapters.series_events import describe_series
 from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Assistant, Item, SalonFacts
 from kursi_booking.domain.policy import Party, PolicySnapshot
-from kursi_booking.domain.series import called_off, in_series, made
+from kursi_booking.domain.series import accepted_together, called_off, in_series, made
 from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.state import State
 from kursi_chassis.money import Money
 
 GOLDEN = Path(__file__).parents[4] / "protos" / "testdata" / "events" / "series"
@@ -72,9 +73,13 @@ VISITS = [one.booking for one in MADE]
 PAID = [replace(one, paid=Money("SAR", 12_000)) for one in VISITS]
 LATER = replace(CUSTOMER, at=NOON + timedelta(days=1), reason="We move away")
 LAST_TWO = [verbs.cancel(one, LATER).booking for one in PAID[1:]]
+PENDING = [replace(one, state=State.PENDING) for one in VISITS]
+SALON = replace(CUSTOMER, actor="user:01890000-0000-7000-8000-000000000031", party=Party.SALON)
+CONFIRMED = [verbs.confirm(one, SALON).booking for one in PENDING[1:]]
 NEWS = {
     "series_created": made(SERIES, VISITS[::-1], CUSTOMER),
     "series_cancelled": called_off(SERIES, PAID, LAST_TWO[::-1], LATER),
+    "series_confirmed": accepted_together(SERIES, PENDING, CONFIRMED[::-1], SALON),
 }
 
 
@@ -121,9 +126,16 @@ def test_a_cancellation_tells_what_all_of_it_costs_and_why():
     assert told.reason == "We move away"
 
 
+def test_a_confirmation_tells_of_the_visits_that_were_confirmed_and_by_whom():
+    told = message_of("series_confirmed")
+    assert [one.booking_id for one in told.visits] == [str(one.booking_id) for one in CONFIRMED]
+    assert {one.state for one in told.visits} == {BookingEvent.STATE_CONFIRMED}
+    assert (told.actor, told.HasField("fee")) == (SALON.actor, False)
+
+
 def test_its_revision_grows_with_each_change_of_a_visit():
     assert message_of("series_created").revision == 3
-    assert message_of("series_cancelled").revision == 5
+    assert message_of("series_cancelled").revision == message_of("series_confirmed").revision == 5
 
 
 def test_a_visit_says_whether_its_series_tells_the_change():

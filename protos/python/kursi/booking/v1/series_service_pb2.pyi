@@ -317,6 +317,60 @@ class ListSeriesResponse(_message.Message):
 Global___ListSeriesResponse: _TypeAlias = ListSeriesResponse  # noqa: Y015
 
 @_typing.final
+class ConfirmSeriesRequest(_message.Message):
+    """Confirms visits of a series."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERIES_ID_FIELD_NUMBER: _builtins.int
+    FROM_BOOKING_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    series_id: _builtins.str
+    """The series."""
+    from_booking_id: _builtins.str
+    """This visit and those that start after it; empty: all that are still to come."""
+    request_id: _builtins.str
+    """Idempotency key; the `Idempotency-Key` header fills it."""
+    def __init__(
+        self,
+        *,
+        series_id: _builtins.str = ...,
+        from_booking_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_booking_id", b"from_booking_id", "request_id", b"request_id", "series_id", b"series_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmSeriesRequest: _TypeAlias = ConfirmSeriesRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmSeriesResponse(_message.Message):
+    """What was confirmed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def bookings(self) -> _containers.RepeatedCompositeFieldContainer[_booking_pb2.Booking]:
+        """The bookings, by start."""
+
+    def __init__(
+        self,
+        *,
+        bookings: _abc.Iterable[_booking_pb2.Booking] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookings", b"bookings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmSeriesResponse: _TypeAlias = ConfirmSeriesResponse  # noqa: Y015
+
+@_typing.final
 class CancelSeriesRequest(_message.Message):
     """Takes visits of a series back."""
 

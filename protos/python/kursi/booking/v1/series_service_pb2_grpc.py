@@ -53,6 +53,11 @@ class SeriesServiceStub:
                 request_serializer=kursi_dot_booking_dot_v1_dot_series__service__pb2.ListSeriesRequest.SerializeToString,
                 response_deserializer=kursi_dot_booking_dot_v1_dot_series__service__pb2.ListSeriesResponse.FromString,
                 _registered_method=True)
+        self.ConfirmSeries = channel.unary_unary(
+                '/kursi.booking.v1.SeriesService/ConfirmSeries',
+                request_serializer=kursi_dot_booking_dot_v1_dot_series__service__pb2.ConfirmSeriesRequest.SerializeToString,
+                response_deserializer=kursi_dot_booking_dot_v1_dot_series__service__pb2.ConfirmSeriesResponse.FromString,
+                _registered_method=True)
         self.CancelSeries = channel.unary_unary(
                 '/kursi.booking.v1.SeriesService/CancelSeries',
                 request_serializer=kursi_dot_booking_dot_v1_dot_series__service__pb2.CancelSeriesRequest.SerializeToString,
@@ -98,6 +103,15 @@ class SeriesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ConfirmSeries(self, request, context):
+        """The salon accepts the PENDING visits of a series that are still to come, all of them or from one on, in one transaction; its customer is
+        refused with PERMISSION_DENIED. When none is pending the answer is empty.
+        Errors: NOT_FOUND: BOOKING_NOT_FOUND for a `from_booking_id` that is none of the series.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelSeries(self, request, context):
         """Takes back the visits of a series that are still to come, all of them or from one on, in one transaction and each by the policy that was
         frozen into it. Visits that have begun or are over stay as they are; when none is left the answer is empty. A dry run answers with the
@@ -125,6 +139,11 @@ def add_SeriesServiceServicer_to_server(servicer, server):
                     servicer.ListSeries,
                     request_deserializer=kursi_dot_booking_dot_v1_dot_series__service__pb2.ListSeriesRequest.FromString,
                     response_serializer=kursi_dot_booking_dot_v1_dot_series__service__pb2.ListSeriesResponse.SerializeToString,
+            ),
+            'ConfirmSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmSeries,
+                    request_deserializer=kursi_dot_booking_dot_v1_dot_series__service__pb2.ConfirmSeriesRequest.FromString,
+                    response_serializer=kursi_dot_booking_dot_v1_dot_series__service__pb2.ConfirmSeriesResponse.SerializeToString,
             ),
             'CancelSeries': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelSeries,
@@ -217,6 +236,33 @@ class SeriesService:
             '/kursi.booking.v1.SeriesService/ListSeries',
             kursi_dot_booking_dot_v1_dot_series__service__pb2.ListSeriesRequest.SerializeToString,
             kursi_dot_booking_dot_v1_dot_series__service__pb2.ListSeriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kursi.booking.v1.SeriesService/ConfirmSeries',
+            kursi_dot_booking_dot_v1_dot_series__service__pb2.ConfirmSeriesRequest.SerializeToString,
+            kursi_dot_booking_dot_v1_dot_series__service__pb2.ConfirmSeriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,11 @@ class SeriesServiceStub:
     """The caller's own series, or with `salon_id` those of a salon where the caller is a member; the newest first, without their visits.
     Errors: INVALID_ARGUMENT: MALFORMED for a `page_token` of another list; PERMISSION_DENIED: ROLE_REQUIRED.
     """
+    ConfirmSeries: _grpc.UnaryUnaryMultiCallable[_series_service_pb2.ConfirmSeriesRequest, _series_service_pb2.ConfirmSeriesResponse]
+    """The salon accepts the PENDING visits of a series that are still to come, all of them or from one on, in one transaction; its customer is
+    refused with PERMISSION_DENIED. When none is pending the answer is empty.
+    Errors: NOT_FOUND: BOOKING_NOT_FOUND for a `from_booking_id` that is none of the series.
+    """
     CancelSeries: _grpc.UnaryUnaryMultiCallable[_series_service_pb2.CancelSeriesRequest, _series_service_pb2.CancelSeriesResponse]
     """Takes back the visits of a series that are still to come, all of them or from one on, in one transaction and each by the policy that was
     frozen into it. Visits that have begun or are over stay as they are; when none is left the answer is empty. A dry run answers with the
@@ -88,6 +93,11 @@ class SeriesServiceAsyncStub(SeriesServiceStub):
     ListSeries: _aio.UnaryUnaryMultiCallable[_series_service_pb2.ListSeriesRequest, _series_service_pb2.ListSeriesResponse]  # type: ignore[assignment]
     """The caller's own series, or with `salon_id` those of a salon where the caller is a member; the newest first, without their visits.
     Errors: INVALID_ARGUMENT: MALFORMED for a `page_token` of another list; PERMISSION_DENIED: ROLE_REQUIRED.
+    """
+    ConfirmSeries: _aio.UnaryUnaryMultiCallable[_series_service_pb2.ConfirmSeriesRequest, _series_service_pb2.ConfirmSeriesResponse]  # type: ignore[assignment]
+    """The salon accepts the PENDING visits of a series that are still to come, all of them or from one on, in one transaction; its customer is
+    refused with PERMISSION_DENIED. When none is pending the answer is empty.
+    Errors: NOT_FOUND: BOOKING_NOT_FOUND for a `from_booking_id` that is none of the series.
     """
     CancelSeries: _aio.UnaryUnaryMultiCallable[_series_service_pb2.CancelSeriesRequest, _series_service_pb2.CancelSeriesResponse]  # type: ignore[assignment]
     """Takes back the visits of a series that are still to come, all of them or from one on, in one transaction and each by the policy that was
@@ -137,6 +147,17 @@ class SeriesServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_series_service_pb2.ListSeriesResponse, _abc.Awaitable[_series_service_pb2.ListSeriesResponse]]:
         """The caller's own series, or with `salon_id` those of a salon where the caller is a member; the newest first, without their visits.
         Errors: INVALID_ARGUMENT: MALFORMED for a `page_token` of another list; PERMISSION_DENIED: ROLE_REQUIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmSeries(
+        self,
+        request: _series_service_pb2.ConfirmSeriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_series_service_pb2.ConfirmSeriesResponse, _abc.Awaitable[_series_service_pb2.ConfirmSeriesResponse]]:
+        """The salon accepts the PENDING visits of a series that are still to come, all of them or from one on, in one transaction; its customer is
+        refused with PERMISSION_DENIED. When none is pending the answer is empty.
+        Errors: NOT_FOUND: BOOKING_NOT_FOUND for a `from_booking_id` that is none of the series.
         """
 
     @_abc_1.abstractmethod

@@ -81,6 +81,8 @@ class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Event.ValueType
     """Visits of a series were taken back together."""
     CALENDAR_CONFLICT: _Event.ValueType  # 12
     """A calendar elsewhere wants a staff member while they are booked."""
+    SERIES_CONFIRMED: _Event.ValueType  # 13
+    """Visits of a series were confirmed together."""
 
 class Event(_Event, metaclass=_EventEnumTypeWrapper):
     """What a message is about."""
@@ -111,6 +113,8 @@ SERIES_CANCELLED: Event.ValueType  # 11
 """Visits of a series were taken back together."""
 CALENDAR_CONFLICT: Event.ValueType  # 12
 """A calendar elsewhere wants a staff member while they are booked."""
+SERIES_CONFIRMED: Event.ValueType  # 13
+"""Visits of a series were confirmed together."""
 Global___Event: _TypeAlias = Event  # noqa: Y015
 
 class _Audience:

@@ -25,7 +25,9 @@ from kursi_booking.domain.recurrence import LEAST_VISITS, MOST_VISITS, MOST_WEEK
 from kursi_booking.domain.series import LeftOut, Mode, Series, Upcoming, upcoming
 from kursi_booking.ports.series import SeriesFilter, SeriesView
 from kursi_booking.usecases.cancel_series import CancelSeries, Withdrawal
+from kursi_booking.usecases.confirm_series import ConfirmSeries
 from kursi_booking.usecases.create_series import CreateSeries, WantedSeries
+from kursi_booking.usecases.series_acting import Part
 from kursi_booking.usecases.series_reading import SeriesReading
 
 NAME = "kursi.booking.v1.SeriesService"
@@ -40,6 +42,7 @@ class SeriesUseCases:
     """What people can do with series."""
 
     create: CreateSeries
+    confirm: ConfirmSeries
     cancel: CancelSeries
     reading: SeriesReading
 
@@ -85,6 +88,15 @@ class SeriesServicer(series_service_pb2_grpc.SeriesServiceServicer):
             else "",
         )
 
+    async def ConfirmSeries(
+        self, request: series_pb.ConfirmSeriesRequest, context: Context
+    ) -> series_pb.ConfirmSeriesResponse:
+        caller = current_caller()
+        with Violations() as check:
+            part = _part(check, request)
+        keyed = requests.keyed_request(request, "ConfirmSeries", caller)
+        return series_pb.ConfirmSeriesResponse.FromString(await self._do.confirm(part, keyed, caller))
+
     async def CancelSeries(
         self, request: series_pb.CancelSeriesRequest, context: Context
     ) -> series_pb.CancelSeriesResponse:
@@ -98,6 +110,13 @@ class SeriesServicer(series_service_pb2_grpc.SeriesServiceServicer):
 def series_answer(view: SeriesView) -> bytes:
     """A series as it is kept for repetitions."""
     return _message(view).SerializeToString()
+
+
+def confirmed_answer(bookings: Sequence[Booking]) -> bytes:
+    """What was confirmed, as it is kept for repetitions."""
+    return series_pb.ConfirmSeriesResponse(
+        bookings=[booking_message(one, None) for one in bookings]
+    ).SerializeToString()
 
 
 def cancelled_answer(bookings: Sequence[Booking]) -> bytes:
@@ -146,11 +165,17 @@ def _until(check: Violations, request: series_pb.CreateSeriesRequest) -> date | 
         return None
 
 
+def _part(check: Violations, request: series_pb.ConfirmSeriesRequest | series_pb.CancelSeriesRequest) -> Part:
+    return Part(
+        series_id=check.id("series_id", request.series_id),
+        from_booking=check.optional_id("from_booking_id", request.from_booking_id),
+    )
+
+
 def _withdrawal(request: series_pb.CancelSeriesRequest) -> Withdrawal:
     with Violations() as check:
         return Withdrawal(
-            series_id=check.id("series_id", request.series_id),
-            from_booking=check.optional_id("from_booking_id", request.from_booking_id),
+            part=_part(check, request),
             reason=check.text("reason", request.reason, _LONGEST_TEXT, lines=True),
             waives_fee=request.waive_fee,
         )

@@ -20,6 +20,7 @@ class SeriesEventType(Enum):
 
     SERIES_CREATED = "series_created"
     SERIES_CANCELLED = "series_cancelled"
+    SERIES_CONFIRMED = "series_confirmed"
 
 
 class Mode(Enum):
@@ -89,16 +90,28 @@ def called_off(
 ) -> SeriesNews:
     """Visits that were taken back together; `before` are all visits of the series as they were."""
     were = {visit.booking_id: visit for visit in before}
-    now = were | {visit.booking_id: visit for visit in cancelled}
     nothing = Money.zero(cancelled[0].fee.currency_code)
     outcome = CancellationOutcome(
         fee=sum((visit.fee for visit in cancelled), nothing),
         refund=sum((visit.refund_due - were[visit.booking_id].refund_due for visit in cancelled), nothing),
     )
-    revision = sum(visit.revision for visit in now.values())
+    revision = _revision(before, cancelled)
     return SeriesNews(
         SeriesEventType.SERIES_CANCELLED, series_id, revision, _by_start(cancelled), outcome, act
     )
+
+
+def accepted_together(
+    series_id: UUID, before: Sequence[Booking], confirmed: Sequence[Booking], act: Act
+) -> SeriesNews:
+    """Visits that were confirmed together; `before` are all visits of the series as they were."""
+    revision = _revision(before, confirmed)
+    return SeriesNews(SeriesEventType.SERIES_CONFIRMED, series_id, revision, _by_start(confirmed), None, act)
+
+
+def _revision(before: Sequence[Booking], changed: Sequence[Booking]) -> int:
+    now = {visit.booking_id: visit.revision for visit in (*before, *changed)}
+    return sum(now.values())
 
 
 def _by_start(visits: Sequence[Booking]) -> tuple[Booking, ...]:

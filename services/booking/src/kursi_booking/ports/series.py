@@ -70,11 +70,11 @@ class RenderSeries(Protocol):
         ...
 
 
-class RenderCancelled(Protocol):
-    """Words what was taken back, as it is kept for repetitions."""
+class RenderVisits(Protocol):
+    """Words what was confirmed or taken back, as it is kept for repetitions."""
 
     def __call__(self, bookings: Sequence[Booking]) -> bytes:
-        """The bookings with their settlements, and the sums."""
+        """The bookings; those that were taken back with their settlements, and the sums."""
         ...
 
 

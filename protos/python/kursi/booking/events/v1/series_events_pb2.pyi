@@ -43,6 +43,8 @@ class SeriesEvent(_message.Message):
         """All its visits were made."""
         SERIES_CANCELLED: SeriesEvent._Type.ValueType  # 2
         """Visits that were still to come were taken back together: all of them, or one and all after it."""
+        SERIES_CONFIRMED: SeriesEvent._Type.ValueType  # 3
+        """Visits that were still to come were confirmed together, where the salon confirms by hand."""
 
     class Type(_Type, metaclass=_TypeEnumTypeWrapper):
         """What happened."""
@@ -53,6 +55,8 @@ class SeriesEvent(_message.Message):
     """All its visits were made."""
     SERIES_CANCELLED: SeriesEvent.Type.ValueType  # 2
     """Visits that were still to come were taken back together: all of them, or one and all after it."""
+    SERIES_CONFIRMED: SeriesEvent.Type.ValueType  # 3
+    """Visits that were still to come were confirmed together, where the salon confirms by hand."""
 
     @_typing.final
     class Visit(_message.Message):
