@@ -33,9 +33,9 @@ def visit(number, what="CREATED", revision=1, *, start=None, told_by_series=True
     )
 
 
-def whole(what="CREATED", revision=1, numbers=range(3), *, sum_of_revisions=0):
+def whole(what="CREATED", revision=1, numbers=range(3), *, sum_of_revisions=0, state=""):
     """The events of a change of visits at once, in the order in which booking publishes them."""
-    state = "STATE_CONFIRMED" if what == "CREATED" else "STATE_CANCELLED"
+    state = state or ("STATE_CANCELLED" if what == "CANCELLED" else "STATE_CONFIRMED")
     visits = [visit(number, what, revision, state=state) for number in numbers]
     grown = sum_of_revisions or sum(one.revision for one in visits)
     return [*visits, series(what, visits, series_id=SERIES, revision=grown)]
@@ -44,6 +44,7 @@ def whole(what="CREATED", revision=1, numbers=range(3), *, sum_of_revisions=0):
 ORDERS = list(itertools.permutations(range(4)))[::4]
 MADE = whole()
 CALLED_OFF = whole("CANCELLED", 2)
+ASKED_FOR, CONFIRMED = whole(state="STATE_PENDING"), whole("CONFIRMED", 2)
 
 
 def sent(rows):
@@ -88,6 +89,22 @@ async def test_in_whatever_order_and_however_often_the_events_come_it_is_told_on
     for event in (*events, *events[::-1]):
         await messaging.handlers.bookings([event])
     assert sent(await news(messaging)) == ALL_MADE
+
+
+@pytest.mark.covers("B11", "M7")
+async def test_confirming_a_series_is_one_message_to_each_and_each_visit_is_reminded_of_from_then_on(
+    messaging,
+):
+    await messaging.hear(*ASKED_FOR)
+    assert await messaging.rows("event = 'reminder'") == []
+    await messaging.hear(*CONFIRMED)
+    await messaging.hear(*CONFIRMED)
+    rows = await news(messaging)
+    assert sent(rows) == sorted([*ALL_MADE, *to_both("series_confirmed")])
+    single = [row for row in rows if row["event"] == "booking_confirmed"]
+    assert {(row["status"], row["skip_reason"]) for row in single} == {("skipped", "series")}
+    reminders = await messaging.rows("event = 'reminder' AND status = 'scheduled'")
+    assert {row["booking_id"] for row in reminders} == set(IDS)
 
 
 @pytest.mark.covers("B11")
@@ -182,6 +199,18 @@ async def test_what_changed_before_it_is_sent_is_told_as_it_is_now(stage):
         await eventually(lambda: all_settled(stage))
     (text,) = texts(stage)
     assert "2 visits for you (Haircut), from Monday 23 March at 3:00 PM to Sunday 29 March" in text
+
+
+@pytest.mark.covers("B11", "X19")
+async def test_a_visit_that_was_taken_back_meanwhile_is_not_told_as_confirmed(stage):
+    await told_to_sara(stage, *CONFIRMED, visit(0, "CANCELLED", 3, state="STATE_CANCELLED"))
+    await stage.execute("DELETE FROM notifications WHERE event <> 'series_confirmed'")
+    async with stage.dispatching():
+        await eventually(lambda: all_settled(stage))
+    (text,) = texts(stage)
+    assert text.startswith(
+        "Najd Salon: confirmed 2 visits (Haircut), from Sunday 22 March at 3:00 PM to Sunday 29"
+    )
 
 
 @pytest.mark.covers("B11", "X19")

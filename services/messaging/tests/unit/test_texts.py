@@ -55,6 +55,7 @@ OWN_FACTS = {
     Event.REMINDER: {"offset_minutes": 120},
     Event.WAITLIST_OFFER: {"until": "2026-11-20T09:15:00+00:00"},
     Event.SERIES_CREATED: {**NO_SINGLE_VISIT, "visits": weekly(10)},
+    Event.SERIES_CONFIRMED: {**NO_SINGLE_VISIT, "visits": weekly(4)},
     Event.SERIES_CANCELLED: {
         **NO_SINGLE_VISIT,
         "visits": weekly(2),

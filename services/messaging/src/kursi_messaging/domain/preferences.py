@@ -13,6 +13,7 @@ from kursi_messaging.domain.words import TEXT_CHANNELS, Channel, Event
 
 _WIDER: Mapping[Event, Event] = MappingProxyType({
     Event.SERIES_CREATED: Event.BOOKING_CREATED,
+    Event.SERIES_CONFIRMED: Event.BOOKING_CONFIRMED,
     Event.SERIES_CANCELLED: Event.BOOKING_CANCELLED,
 })  # fmt: skip
 """Whoever does not want to be told of the one does not want to be told of many at once, unless they say so."""

@@ -15,7 +15,7 @@ from kursi_messaging.domain.words import Audience, Event, SkipReason, Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesChange:
-    """Visits that were made or taken back together.
+    """Visits that were made, confirmed or taken back together.
 
     `visits` are facts of each: `booking_id`, `revision`, `start`, `end` and `items`, by start. `occurrence` tells
     the change from the others of the same series. `traceparent` names the trace that it is part of; empty for none.
@@ -82,11 +82,11 @@ def told_of(facts: Iterable[Facts]) -> set[UUID]:
 def as_it_stands(event: Event, facts: Facts, latest: Mapping[UUID, LatestBooking]) -> Facts:
     """The facts of a message about many visits by what is true now, and the services of all that are left.
 
-    A visit that was taken back alone is not told as made any more, and one that was moved is told where it is.
-    What was taken back stays so.
+    A visit that was taken back alone is not told as made or confirmed any more, and one that was moved is told where it
+    is. What was taken back stays so.
     """
     visits = visits_of(facts)
-    if event is Event.SERIES_CREATED:
+    if event is not Event.SERIES_CANCELLED:
         visits = [now for visit in visits if (now := _now(visit, _latest_of(visit, latest))) is not None]
     items = [item for visit in visits for item in items_of(visit)]
     whole = {"total": facts.get("total")} if len(visits) == len(visits_of(facts)) else {"total": None}

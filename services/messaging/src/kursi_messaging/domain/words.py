@@ -37,6 +37,7 @@ class Event(StrEnum):
     SERIES_CREATED = "series_created"
     SERIES_CANCELLED = "series_cancelled"
     CALENDAR_CONFLICT = "calendar_conflict"
+    SERIES_CONFIRMED = "series_confirmed"
 
 
 class Status(StrEnum):
@@ -96,6 +97,7 @@ PRIORITY = {
     Event.BOOKING_CREATED: 1,
     Event.BOOKING_CONFIRMED: 1,
     Event.SERIES_CREATED: 1,
+    Event.SERIES_CONFIRMED: 1,
     Event.CALENDAR_CONFLICT: 1,
     Event.PAYMENT_CAPTURED: 1,
     Event.REMINDER: 2,
