@@ -9,7 +9,7 @@ from kursi_chassis.http_client import Resolve, resolve_host
 from kursi_booking.adapters.calendar_fetching import CalendarFetcher, Reach
 from kursi_booking.adapters.calendar_parser import CalendarParser
 from kursi_booking.adapters.conflict_events import describe_conflict
-from kursi_booking.adapters.sealing import Sealer
+from kursi_booking.adapters.sealing import SecretSealer
 from kursi_booking.api.external_calendars import (
     ExternalCalendarServicer,
     ExternalCalendarUseCases,
@@ -39,7 +39,7 @@ class ExternalCalendarParts:
         self._database = database
         self._clock = clock
         self._host = settings.calendar_host
-        self._sealer = Sealer(settings.page_token_key.get_secret_value(), "calendar addresses")
+        self._sealer = SecretSealer(settings.page_token_key.get_secret_value(), "calendar addresses")
         reach = Reach(settings.calendar_rules, settings.external_calendar_networks, resolve)
         self.fetch = CalendarFetcher(reach, trusted=trusted)
 

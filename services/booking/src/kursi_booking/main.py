@@ -22,7 +22,7 @@ from nats.aio.client import Client
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.catalog import CatalogClient
 from kursi_booking.adapters.customers import REPEATABLE, IdentityCustomers
-from kursi_booking.adapters.sealing import Sealer
+from kursi_booking.adapters.sealing import SecretSealer
 from kursi_booking.api import (
     availability,
     calendar,
@@ -63,7 +63,7 @@ from kursi_booking.queries.occupancy import ClaimedTimes
 from kursi_booking.queries.reports import ReportsInDatabase
 from kursi_booking.settings import BookingSettings
 from kursi_booking.store.bookings import Bookings
-from kursi_booking.store.calendar_feeds import CalendarFeeds
+from kursi_booking.store.calendar_feeds import CalendarFeedsInDatabase
 from kursi_booking.store.due_holds import DueHoldsInDatabase
 from kursi_booking.store.staff_days import CountedStaffDays
 from kursi_booking.usecases.acting import Acting
@@ -172,9 +172,9 @@ def servicers(have: Parts, settings: BookingSettings) -> list[tuple[object, str]
 
 def feed_use_cases(have: Parts, key: str) -> FeedUseCases:
     """Bookings in calendars elsewhere."""
-    feeds = CalendarFeeds(have.database)
+    feeds = CalendarFeedsInDatabase(have.database)
     return FeedUseCases(
-        create=CreateCalendarFeed(feeds, have.catalog, have.clock, Sealer(key), feed_answer),
+        create=CreateCalendarFeed(feeds, have.catalog, have.clock, SecretSealer(key), feed_answer),
         manage=ManageCalendarFeeds(feeds, have.clock),
         read=ReadCalendarFeed(feeds, have.catalog, have.clock),
         reading=Reading(have.store, History(have.database)),
@@ -328,7 +328,7 @@ def leavers_consumer(
         stream=STREAMS["identity"],
         durable=LEAVERS_CONSUMER,
         filter_subjects=LEAVER_FILTERS,
-        handle=HandleLeavers(EndFeedsOfLeavers(CalendarFeeds(database), clock)),
+        handle=HandleLeavers(EndFeedsOfLeavers(CalendarFeedsInDatabase(database), clock)),
         replicas=settings.event_stream_replicas,
     )
 

@@ -9,7 +9,7 @@ from kursi.booking.v1 import ical_service_pb2 as pb
 from kursi.booking.v1 import ical_service_pb2_grpc
 from kursi.identity.events.v1.identity_events_pb2 import MembershipEvent
 from kursi_booking.consumers.leavers import HandleLeavers
-from kursi_booking.store.calendar_feeds import CalendarFeeds
+from kursi_booking.store.calendar_feeds import CalendarFeedsInDatabase
 from kursi_booking.usecases.calendar_feeds import EndFeedsOfLeavers
 from kursi_chassis.caller import Role
 from kursi_chassis.events.envelope import Poison, ReceivedEvent
@@ -53,7 +53,7 @@ def works(ical):
 @pytest.fixture
 def leave(world):
     """`await leave(user_id, at)`: identity tells that a membership of the salon ended."""
-    handle = HandleLeavers(EndFeedsOfLeavers(CalendarFeeds(world.database), world.clock))
+    handle = HandleLeavers(EndFeedsOfLeavers(CalendarFeedsInDatabase(world.database), world.clock))
 
     async def told(user_id, at, payload=None):
         body = MembershipEvent(salon_id=str(world.salon.id), user_id=str(user_id))

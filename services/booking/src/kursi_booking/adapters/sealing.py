@@ -4,15 +4,21 @@ import hmac
 import os
 from typing import Final
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from kursi_booking.ports.sealing import SealBroken
+
 _NONCE_BYTES: Final = 12
 
 
-class Sealer:
-    """Encrypts with AES-256-GCM under a key of its own, derived from a secret of the service."""
+class SecretSealer:
+    """Encrypts with AES-256-GCM under a key of its own, derived from a secret of the service.
+
+    See `kursi_booking.ports.sealing.AddressSealer`.
+    """
 
     def __init__(self, secret: str, purpose: str = "answers") -> None:
         info = f"kursi booking {purpose}".encode()
@@ -26,8 +32,11 @@ class Sealer:
         return nonce + self._cipher.encrypt(nonce, plain, None)
 
     def opened(self, sealed: bytes) -> bytes:
-        """What was sealed. Raises: cryptography's InvalidTag when the secret is another one by now."""
-        return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+        """What was sealed. Raises: SealBroken when the secret is another one by now."""
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+        except InvalidTag as error:
+            raise SealBroken from error
 
     def digest(self, plain: bytes) -> bytes:
         """The same for the same bytes, and nothing to guess them by without the secret."""

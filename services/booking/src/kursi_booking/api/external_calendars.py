@@ -21,7 +21,7 @@ from kursi_booking.domain.external_calendar import LONGEST_NAME, CalendarConflic
 from kursi_booking.usecases.external_calendars import (
     ConnectExternalCalendar,
     ManageExternalCalendars,
-    WantedCalendar,
+    WantedConnection,
 )
 
 NAME = "kursi.booking.v1.ExternalCalendarService"
@@ -64,7 +64,7 @@ class ExternalCalendarServicer(external_calendar_service_pb2_grpc.ExternalCalend
                 check.add("url", "TOO_LONG", max=LONGEST)
         caller = current_caller()
         keyed = requests.keyed_request(request, "ConnectExternalCalendar", caller)
-        answer = await self._do.connect(WantedCalendar(place, request.url, name), keyed, caller)
+        answer = await self._do.connect(WantedConnection(place, request.url, name), keyed, caller)
         return pb.ExternalCalendar.FromString(answer)
 
     async def ListExternalCalendars(

@@ -59,6 +59,11 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def token_hash(token: str) -> bytes | None:
-    """What is kept of a secret; None for what cannot be one. A plain hash will do: 256 random bits are not guessed."""
-    return hashlib.sha256(token.encode()).digest() if _TOKEN.fullmatch(token) else None
+def is_token(text: str) -> bool:
+    """Whether this can be a secret of a feed."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a secret. A plain hash will do: 256 random bits are not guessed."""
+    return hashlib.sha256(token.encode()).digest()

@@ -80,14 +80,6 @@ class Refreshes(Protocol):
     ) -> bool: ...
 
 
-class AddressSealer(Protocol):
-    """Keeps addresses unreadable in the database."""
-
-    def seal(self, plain: bytes) -> bytes: ...
-    def opened(self, sealed: bytes) -> bytes: ...
-    def digest(self, plain: bytes) -> bytes: ...
-
-
 class Fetch(Protocol):
     """Gets calendars over the network."""
 

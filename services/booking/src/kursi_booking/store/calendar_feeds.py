@@ -1,7 +1,7 @@
 """Calendar feeds in the database."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -17,7 +17,7 @@ from kursi_booking.store.rows import SELECT_BOOKINGS, booking
 
 _MOST_LISTED: Final = 500
 _SELECT: Final[LiteralString] = (
-    "SELECT id, salon_id, staff_id, owner_id, created_by, language, created_at FROM calendar_feeds "
+    "SELECT id, salon_id, staff_id, owner_id, created_by, language, created_at, revoked_at IS NULL FROM calendar_feeds "
 )
 _OF_CUSTOMER: Final[LiteralString] = "b.customer_id = %(owner_id)s"
 _OF_STAFF: Final[LiteralString] = """
@@ -30,8 +30,8 @@ _IN_SPAN: Final[LiteralString] = (
 )
 
 
-class FeedWork(KeyedTransaction):
-    """One transaction over feeds."""
+class FeedTransaction(KeyedTransaction):
+    """See `kursi_booking.ports.calendar_feeds.FeedWork`."""
 
     async def count_of(self, place: StaffPlace | None, owner_id: UUID | None) -> int:
         """How many feeds of this staff member or customer work. Nobody else adds one until this transaction ends."""
@@ -62,12 +62,9 @@ class FeedWork(KeyedTransaction):
 
     async def locked(self, feed_id: UUID) -> tuple[CalendarFeed, bool] | None:
         """The feed and whether it still works; nobody else can revoke it until this transaction ends."""
-        cursor = await self._connection.execute(
-            _SELECT.replace("created_at FROM", "created_at, revoked_at FROM") + "WHERE id = %s FOR UPDATE",
-            [feed_id],
-        )
+        cursor = await self._connection.execute(_SELECT + "WHERE id = %s FOR UPDATE", [feed_id])
         row = await cursor.fetchone()
-        return (_feed(row[:-1]), row[-1] is None) if row else None
+        return (_feed(row), row[-1]) if row else None
 
     async def of_leaver(self, salon_id: UUID, user_id: UUID, before: datetime) -> list[CalendarFeed]:
         """Feeds of the salon's staff that work, that the person owns or made before then, locked."""
@@ -92,20 +89,17 @@ class FeedWork(KeyedTransaction):
         await audit.write(self._connection, caller, action, feed.feed_id, salon_id=salon_id, after=after)
 
 
-class CalendarFeeds:
-    """Feeds, and the bookings that are in them."""
+class CalendarFeedsInDatabase:
+    """See `kursi_booking.ports.calendar_feeds.Feeds`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def work(self) -> AbstractAsyncContextManager[FeedWork]:
-        """One transaction: a clean exit commits, an exception rolls back."""
-        return self._work()
-
     @asynccontextmanager
-    async def _work(self) -> AsyncIterator[FeedWork]:
+    async def work(self) -> AsyncIterator[FeedTransaction]:
+        """One transaction: a clean exit commits, an exception rolls back."""
         async with self._database.transaction() as connection:
-            yield FeedWork(connection)
+            yield FeedTransaction(connection)
 
     async def of_user(self, user_id: UUID) -> list[CalendarFeed]:
         """Those that a person made or owns and that work, newest first."""
@@ -149,6 +143,6 @@ class CalendarFeeds:
 
 
 def _feed(row: Sequence[Any]) -> CalendarFeed:  # Any: a row has as many types as columns
-    feed_id, salon_id, staff_id, owner_id, created_by, language, created_at = row
+    feed_id, salon_id, staff_id, owner_id, created_by, language, created_at, _works = row
     staff = StaffPlace(salon_id, staff_id) if staff_id else None
     return CalendarFeed(feed_id, staff, owner_id, created_by, language, created_at)

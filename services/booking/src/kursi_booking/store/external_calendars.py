@@ -1,7 +1,7 @@
 """Connected calendars in the database, as people see and change them."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -136,12 +136,9 @@ class ExternalCalendarsInDatabase:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def work(self) -> AbstractAsyncContextManager[ExternalCalendarTransaction]:
-        """One transaction: a clean exit commits, an exception rolls back."""
-        return self._work()
-
     @asynccontextmanager
-    async def _work(self) -> AsyncIterator[ExternalCalendarTransaction]:
+    async def work(self) -> AsyncIterator[ExternalCalendarTransaction]:
+        """One transaction: a clean exit commits, an exception rolls back."""
         async with self._database.transaction() as connection:
             yield ExternalCalendarTransaction(connection)
 

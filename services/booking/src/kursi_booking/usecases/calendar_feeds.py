@@ -1,10 +1,8 @@
 """Feeds: made for oneself or for a staff member, listed, ended, and read by whoever has the secret."""
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 from kursi_chassis.caller import Caller, Role
@@ -17,53 +15,22 @@ from kursi_booking.domain.calendar_errors import CalendarFeedNotFound, TooManyFe
 from kursi_booking.domain.calendar_feed import (
     MOST_FEEDS,
     CalendarFeed,
-    Span,
     StaffPlace,
+    is_token,
     new_token,
     span,
     token_hash,
 )
 from kursi_booking.domain.errors import SalonNotFound, StaffNotFound
-from kursi_booking.ports.answers import KeyedRequest, KeyedWork
+from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.calendar_feeds import Feeds, RenderFeed
+from kursi_booking.ports.sealing import Sealer
 from kursi_booking.ports.supply import Catalog
 from kursi_booking.usecases.staff_access import linked_account, manages, staff_account
 
 _IDENTITY = Caller("service", service="identity")
 _HEARD_WITHIN = timedelta(minutes=1)
 """How long after the end of a membership a token can still speak for it: every service hears of it within seconds."""
-
-
-class FeedWork(KeyedWork, Protocol):
-    """One transaction over feeds."""
-
-    async def count_of(self, place: StaffPlace | None, owner_id: UUID | None) -> int: ...
-    async def add(self, feed: CalendarFeed, token_hash: bytes, caller: Caller) -> None: ...
-    async def locked(self, feed_id: UUID) -> tuple[CalendarFeed, bool] | None: ...
-    async def revoke(self, feed: CalendarFeed, now: datetime, caller: Caller) -> None: ...
-    async def of_leaver(self, salon_id: UUID, user_id: UUID, before: datetime) -> Sequence[CalendarFeed]: ...
-
-
-class Feeds(Protocol):
-    """Feeds, and the bookings that are in them."""
-
-    def work(self) -> AbstractAsyncContextManager[FeedWork]: ...
-    async def of_user(self, user_id: UUID) -> Sequence[CalendarFeed]: ...
-    async def of_salon(self, salon_id: UUID) -> Sequence[CalendarFeed]: ...
-    async def by_token(self, token_hash: bytes) -> CalendarFeed | None: ...
-    async def bookings(self, feed: CalendarFeed, within: Span) -> Sequence[Booking]: ...
-
-
-class Sealer(Protocol):
-    """Keeps bytes unreadable in the database."""
-
-    def seal(self, plain: bytes) -> bytes: ...
-    def opened(self, sealed: bytes) -> bytes: ...
-
-
-class RenderFeed(Protocol):
-    """Words the answer that has the secret."""
-
-    def __call__(self, feed: CalendarFeed, token: str) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +69,7 @@ class CreateCalendarFeed:
             if await work.count_of(feed.staff, owner_id) >= MOST_FEEDS:
                 raise TooManyFeeds(MOST_FEEDS)
             token = new_token()
-            await work.add(feed, token_hash(token) or b"", caller)
+            await work.add(feed, token_hash(token), caller)
             answer = self._render(feed, token)
             await work.keep_answer(request, self._sealer.seal(answer))
         return answer
@@ -149,8 +116,7 @@ class ReadCalendarFeed:
         Raises: CalendarFeedNotFound, also once its staff member is none any more; CatalogUnavailable when that cannot be
             known.
         """
-        hashed = token_hash(token)
-        feed = await self._feeds.by_token(hashed) if hashed else None
+        feed = await self._feeds.by_token(token_hash(token)) if is_token(token) else None
         if feed is None:
             raise CalendarFeedNotFound
         if feed.staff is not None:

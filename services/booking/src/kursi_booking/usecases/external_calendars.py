@@ -22,7 +22,8 @@ from kursi_booking.domain.external_calendar import (
     ExternalCalendar,
 )
 from kursi_booking.ports.answers import KeyedRequest
-from kursi_booking.ports.external_calendars import AddressSealer, ExternalCalendars, Fetch, SealedAddress
+from kursi_booking.ports.external_calendars import ExternalCalendars, Fetch, SealedAddress
+from kursi_booking.ports.sealing import AddressSealer
 from kursi_booking.ports.supply import Catalog
 from kursi_booking.usecases.staff_access import linked_account
 
@@ -30,7 +31,7 @@ Render = Callable[[ExternalCalendar], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class WantedCalendar:
+class WantedConnection:
     """A calendar that somebody wants to connect."""
 
     staff: StaffPlace
@@ -58,7 +59,7 @@ class ConnectExternalCalendar:
         self._sealer = sealer
         self._render = render
 
-    async def __call__(self, wanted: WantedCalendar, request: KeyedRequest, caller: Caller) -> bytes:
+    async def __call__(self, wanted: WantedConnection, request: KeyedRequest, caller: Caller) -> bytes:
         """The answer.
 
         Raises: Denied, SalonNotFound, StaffNotFound, AddressNotAllowed, TooManyCalendars, CalendarAlreadyConnected,

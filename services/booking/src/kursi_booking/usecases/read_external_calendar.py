@@ -4,7 +4,6 @@ import random
 from datetime import datetime
 from functools import partial
 
-from cryptography.exceptions import InvalidTag
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.intervals import IntervalSet, clip, merged
@@ -18,7 +17,8 @@ from kursi_booking.domain.external_calendar import (
     next_refresh,
     window,
 )
-from kursi_booking.ports.external_calendars import AddressSealer, DescribeConflict, Fetch, Parse, Refreshes
+from kursi_booking.ports.external_calendars import DescribeConflict, Fetch, Parse, Refreshes
+from kursi_booking.ports.sealing import AddressSealer, SealBroken
 
 
 class ReadExternalCalendar:
@@ -70,7 +70,7 @@ class ReadExternalCalendar:
     async def _read(self, lease: Lease, now: datetime) -> Attempt:
         try:
             url = self._sealer.opened(lease.sealed_url).decode()
-        except InvalidTag as error:
+        except SealBroken as error:
             raise CalendarUnreadable("RECONNECT") from error
         fetched = await self._fetch(url, lease.known(now))
         if fetched is None:
