@@ -2,6 +2,10 @@
 
 Handled (acknowledged), not now (given back with a delay), not yet given up (the same, counted), dead (kept
 as a dead letter, never delivered again).
+
+When many die in a row the reader may be to blame, and not they. From then on nothing dies: what fails is set
+aside and comes first once something can be read again, by this process or by one with better code. So neither
+a broken reader nor a flood of rubbish loses an event, stops a consumer or needs a hand.
 """
 
 from __future__ import annotations
@@ -42,15 +46,18 @@ TRANSIENT = (
 """Errors that say nothing about the event: the world around it is out of order."""
 
 
+_SECONDS_BETWEEN_REPLAYS = 2.0
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How patient a consumer is.
 
     `ack_wait`: after this long without a sign of life an event goes to somebody else; while it is handled a
     sign is sent every half of it. `attempts`: failures of its own after which an event is dead. `poison_run`:
-    that many dead events in a row stop the consumer, because then the consumer is broken and not the events.
+    after that many dead events in a row the consumer suspects itself, and sets aside what fails.
     The delay before attempt n+1 doubles from `first_delay` to `longest_delay`; the defaults give an event
-    eight tries in about two minutes.
+    eight tries in about two minutes. So do the pauses between batches of which nothing could be read.
     """
 
     batch: int = 256
@@ -103,11 +110,14 @@ class EventConsumer:
         self._dead_letters = DeadLetters(database, durable, stream.name)
         self._transient_failures = 0
         self._deaths_in_a_row = 0
+        self._batches_in_vain = 0
+        # Whether the last event that was decided about could be read.
+        self._can_read = False
         self._replays_due_at = 0.0
 
     @property
     def healthy(self) -> bool:
-        """False once too many events in a row have died; only a restart, with better code, changes that."""
+        """False from the moment in which too many events in a row have died until one is handled."""
         return self._deaths_in_a_row < self._limits.poison_run
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -119,10 +129,6 @@ class EventConsumer:
             except (nats.errors.Error, TimeoutError, OSError) as error:
                 _log.warning("consumer_waits", consumer=self._durable, error=type(error).__name__)
                 await pause(stopping, 1)
-            if not self.healthy:
-                meters.CONSUMER_HEALTHY.labels(self._durable).set(0)
-                _log.error("consumer_stopped_by_poison", consumer=self._durable, events=self._deaths_in_a_row)
-                await stopping.wait()
 
     async def _consume(self, stopping: asyncio.Event) -> None:
         await ensure_stream(self._jetstream, self._stream, replicas=self._replicas)
@@ -138,15 +144,23 @@ class EventConsumer:
             consumer=self._durable, stream=self._stream.name
         )
         try:
-            while not stopping.is_set() and self.healthy:
+            while not stopping.is_set():
+                if await self._replay_some():
+                    continue  # what was set aside is older than what is still in the stream
                 messages = await _fetch(subscription, self._limits.batch)
                 if messages:
                     await self._take(messages)
-                await self._replay_if_due()
-                if self._transient_failures:
-                    await pause(stopping, min(self._limits.delay(self._transient_failures), 5))
+                    await self._rest(stopping)
         finally:
             await _quietly(subscription.unsubscribe())
+
+    async def _rest(self, stopping: asyncio.Event) -> None:
+        """Leave the stream alone for a while after a batch that could not be handled."""
+        if not self.healthy:
+            self._batches_in_vain += 1
+            await pause(stopping, self._limits.delay(self._batches_in_vain))
+        elif self._transient_failures:
+            await pause(stopping, min(self._limits.delay(self._transient_failures), 5))
 
     async def _take(self, messages: Sequence[Msg]) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -188,7 +202,7 @@ class EventConsumer:
 
     async def _acknowledge(self, deliveries: Sequence[_Delivery]) -> None:
         self._transient_failures = 0
-        self._deaths_in_a_row = 0
+        self._has_read()
         # An acknowledgement that is lost costs a redelivery, which the inbox answers.
         await asyncio.gather(*(_quietly(delivery.message.ack_sync(timeout=5)) for delivery in deliveries))
         meters.HANDLED.labels(self._durable).inc(len(deliveries))
@@ -213,14 +227,15 @@ class EventConsumer:
 
     async def _blame(self, message: Msg, event: ReceivedEvent | None, error: Exception) -> None:
         """This very event is the one that fails: count it, and bury it when that was the last try."""
-        if not self.healthy:
-            await _quietly(message.nak(self._limits.longest_delay.total_seconds()))
-            return
+        event_id = event.event_id if event else None
         limit = 1 if isinstance(error, Poison) else self._limits.attempts
         try:
-            verdict = await self._dead_letters.note(
-                message, event.event_id if event else None, error, limit=limit
-            )
+            if not self.healthy:
+                await self._dead_letters.set_aside(message, event_id, error)
+                meters.SET_ASIDE.labels(self._durable, type(error).__name__).inc()
+                await _quietly(message.term())
+                return
+            verdict = await self._dead_letters.note(message, event_id, error, limit=limit)
         except TRANSIENT as trouble:
             await self._postpone([message], trouble)
             return
@@ -230,25 +245,52 @@ class EventConsumer:
             event_type=event.type if event else None,
             attempts=verdict.attempts,
         )
-        if not verdict.dead:
+        if verdict.comes_back:
             log.warning("event_failed", error=type(error).__name__, exc_info=error)
             meters.POSTPONED.labels(self._durable, type(error).__name__).inc()
             await _quietly(message.nak(self._limits.delay(verdict.attempts)))
             return
         log.error("event_died", error=type(error).__name__, exc_info=error)
-        self._deaths_in_a_row += 1
+        self._has_buried()
         meters.DEAD.labels(self._durable, type(error).__name__).inc()
         await _quietly(message.term())
 
-    async def _replay_if_due(self) -> None:
+    def _has_buried(self) -> None:
+        self._deaths_in_a_row += 1
+        self._can_read = False
+        if not self.healthy:
+            _log.error("consumer_suspects_itself", consumer=self._durable, events=self._deaths_in_a_row)
+            meters.CONSUMER_HEALTHY.labels(self._durable).set(0)
+
+    def _has_read(self) -> None:
+        if not self.healthy:
+            _log.info("consumer_recovered", consumer=self._durable)
+            meters.CONSUMER_HEALTHY.labels(self._durable).set(1)
+            self._replays_due_at = 0.0
+        self._deaths_in_a_row = self._batches_in_vain = 0
+        self._can_read = True
+
+    async def _replay_some(self) -> bool:
+        """Try again, if it is time, what was set aside; whether there may be more to try at once."""
         if time.monotonic() < self._replays_due_at:
-            return
-        self._replays_due_at = time.monotonic() + 2
+            return False
+        self._replays_due_at = time.monotonic() + _SECONDS_BETWEEN_REPLAYS
         try:
-            for letter in await self._dead_letters.to_replay():
-                await self._dead_letters.settle(letter, await self._replay(letter))
+            letters = await self._dead_letters.to_replay()
+            for letter in letters:
+                failure = await self._replay(letter)
+                if failure is None:
+                    self._has_read()
+                # What fails dies, if this process can read others; if not, it stays aside.
+                if self._can_read:
+                    await self._dead_letters.settle(letter, failure)
         except TRANSIENT as error:
             _log.warning("replays_wait", consumer=self._durable, error=type(error).__name__)
+            return False
+        if letters and self._can_read:
+            self._replays_due_at = 0.0
+            return True
+        return False
 
     async def _replay(self, letter: DeadLetter) -> Exception | None:
         try:

@@ -1,4 +1,7 @@
-"""Events that a consumer cannot handle: kept whole, counted, looked at by a person, tried again on demand."""
+"""Events that a consumer cannot handle: kept whole and counted.
+
+A dead one is looked at by a person, and tried again on demand. One that was set aside is tried again by itself.
+"""
 
 from __future__ import annotations
 
@@ -41,23 +44,23 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How often an event has failed, and whether that is enough."""
+    """How often an event has failed, and whether the broker shall give it out again."""
 
     attempts: int
-    dead: bool
+    comes_back: bool
 
 
 _NOTE: Final[LiteralString] = """
 INSERT INTO dead_letters AS letter (consumer, stream, stream_seq, event_id, subject, headers, payload,
                                     error_class, attempts, state)
 VALUES (%(consumer)s, %(stream)s, %(stream_seq)s, %(event_id)s, %(subject)s, %(headers)s, %(payload)s,
-        %(error_class)s, 1, CASE WHEN 1 >= %(limit)s::int THEN 'dead' ELSE 'retrying' END)
+        %(error_class)s, 1, CASE WHEN 1 >= %(limit)s::int THEN %(at_last)s ELSE 'retrying' END)
 ON CONFLICT ON CONSTRAINT dead_letters_delivery_key DO UPDATE SET
     attempts = letter.attempts + 1,
     last_at = now(),
     error_class = excluded.error_class,
-    state = CASE WHEN letter.attempts + 1 >= %(limit)s::int THEN 'dead' ELSE 'retrying' END
-RETURNING attempts, state = 'dead'
+    state = CASE WHEN letter.attempts + 1 >= %(limit)s::int THEN %(at_last)s ELSE 'retrying' END
+RETURNING attempts, state = 'retrying'
 """
 
 
@@ -95,16 +98,25 @@ class DeadLetters:
 
         Told twice (a crash before the broker knew), it stays one row.
         """
+        return await self._note(message, event_id, error, limit=limit, at_last="dead")
+
+    async def set_aside(self, message: Msg, event_id: UUID | None, error: Exception) -> None:
+        """Keep an event out of the others' way, to be replayed: nobody knows yet who is to blame."""
+        await self._note(message, event_id, error, limit=1, at_last="replaying")
+
+    async def _note(
+        self, message: Msg, event_id: UUID | None, error: Exception, *, limit: int, at_last: str
+    ) -> Verdict:
         async with self._database.autocommit() as connection:
             cursor = await connection.execute(_NOTE, {
                 "consumer": self._consumer, "stream": self._stream, "event_id": event_id,
                 "stream_seq": message.metadata.sequence.stream, "subject": _storable(message.subject),
                 "headers": Jsonb({_storable(k): _storable(v) for k, v in (message.headers or {}).items()}),
                 "payload": message.data,
-                "error_class": type(error).__name__, "limit": limit,
+                "error_class": type(error).__name__, "limit": limit, "at_last": at_last,
             })  # fmt: skip
-            (attempts, dead), *_ = await cursor.fetchall()
-            return Verdict(attempts=attempts, dead=dead)
+            (attempts, comes_back), *_ = await cursor.fetchall()
+            return Verdict(attempts=attempts, comes_back=comes_back)
 
     async def forgive(self, sequences: Sequence[int]) -> None:
         """Forget failures of events that were handled in the end."""
@@ -116,7 +128,7 @@ class DeadLetters:
             )
 
     async def to_replay(self) -> list[DeadLetter]:
-        """What somebody asked to be tried again, oldest first, a few at a time."""
+        """What was set aside, or somebody asked to be tried again: oldest first, at most 20."""
         async with (
             self._database.autocommit() as connection,
             connection.cursor(row_factory=class_row(DeadLetter)) as cursor,

@@ -19,7 +19,14 @@ HANDLED = Counter("kursi_events_handled_total", "Events handled and acknowledged
 REDELIVERED = Counter("kursi_events_redelivered_total", "Deliveries after the first", ["consumer"])
 POSTPONED = Counter("kursi_events_postponed_total", "Events given back for later", ["consumer", "reason"])
 DEAD = Counter("kursi_events_dead_total", "Events put into dead_letters", ["consumer", "error"])
+SET_ASIDE = Counter(
+    "kursi_events_set_aside_total",
+    "Events kept to be tried again once others can be read",
+    ["consumer", "error"],
+)
 IGNORED = Counter(
     "kursi_events_ignored_total", "Events of a type the consumer does not know", ["consumer", "type"]
 )
-CONSUMER_HEALTHY = Gauge("kursi_consumer_healthy", "0 when too much poison in a row stopped it", ["consumer"])
+CONSUMER_HEALTHY = Gauge(
+    "kursi_consumer_healthy", "0 from too much poison in a row until an event is read", ["consumer"]
+)
