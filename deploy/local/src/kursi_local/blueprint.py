@@ -47,7 +47,7 @@ class Blueprint:
             command=command,
             environment=self.environment(process),
             log=self.log(process.name),
-            probe=build_probe(self.resolver.text(process.ready), self.ports.port) if process.ready else None,
+            probe=build_probe(process.ready, self.ports.port, self.resolver.text) if process.ready else None,
             stop_signal=process.stop_signal,
             stop_seconds=process.stop_seconds,
             unprivileged=process.unprivileged,

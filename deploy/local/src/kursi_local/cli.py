@@ -45,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _EXPECTED as failure:
         print(f"kursi: {failure}", file=sys.stderr)
         return 1
+    except OSError as failure:  # a folder that cannot be written, a disk that is full
+        print(f"kursi: {failure.filename or ''}: {failure.strerror or failure}", file=sys.stderr)
+        return 1
     return status
 
 

@@ -61,7 +61,10 @@ class DataFolder:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
             handle.close()
-            raise FolderInUse(f"a platform is already running in {self.path}") from taken
+            where = f"a platform is already running in {self.path}"
+            raise FolderInUse(
+                f"{where} (`make status` says where it listens, `make stop` ends it)"
+            ) from taken
         self._lock = handle
 
     def unlock(self) -> None:

@@ -21,15 +21,16 @@ _SERVING = b"\x00\x00\x00\x00\x02\x08\x01"
 """Length-prefixed HealthCheckResponse with status SERVING."""
 
 
-def build_probe(text: str, port: Callable[[str], int]) -> Probe:
-    """The probe that a table's ``ready`` describes.
+def build_probe(text: str, port: Callable[[str], int], fill: Callable[[str], str] = str) -> Probe:
+    """The probe that a table's ``ready`` describes. ``fill`` replaces the placeholders of a command.
 
     Raises:
         TableError: a kind of probe nobody knows.
     """
     kind, _, rest = text.partition(":")
     if kind == "command":
-        return lambda: _command(rest.split())
+        words = [fill(word) for word in rest.split()]  # filled in afterwards: a path may have blanks in it
+        return lambda: _command(words)
     name, _, path = rest.partition("/")
     number = port(name)
     if kind == "http":

@@ -67,7 +67,7 @@ class Visit:
         narrator.title("Who you can be: ask for a code with a number, read it at “what was sent”")
         for name, person in demo_plan()["people"].items():
             narrator.line(f"  {person['phone']:<15} {_part(name)}")
-        narrator.line("\nThe newest codes: python -m kursi_local codes. Ctrl-C stops everything.")
+        narrator.line("\nThe newest codes: `make codes` in another terminal. Ctrl-C stops everything.")
 
 
 def _part(name: str) -> str:

@@ -137,6 +137,19 @@ def test_a_second_start_on_the_same_folder_is_refused_and_harms_nobody(started, 
 
 
 @pytest.mark.covers("K2")
+def test_a_folder_may_have_any_name(started, table, postgres, nats, stubborn):
+    with started(table(postgres, nats, stubborn), "صالون المدينة {x} $1 '") as platform:
+        platform.wait_ready(0.1)
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_one_line(table, sleeper):
+    answer = kursi("up", "--data", "/proc/kursi", "--table", str(table(sleeper)))
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("kursi: /proc/kursi: ")
+    assert answer.stderr.count("\n") == 1
+
+
+@pytest.mark.covers("K2")
 def test_everything_is_in_one_folder_and_reset_removes_it(started, table, postgres, nats, home):
     with started(table(postgres, nats)) as platform:
         assert kursi("reset", "--data", str(platform.data)).returncode == 1
