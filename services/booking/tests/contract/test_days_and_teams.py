@@ -67,6 +67,36 @@ async def test_a_staff_member_with_enough_visits_leaves_the_day_to_others(world)
     assert other.items[0].staff_id == str(world.staff[1])
 
 
+@pytest.mark.covers("B1")
+async def test_a_cancelled_visit_and_the_one_that_moves_fill_nobodys_day(world):
+    service = world.salon.service(*world.staff, terms={**UNLIMITED, "maximum_bookings_per_staff_day": 1})
+    cancelled = await world.book(world.salon.at(16, 9), service, staff=world.staff[0])
+    await world.act("CancelBooking", cancelled)
+    booked = await world.book(world.salon.at(16, 11), service, staff=world.staff[0])
+    target = world.request(world.salon.at(16, 14)).start_time
+    move = world.act("RescheduleBooking", booked, metadata=world.customer(), start_time=target)
+    assert await outcome(move) == "booked"
+
+
+@pytest.mark.covers("B1")
+@pytest.mark.parametrize(
+    ("limit", "rule"),
+    [("maximum_bookings_per_day", "DAY_FULL"), ("maximum_bookings_per_staff_day", "STAFF_DAY_FULL")],
+)
+async def test_a_day_is_one_of_the_salons_calendar_not_of_utc(world, make_salon, limit, rule):
+    """Its morning is the evening before in UTC, its afternoon is not."""
+    world.salon = make_salon("Pacific/Auckland")
+    person = world.salon.staff()
+    service = world.salon.service(person, terms={**UNLIMITED, limit: 2})
+    assert [await outcome(world.book(world.salon.at(16, hour), service)) for hour in (9, 14, 15)] == [
+        "booked",
+        "booked",
+        rule,
+    ]
+    assert await outcome(world.book(world.salon.at(15, 14), service)) == "booked"
+    assert await outcome(world.book(world.salon.at(17, 9), service)) == "booked"
+
+
 async def test_members_book_beyond_the_limits_and_what_they_book_counts(world):
     service = world.salon.service(*world.staff, terms={**UNLIMITED, "maximum_bookings_per_day": 1})
     for_others = {"metadata": world.member(), "customer_id": str(new_id())}
