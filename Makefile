@@ -60,6 +60,7 @@ lock: $(VENV)/.dev ## Resolve versions anew and write requirements/ (needs the n
 	$(BIN)/uv lock --quiet --upgrade && $(BIN)/python tools/requirements.py
 setup: $(VENV)/.dev ## Install what development needs
 clean: ## Remove everything that was installed or generated here, data of the laptop platform included
+	@if test -e .kursi -a -e $(VENV)/.run; then $(BIN)/python -m kursi_local reset; fi
 	rm -rf $(VENV) .kursi .build .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results
 
 $(VENV)/bin/uv: requirements/bootstrap.txt
