@@ -16,12 +16,13 @@ from google.api import httpbody_pb2
 from google.protobuf import duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from kursi_chassis.grpc.tls import TlsFiles
 from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.servers import free_port
 from kursi_gateway.binary import envoy_binary
 from kursi_gateway.contract import upstreams
 from kursi_gateway.envoy import write
-from kursi_gateway.settings import LIMITS, Address, AddressLimit, GatewaySettings
+from kursi_gateway.settings import LIMITS, Address, AddressLimit, GatewaySettings, UpstreamTls
 
 ISSUER = "https://kursi.test"
 
@@ -71,6 +72,7 @@ class Upstream:
 
     keys: Keys
     port: int = 0
+    tls: TlsFiles | None = None
     seen: list[Seen] = field(default_factory=list)
     server: grpc.Server | None = None
     checks: health.HealthServicer = field(default_factory=health.HealthServicer)
@@ -84,7 +86,11 @@ class Upstream:
         self.checks.set("", health_pb2.HealthCheckResponse.SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self.checks, self.server)
         self.port = self.port or free_port()
-        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        address = f"127.0.0.1:{self.port}"
+        if self.tls:
+            self.server.add_secure_port(address, self.tls.server_credentials())
+        else:
+            self.server.add_insecure_port(address)
         self.server.start()
 
     def stop(self) -> None:
@@ -161,6 +167,14 @@ class Gateway:
 RunGateway = Callable[..., Awaitable[Gateway]]
 
 
+async def is_ready(client: httpx.AsyncClient) -> bool:
+    try:
+        keys = await client.get("/.well-known/jwks.json")
+        return (await client.get("/readyz")).status_code == 200 and keys.status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 @pytest.fixture(scope="session")
 def keys() -> Keys:
     return Keys()
@@ -185,6 +199,8 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         key_cache_seconds: int = 60,
         trusted_hops: int = 0,
         upload_seconds: int = 120,
+        upstream_tls: UpstreamTls | None = None,
+        is_up: Callable[[httpx.AsyncClient], Awaitable[bool]] = is_ready,
     ) -> Gateway:
         folder = tmp_path_factory.mktemp("gateway")
         settings = GatewaySettings(
@@ -199,6 +215,7 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
             key_cache_seconds=key_cache_seconds,
             trusted_hops=trusted_hops,
             upload_seconds=upload_seconds,
+            upstream_tls=upstream_tls,
             access_log=str(folder / "access.jsonl"),
         )
         bootstrap = write(settings)
@@ -218,7 +235,7 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         process = await asyncio.create_subprocess_exec(*command, "--log-path", str(folder / "envoy.log"))
         client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.listen.port}", timeout=60)
         running.append((process, client))
-        await eventually(lambda: is_ready(client), timeout=60)
+        await eventually(lambda: is_up(client), timeout=60)
         return Gateway(settings, client)
 
     yield run
@@ -227,14 +244,6 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         process.terminate()
     for process, _ in running:
         await asyncio.wait_for(process.wait(), 60)
-
-
-async def is_ready(client: httpx.AsyncClient) -> bool:
-    try:
-        keys = await client.get("/.well-known/jwks.json")
-        return (await client.get("/readyz")).status_code == 200 and keys.status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture(scope="session")

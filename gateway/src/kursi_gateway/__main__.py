@@ -14,7 +14,7 @@ from pathlib import Path
 from kursi_gateway.binary import envoy_binary
 from kursi_gateway.contract import upstreams
 from kursi_gateway.envoy import write
-from kursi_gateway.settings import Address, GatewaySettings
+from kursi_gateway.settings import Address, GatewaySettings, UpstreamTls
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,7 +41,22 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument(
         "--trusted-hops", type=int, default=0, help="proxies in front whose X-Forwarded-For is believed"
     )
+    for name, what in (
+        ("ca", "the authority that services are checked by"),
+        ("certificate", "what the gateway shows them"),
+        ("key", "the key of that certificate"),
+    ):
+        render.add_argument(
+            f"--tls-{name}", type=Path, help=f"{what}; with the other two: TLS to the services"
+        )
     return parser
+
+
+def _upstream_tls(*files: Path | None) -> UpstreamTls | None:
+    named = [file.resolve() for file in files if file is not None]
+    if named and len(named) < len(files):
+        sys.exit("--tls-ca, --tls-certificate and --tls-key belong together")
+    return UpstreamTls(*named) if named else None
 
 
 def _upstreams(entries: list[str]) -> dict[str, tuple[Address, ...]]:
@@ -96,6 +111,7 @@ def main() -> None:
         listen=arguments.listen,
         admin=arguments.admin,
         upstreams=_upstreams(arguments.upstream),
+        upstream_tls=_upstream_tls(arguments.tls_ca, arguments.tls_certificate, arguments.tls_key),
         token_issuer=arguments.issuer,
         cors_origins=tuple(arguments.cors_origin),
         limit_scale=arguments.limit_scale,

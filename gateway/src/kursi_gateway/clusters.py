@@ -3,13 +3,13 @@
 from typing import Any  # Envoy's configuration is untyped JSON
 
 from kursi_gateway.contract import upstreams
-from kursi_gateway.settings import Address, GatewaySettings
+from kursi_gateway.settings import Address, GatewaySettings, UpstreamTls
 
 
 def clusters(settings: GatewaySettings) -> list[dict[str, Any]]:
     """One cluster per service, one for this gateway, and one that nobody is in (CORS needs a route to a cluster)."""
     return [
-        *(_service(name, settings.upstreams[name]) for name in upstreams()),
+        *(_service(name, settings.upstreams[name], settings.upstream_tls) for name in upstreams()),
         _cluster("self", (Address("127.0.0.1", settings.listen.port),)),
         {
             "name": "nowhere",
@@ -20,7 +20,7 @@ def clusters(settings: GatewaySettings) -> list[dict[str, Any]]:
     ]
 
 
-def _service(name: str, addresses: tuple[Address, ...]) -> dict[str, Any]:
+def _service(name: str, addresses: tuple[Address, ...], tls: UpstreamTls | None) -> dict[str, Any]:
     http = {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {
@@ -33,6 +33,7 @@ def _service(name: str, addresses: tuple[Address, ...]) -> dict[str, Any]:
     }
     return {
         **_cluster(name, addresses),
+        **({"transport_socket": _encrypted(addresses, tls)} if tls else {}),
         "lb_policy": "ROUND_ROBIN",
         # Below this share of healthy replicas all are tried; Envoy's usual half would send every second call to the dead one
         # of two. One percent means: only when the check finds nobody. A replica that is merely slow then still answers, and
@@ -71,6 +72,36 @@ def _service(name: str, addresses: tuple[Address, ...]) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _encrypted(addresses: tuple[Address, ...], tls: UpstreamTls) -> dict[str, Any]:
+    """Both sides show a certificate; a service's has to be of the authority, and for one of the names it is reached by."""
+    names = [
+        {"san_type": "IP_ADDRESS" if _is_ip(host) else "DNS", "matcher": {"exact": host}}
+        for host in dict.fromkeys(address.host for address in addresses)
+    ]
+    context = {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "auto_host_sni": True,
+        "common_tls_context": {
+            "alpn_protocols": ["h2"],
+            "tls_params": {
+                "tls_minimum_protocol_version": "TLSv1_2",
+                "tls_maximum_protocol_version": "TLSv1_3",
+            },
+            "tls_certificates": [
+                {
+                    "certificate_chain": {"filename": str(tls.certificate)},
+                    "private_key": {"filename": str(tls.key)},
+                }
+            ],
+            "validation_context": {
+                "trusted_ca": {"filename": str(tls.ca)},
+                "match_typed_subject_alt_names": names,
+            },
+        },
+    }
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
 def _cluster(name: str, addresses: tuple[Address, ...]) -> dict[str, Any]:

@@ -22,6 +22,15 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamTls:
+    """Where Envoy finds its certificate, its key, and the authority that the services are checked by."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class AddressLimit:
     """A token bucket per client address: `per_second` calls in the long run, `burst` at once."""
 
@@ -48,6 +57,8 @@ class GatewaySettings:
     admin: Address
     upstreams: dict[str, tuple[Address, ...]]
     token_issuer: str
+    # None: the services are spoken to without encryption.
+    upstream_tls: UpstreamTls | None = None
     token_audience: str = "kursi"  # noqa: S105  a name, not a secret
     cors_origins: tuple[str, ...] = ()
     limit_scale: int = 1
