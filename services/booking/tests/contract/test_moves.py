@@ -97,8 +97,9 @@ async def test_a_repeated_move_answers_as_the_first_time(world):
 async def test_moving_an_older_revision_is_refused(world, refusal):
     booked = await world.book(world.salon.at(16, 10))
     await move(world, booked, world.salon.at(17, 10))
-    answer = await refusal(move(world, booked, world.salon.at(18, 10), etag=booked.etag))
-    assert (answer.code, answer.reason) == (grpc.StatusCode.ABORTED, "STALE_ETAG")
+    for dry_run in (True, False):
+        answer = await refusal(move(world, booked, world.salon.at(18, 10), etag=booked.etag, dry_run=dry_run))
+        assert (answer.code, answer.reason) == (grpc.StatusCode.ABORTED, "STALE_ETAG")
 
 
 @pytest.mark.covers("B8")
@@ -155,6 +156,22 @@ async def test_two_visits_that_swap_their_times_do_not_wait_for_each_other(world
     )
     assert {answer.code() for answer in answers} == {grpc.StatusCode.ABORTED}
     assert len(await world.rows(LIVE)) == 2
+
+
+@pytest.mark.covers("B8")
+async def test_a_move_and_added_services_at_once_are_both_kept(world):
+    """Whoever comes second looks again: what the first one did is not written over."""
+    extra, whoever = world.salon.service(*world.staff, duration=30), world.member()
+    booked = [
+        await world.book(world.salon.at(day, 9), metadata=whoever, customer_id=str(new_id()))
+        for day in range(16, 22)
+    ]
+    await asyncio.gather(
+        *(move(world, one, world.salon.at(day, 13), metadata=whoever) for day, one in enumerate(booked, 16)),
+        *(change(world, one, world.service_id, extra, metadata=whoever) for one in booked),
+    )
+    after = [await world.get(one, metadata=whoever) for one in booked]
+    assert [(one.local_start[11:16], len(one.items), one.revision) for one in after] == [("13:00", 2, 3)] * 6
 
 
 @pytest.mark.covers("B8")

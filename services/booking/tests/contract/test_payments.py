@@ -106,6 +106,22 @@ async def test_a_late_payment_for_a_time_that_somebody_else_has_is_due_for_refun
     assert (await now(world, other)).state == State.CONFIRMED
 
 
+@pytest.mark.covers("B10")
+async def test_a_late_payment_for_a_visit_that_has_begun_is_due_for_refund(world, till, hold):
+    on_time, late = await hold(9), await hold(11)
+    await expire(world, on_time)
+    assert await world.have.expire_hold(UUID(late.id))
+    world.clock.set(world.salon.at(16, 9) - timedelta(seconds=1))
+    await till.tell(till.captured(on_time))
+    world.clock.set(world.salon.at(16, 11))
+    await till.tell(till.captured(late))
+    assert (await now(world, on_time)).state == State.CONFIRMED
+    after = await now(world, late)
+    assert (after.state, after.payment_state) == (State.EXPIRED, Paid.REFUND_DUE)
+    assert await till.told_refunds(late) == PRICE
+
+
+@pytest.mark.covers("B10")
 async def test_a_hold_that_is_over_does_not_keep_a_late_payment_from_its_time(world, till, hold):
     booking = await hold()
     await expire(world, booking)

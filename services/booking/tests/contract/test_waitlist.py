@@ -137,6 +137,18 @@ async def test_a_declined_time_is_not_offered_again_to_the_same_entry(room, worl
     assert (await world.book(world.salon.at(16, 9), metadata=world.customer(new_id()))).id
 
 
+async def test_whoever_answers_is_asked_as_if_they_had_never_been_silent(room, world):
+    entry = await room.join()
+    for unanswered in (1, 2):
+        await room.matched()
+        world.clock.advance(10 * MINUTE)
+        await room.parts.run_out(100)
+        assert (await room.get(entry)).unanswered_offers == unanswered
+    await room.matched()
+    declined = await room.decline(await room.get(entry))
+    assert (declined.state, declined.unanswered_offers) == (Entry.WAITING, 0)
+
+
 async def test_three_offers_without_an_answer_end_an_entry(room, world):
     entry = await room.join()
     for unanswered in (1, 2, 3):
