@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -42,9 +42,11 @@ class Bookings:
         self._database = database
         self._queues: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
-    def work(self) -> AbstractAsyncContextManager[Work]:
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Work]:
         """One transaction: a clean exit commits, an exception rolls back."""
-        return self._work()
+        async with self._database.transaction() as connection:
+            yield BookingWork(connection)
 
     async def create(self, new: NewBooking) -> bytes:
         """Write a whole new booking in one statement, and return its answer.
@@ -169,11 +171,6 @@ class Bookings:
             if alone:
                 await connection.execute("SELECT choose_alone(%s)", [str(question.salon_id)])
             return await read_loads(connection, question.people, question.compared)
-
-    @asynccontextmanager
-    async def _work(self) -> AsyncIterator[Work]:
-        async with self._database.transaction() as connection:
-            yield BookingWork(connection)
 
 
 @dataclass(frozen=True, slots=True)

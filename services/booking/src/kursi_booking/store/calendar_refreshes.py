@@ -146,17 +146,8 @@ class CalendarRefreshes:
         if row is None:
             return None
         (
-            calendar_id,
-            salon_id,
-            staff_id,
-            time_zone,
-            sealed_url,
-            etag,
-            last_modified,
-            read_at,
-            failures,
-            busy,
-        ) = row
+            calendar_id, salon_id, staff_id, time_zone, sealed_url, etag, last_modified, read_at, failures, busy,
+        ) = row  # fmt: skip
         return Lease(
             *(lease_id, calendar_id, StaffPlace(salon_id, staff_id), time_zone, bytes(sealed_url)),
             *(Validators(etag, last_modified), read_at, failures),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, LiteralString
 from uuid import UUID
@@ -63,12 +63,9 @@ class DueHoldsInDatabase:
             row = await cursor.fetchone()
         return row[0] if row else None
 
-    def take(self, now: datetime, most: int) -> AbstractAsyncContextManager[HoldBatch]:
-        """Holds that are over, locked until the block ends; those that somebody else has in hand are left to them."""
-        return self._take(now, most)
-
     @asynccontextmanager
-    async def _take(self, now: datetime, most: int) -> AsyncIterator[HoldBatch]:
+    async def take(self, now: datetime, most: int) -> AsyncIterator[HoldBatch]:
+        """Holds that are over, locked until the block ends; those that somebody else has in hand are left to them."""
         async with self._database.transaction() as connection:
             cursor = await connection.execute(LOCK_DUE, [now, most])
             ids = [booking_id for (booking_id,) in await cursor.fetchall()]

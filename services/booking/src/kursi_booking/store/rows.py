@@ -1,7 +1,7 @@
 """Rows to bookings and back."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -191,7 +191,7 @@ def _item(document: Sequence[Any], currency: str) -> Item:  # Any: as in JSON
         item_id=UUID(item_id),
         service_id=UUID(service_id),
         staff_id=UUID(staff_id),
-        during=TimeRange(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)),
+        during=TimeRange.of_epoch(start, end),
         price=Money(currency, price),
         service_names=service_names,
         staff_names=staff_names,

@@ -127,17 +127,8 @@ async def _insert(connection: Connection, series: Series) -> None:
 
 def _series(row: Sequence[Any]) -> Series:  # Any: a row has as many types as columns
     (
-        series_id,
-        salon_id,
-        customer_id,
-        zone,
-        first_start,
-        every_weeks,
-        mode,
-        left_out,
-        created_by,
-        created_at,
-    ) = row
+        series_id, salon_id, customer_id, zone, first_start, every_weeks, mode, left_out, created_by, created_at,
+    ) = row  # fmt: skip
     return Series(
         series_id=series_id,
         salon_id=salon_id,

@@ -1,7 +1,7 @@
 """Group sessions in the database."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, LiteralString
 from uuid import UUID
@@ -17,7 +17,7 @@ from kursi_booking.domain.session import Session, SessionChange, SessionState
 from kursi_booking.ports.bookings import NewBooking, TimeTaken
 from kursi_booking.ports.listing import Position
 from kursi_booking.ports.sessions import SessionFilter, SessionWork
-from kursi_booking.store.claims import TAKE_LOCKS, claim_parameters, lock_keys
+from kursi_booking.store.claims import CLAIM_ROWS, TAKE_LOCKS, claim_parameters, lock_keys
 from kursi_booking.store.rows import SELECT_BOOKINGS, booking, history_parameters, read_bookings
 from kursi_booking.store.seats import move_seats
 from kursi_booking.store.session_rows import (
@@ -30,13 +30,11 @@ from kursi_booking.store.session_rows import (
 )
 from kursi_booking.store.work import BookingWork
 
-_CLAIM: Final[LiteralString] = """
+_CLAIM: Final[LiteralString] = f"""
 INSERT INTO claims (session_id, resource_id, during, state)
 SELECT %(session_id)s, claim.resource_id, tstzrange(claim.start_at, claim.end_at), 'blocked'
-FROM unnest(%(claim_resources)s::uuid[], %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[])
-         WITH ORDINALITY AS claim (resource_id, start_at, end_at, number)
-ORDER BY claim.number ON CONFLICT DO NOTHING
-"""
+FROM {CLAIM_ROWS} ORDER BY claim.number ON CONFLICT DO NOTHING
+"""  # noqa: S608 -- put together from constants
 _UPDATE: Final[LiteralString] = """
 UPDATE sessions SET capacity = %(capacity)s, state = %(state)s, cancellation_reason = %(cancellation_reason)s,
     revision = %(revision)s, updated_at = %(updated_at)s
@@ -84,9 +82,11 @@ class SessionsInDatabase:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def work(self) -> AbstractAsyncContextManager[SessionWork]:
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[SessionWork]:
         """One transaction: a clean exit commits, an exception rolls back."""
-        return self._work()
+        async with self._database.transaction() as connection:
+            yield _Work(connection)
 
     async def find(self, session_id: UUID) -> Session | None:
         """The session, without a lock."""
@@ -129,11 +129,6 @@ class SessionsInDatabase:
                 {"session_id": session_id, "after": after, "size": size},
             )
             return [booking(row) for row in await cursor.fetchall()]
-
-    @asynccontextmanager
-    async def _work(self) -> AsyncIterator[SessionWork]:
-        async with self._database.transaction() as connection:
-            yield _Work(connection)
 
 
 class _Work:

@@ -1,7 +1,7 @@
 """The waiting list in the database."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, LiteralString
 from uuid import UUID
@@ -29,9 +29,11 @@ class WaitlistInDatabase:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def work(self) -> AbstractAsyncContextManager[WaitlistWork]:
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[WaitlistWork]:
         """One transaction: a clean exit commits, an exception rolls back."""
-        return self._work()
+        async with self._database.transaction() as connection:
+            yield WaitlistTransaction(connection)
 
     async def find(self, entry_id: UUID) -> Entry | None:
         """The entry, without a lock."""
@@ -85,8 +87,3 @@ class WaitlistInDatabase:
             cursor = await connection.execute(NEXT_DUE)
             row = await cursor.fetchone()
         return row[0] if row else None
-
-    @asynccontextmanager
-    async def _work(self) -> AsyncIterator[WaitlistWork]:
-        async with self._database.transaction() as connection:
-            yield WaitlistTransaction(connection)

@@ -16,12 +16,11 @@ from kursi_chassis.events.envelope import Event
 
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.errors import AlreadyWaiting, OfferGone, TooManyBookings
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.waitlist import Entry, EntryChange
 from kursi_booking.ports.bookings import NewBooking, TimeTaken
 from kursi_booking.ports.supply import DayRoom
 from kursi_booking.store.answers import KeyedTransaction
-from kursi_booking.store.claims import TAKE_LOCKS, claim_parameters, lock_keys
+from kursi_booking.store.claims import CLAIM_ROWS, TAKE_LOCKS, claim_parameters, lock_keys, read_claims
 from kursi_booking.store.create import CREATE, LIMIT_REACHED, TIME_TAKEN, create_parameters
 from kursi_booking.store.staff_days import expect_room
 from kursi_booking.store.waitlist_rows import SELECT_ENTRIES, entry, entry_parameters, offer_parameters
@@ -50,13 +49,11 @@ VALUES (%(offer_id)s, %(entry_id)s, 'open', %(items)s, %(currency_code)s, %(poli
 CLOSE_OFFER: Final[LiteralString] = """
 UPDATE waitlist_offers SET state = %(ended)s, closed_at = %(at)s WHERE id = %(offer_id)s AND state = 'open'
 """
-HOLD: Final[LiteralString] = """
+HOLD: Final[LiteralString] = f"""
 INSERT INTO claims (offer_id, resource_id, during, state, expires_at)
 SELECT %(offer_id)s, claim.resource_id, tstzrange(claim.start_at, claim.end_at), 'held', %(expires_at)s
-FROM unnest(%(claim_resources)s::uuid[], %(claim_starts)s::timestamptz[], %(claim_ends)s::timestamptz[])
-         WITH ORDINALITY AS claim (resource_id, start_at, end_at, number)
-ORDER BY claim.number ON CONFLICT DO NOTHING
-"""
+FROM {CLAIM_ROWS} ORDER BY claim.number ON CONFLICT DO NOTHING
+"""  # noqa: S608 -- put together from constants
 RELEASE: Final[LiteralString] = """
 UPDATE claims SET state = 'released', expires_at = NULL WHERE offer_id = %s AND state = 'held'
 """
@@ -132,14 +129,7 @@ class WaitlistTransaction(KeyedTransaction):
 
     async def claims_of(self, offer_id: UUID) -> tuple[Claim, ...]:
         """What the offer keeps, sorted as it was taken."""
-        cursor = await self._connection.execute(
-            "SELECT resource_id, lower(during), upper(during) FROM claims WHERE offer_id = %s AND state = 'held' "
-            "ORDER BY resource_id, during",
-            [offer_id],
-        )
-        return tuple(
-            Claim(resource_id, TimeRange(start, end)) for resource_id, start, end in await cursor.fetchall()
-        )
+        return await read_claims(self._connection, "offer_id = %s AND state = 'held'", offer_id)
 
     async def add(self, change: EntryChange, event: Event) -> None:
         """Write a new entry. Raises: AlreadyWaiting."""

@@ -12,11 +12,17 @@ from kursi_chassis.events.envelope import Event
 from kursi_booking.domain.booking import Booking, Change, HistoryEntry
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.guest import JoinedGuest
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.ports.bookings import CountedPayment, NewBooking, TimeTaken
 from kursi_booking.ports.supply import DayRoom
 from kursi_booking.store.answers import KeyedTransaction
-from kursi_booking.store.claims import INSERT_CLAIMS, TAKE_LOCKS, claim_parameters, claim_state, lock_keys
+from kursi_booking.store.claims import (
+    INSERT_CLAIMS,
+    TAKE_LOCKS,
+    claim_parameters,
+    claim_state,
+    lock_keys,
+    read_claims,
+)
 from kursi_booking.store.create import CREATE, create_parameters, refused
 from kursi_booking.store.rows import (
     INSERT_HISTORY,
@@ -96,14 +102,7 @@ class BookingWork(KeyedTransaction):
 
     async def claims_of(self, booking_id: UUID) -> tuple[Claim, ...]:
         """The booking's claims, released ones too, sorted as they are taken."""
-        cursor = await self._connection.execute(
-            "SELECT resource_id, lower(during), upper(during) FROM claims WHERE booking_id = %s "
-            "ORDER BY resource_id, during",
-            [booking_id],
-        )
-        return tuple(
-            Claim(resource_id, TimeRange(start, end)) for resource_id, start, end in await cursor.fetchall()
-        )
+        return await read_claims(self._connection, "booking_id = %s", booking_id)
 
     async def counted(self, payment_id: UUID) -> CountedPayment:
         """What of this payment the booking has been told of; nothing before the first time."""
