@@ -16,12 +16,14 @@ from kursi_catalog.domain.prayer import (
     times_of,
 )
 from kursi_catalog.domain.salon import Location
+from kursi_catalog.domain.schedule import SalonSchedule, days_that_reach, prayer_intervals
 from kursi_catalog.domain.season import Season, season_of
+from kursi_chassis.intervals import clip
 
 MAKKAH = Location(21.427009, 39.828685)
 RIYADH = Location(24.7136, 46.6753)
 BERLIN = Location(52.52, 13.405)
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 # The Umm al-Qura calendar of 1437 and 1438 for Makkah, a day of each month of 2016: fajr, dhuhr, asr, maghrib, isha.
 PUBLISHED = {
     "2016-01-05": "05:39 12:26 15:32 17:53 19:23",
@@ -121,6 +123,24 @@ def test_where_the_sun_does_not_set_there_are_no_breaks():
     tromso = Location(69.65, 18.96)
     assert intervals(breaks, tromso, [date(2026, 6, 21), date(2026, 12, 21)]) == ()
     assert len(intervals(breaks, tromso, [date(2026, 3, 21)])) == 2
+
+
+@pytest.mark.covers("C5")
+@pytest.mark.parametrize(
+    ("zone", "longitude"), [("Pacific/Pago_Pago", 179), ("Pacific/Kiritimati", -179), ("Asia/Riyadh", 46)]
+)
+def test_a_day_has_its_breaks_however_far_its_clock_is_from_its_sun(zone, longitude):
+    """The sun's date may be the one before the clock's, or the one after: asked alone, a day has what a week has then."""
+    breaks = PrayerBreaks(Rules(), tuple(Prayer), 0 * MINUTE, 20 * MINUTE)
+    salon = SalonSchedule(ZoneInfo(zone), (), prayer_breaks=breaks, location=Location(10, longitude))
+    begin = datetime(2026, 6, 10, tzinfo=salon.zone)
+    day, week = [
+        (int((begin - days * DAY).timestamp()), int((begin + (days + 1) * DAY).timestamp()))
+        for days in (0, 3)
+    ]
+    alone, among = [prayer_intervals(salon, days_that_reach(salon.zone, span)) for span in (day, week)]
+    assert clip(alone, *day) == clip(among, *day)
+    assert len(clip(alone, *day)) == 5
 
 
 PLACES = st.builds(Location, st.floats(-90, 90), st.floats(-180, 180))
