@@ -88,13 +88,16 @@ def _book(entry: Plan, salon: OpenSalon, people: Mapping[str, Session]) -> None:
 
 
 def free_times(session: Session, salon: OpenSalon, *services: str) -> list[dict[str, Any]]:
-    """The free times of a visit with these services, one after the other, from tomorrow on."""
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    """The free times of a visit with these services, one after the other, from the day after tomorrow on.
+
+    At any hour of today that is more than a day ahead: soon enough, and never too late to move or cancel.
+    """
+    first = (datetime.now(UTC) + timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
     found = session.get(
         salon.path("/slots"),
         serviceIds=[salon.services[service] for service in services],
-        startTime=rfc3339(tomorrow),
-        endTime=rfc3339(tomorrow + _LOOK_AHEAD),
+        startTime=rfc3339(first),
+        endTime=rfc3339(first + _LOOK_AHEAD),
     )
     slots: list[dict[str, Any]] = found.get("slots", [])
     return slots
