@@ -17,7 +17,7 @@ from kursi_local.outside import CODE, Outside
 from kursi_local.patience import until
 from kursi_local.platform import Platform
 
-CODE_SECONDS = 10.0
+CODE_SECONDS = 60.0
 RENEW_SECONDS = 120.0
 """How long before its end an access token is replaced."""
 

@@ -17,7 +17,7 @@ class Outside:
     """What happened outside: texts that arrived, mails, and payments at the provider; and what a payer decides there."""
 
     def __init__(self, twilio_url: str, moyasar_url: str, control_url: str) -> None:
-        self._http = httpx.Client(timeout=10)
+        self._http = httpx.Client(timeout=40)
         self._twilio, self._moyasar, self.page_url = twilio_url, moyasar_url, control_url
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from kursi_local.ports import HOST
 from kursi_local.vault import Vault
 
 _LOOK_SECONDS = 0.02
-_FREEZE_SECONDS = 5.0
+_FREEZE_SECONDS = 30.0
 
 
 class NotRunning(RuntimeError):
@@ -101,7 +101,7 @@ class Platform:
         kin = self._kin(name)
         send(kin, how)
         if how is signal.SIGKILL:
-            wait_until(lambda: not kin.alive, 5, f"{name} did not die")
+            wait_until(lambda: not kin.alive, 30, f"{name} did not die")
 
     def pause(self, name: str) -> None:
         """Freeze a process and everything below it: its sockets stay open and nothing answers.
@@ -117,7 +117,7 @@ class Platform:
         for kin in family(self._kin(name).pid):
             send(kin, signal.SIGCONT)
 
-    def restart(self, name: str, timeout_seconds: float = 30) -> None:
+    def restart(self, name: str, timeout_seconds: float = 60) -> None:
         """Stop a process as an operator would and wait until its successor is ready."""
         entry = self.entry(name)
         before = self._kin(name)
@@ -128,7 +128,7 @@ class Platform:
             f"{name} did not come back",
         )
 
-    def wait_ready(self, timeout_seconds: float = 60) -> None:
+    def wait_ready(self, timeout_seconds: float = 120) -> None:
         """Return when every process is alive and answered its probe since it was last started."""
         wait_until(
             lambda: self.journal.phase == "ready" and all(map(self._is_ready, self.journal.processes)),

@@ -18,7 +18,7 @@ from kursi_local.seed import demo_plan, free_times, rfc3339
 
 _SERVICES = ("facial", "cut")
 _FRIDAY = 4
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 """For what follows a change by itself: a notice from the bank, a message. It takes well under a second."""
 
 
