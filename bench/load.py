@@ -31,14 +31,16 @@ class Load:
 
 
 async def closed_loop(clients: int, seconds: float, call: Callable[[int], Awaitable[object]]) -> Load:
-    """Each client calls again as soon as it has its answer; `call` gets the client's number."""
+    """Each client calls again as soon as it has its answer; `call` gets the client's number. At least one call is made."""
     latencies: list[float] = []
     stop = time.perf_counter() + seconds
 
     async def client(number: int) -> None:
-        while (started := time.perf_counter()) < stop:
+        started = time.perf_counter()
+        while not latencies or started < stop:
             await call(number)
             latencies.append(time.perf_counter() - started)
+            started = time.perf_counter()
 
     began = time.perf_counter()
     await asyncio.gather(*(client(number) for number in range(clients)))

@@ -39,7 +39,7 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
         for tokens in crowds:
             calls.append(await _create(platform.address("booking"), salon, tokens, slots, effort.seconds))
             limits.append(
-                await asyncio.to_thread(_limit, platform.database_url("booking"), int(effort.seconds))
+                await asyncio.to_thread(_limit, platform.database_url("booking"), effort.whole_seconds)
             )
     through, limit = statistics.median(load.per_second for load in calls), statistics.median(limits)
     return Figure(

@@ -58,7 +58,7 @@ async def measure(effort: Effort = FULL) -> Figure:
         with psycopg.connect(urls.superuser, autocommit=True) as connection:
             connection.execute(BENCH_ROWS)
         transactions = await asyncio.to_thread(
-            pgbench, urls.superuser, INBOX_TRANSACTION, clients=8, seconds=5
+            pgbench, urls.superuser, INBOX_TRANSACTION, clients=8, seconds=effort.whole_seconds
         )
         await close_nats(client)
     limit = 1 / (1 / publishing + 1 / transactions)

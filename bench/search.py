@@ -9,7 +9,7 @@ from kursi.catalog.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 from kursi_catalog.store import openings
 from kursi_local.platform import Platform
 
-from bench.city import SALONS, invented_salons, settle
+from bench.city import invented_salons, settle
 from bench.effort import FULL, Effort
 from bench.golden import GOLDEN
 from bench.load import closed_loop
@@ -20,7 +20,7 @@ LIMIT_MS = 50.0
 
 async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     """One caller at a time: it is the time of a call that has a limit."""
-    await _settle(platform)
+    await _settle(platform, effort.salons)
     questions = cycle(_questions())
     async with grpc.aio.insecure_channel(platform.address("catalog")) as channel:
         stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
@@ -28,7 +28,7 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     p99_ms = load.percentile_ms(0.99)
     return Figure(
         id="search",
-        job=f"search over {SALONS} salons, 60 queries in turn",
+        job=f"search over {effort.salons} salons, 60 queries in turn",
         measured=f"p99 {p99_ms:.1f} ms",
         limit=f"{LIMIT_MS:.0f} ms",
         ratio=p99_ms / LIMIT_MS,
@@ -50,14 +50,14 @@ def _questions() -> list[catalog_service_pb2.SearchSalonsRequest]:
     return questions
 
 
-async def _settle(platform: Platform) -> None:
+async def _settle(platform: Platform, number: int) -> None:
     """Put the salons into catalog's database, unless they are there."""
     async with await psycopg.AsyncConnection.connect(platform.database_url("catalog")) as connection:
         cursor = await connection.execute("SELECT count(*) FROM salons WHERE slug LIKE 'invented-%'")
-        if await cursor.fetchone() == (SALONS,):
+        if await cursor.fetchone() == (number,):
             return
-        await settle(connection)
-        await openings.refresh(connection, [one.id for one in invented_salons()], datetime.now(UTC))
+        await settle(connection, number)
+        await openings.refresh(connection, [one.id for one in invented_salons(number)], datetime.now(UTC))
     # What autovacuum does within a minute of so many new rows.
     owner = platform.database_url("catalog", "owner")
     async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as connection:

@@ -70,7 +70,7 @@ def lift_limits(platform: Platform) -> None:
         anonymous = api.anonymous()
         until(
             lambda: int(anonymous.raw("GET", "/v1/salons:search").headers["ratelimit-limit"]) > 10_000,
-            10,
+            60,
             "the new limits",
         )
 
