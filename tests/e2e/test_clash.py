@@ -21,7 +21,7 @@ def test_sixty_four_clients_on_twenty_times_get_twenty_bookings_and_nobody_an_er
 
     def one(client):
         person, slot = people[client % PEOPLE], apart[client % SLOTS]
-        together.wait(30)
+        together.wait(120)
         answer = person.raw("POST", "/v1/bookings", json=world.wish(slot))
         return answer.status_code, answer.json().get("reason")
 

@@ -46,7 +46,7 @@ def persistent(person, verb, path, body, key):
             return None
         return answer if answer.status_code < 500 else None
 
-    return until(look, 60, "an answer").json()
+    return until(look, 120, "an answer").json()
 
 
 @pytest.mark.covers("X2")
@@ -122,12 +122,12 @@ def test_messaging_killed_while_the_provider_takes_its_time_sends_nothing_twice(
     outside.text_callbacks("pause")
     outside.text_fault("timeout_after_accept", match={"body_contains": "Test+Salon"}, times=2, seconds=9)
     booking = world.book(person, world.slots()[-22])
-    until(lambda: texts_about(world, person), 15, "a message at the provider")
+    until(lambda: texts_about(world, person), 60, "a message at the provider")
     assert _status(platform, booking) == "sending"
     platform.kill("messaging")
     recovered(platform)
     outside.text_callbacks("release")
-    until(lambda: _status(platform, booking) == "delivered", 15, "an outcome")
+    until(lambda: _status(platform, booking) == "delivered", 60, "an outcome")
     told_once(world, person)
 
 
@@ -151,7 +151,7 @@ def test_a_paused_service_keeps_callers_waiting_until_it_is_resumed(world, platf
             httpx.get(address, timeout=2)
     finally:
         platform.resume("catalog")
-    until(lambda: httpx.get(address).is_success, 15, "an answer")
+    until(lambda: httpx.get(address, timeout=30).is_success, 60, "an answer")
 
 
 def _status(platform, booking):

@@ -55,7 +55,7 @@ def test_a_payment_whose_notice_is_lost_is_found_by_reconciliation(world, held):
     world.api.outside.payment_callbacks("drop")
     try:
         world.decide(payment, "approve")
-        world.booking_becomes(world["customer"], held, 30, state="CONFIRMED", paymentState="PAID")
+        world.booking_becomes(world["customer"], held, state="CONFIRMED", paymentState="PAID")
     finally:
         world.api.outside.payment_callbacks("release")
 
@@ -80,7 +80,7 @@ def test_money_that_comes_after_the_time_was_given_away_goes_back(world, held, p
     world.booking_becomes(world["customer"], held, state="EXPIRED")
     other = world.book(world["stranger"], held, "facial")
     world.decide(payment, "approve")
-    refunded = becomes(world["customer"], f"/v1/payments/{payment['id']}", 30, state="REFUNDED")
+    refunded = becomes(world["customer"], f"/v1/payments/{payment['id']}", state="REFUNDED")
     assert refunded["refunded"] == refunded["captured"]
     world.booking_becomes(world["customer"], held, state="EXPIRED", paymentState="REFUNDED")
     world["stranger"].post(f"/v1/bookings/{other['id']}:cancel")

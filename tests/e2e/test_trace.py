@@ -19,7 +19,7 @@ def test_the_trace_of_a_call_is_carried_by_its_event(world, platform):
         "SELECT headers ->> 'traceparent' FROM outbox WHERE aggregate_id = %s AND published_at IS NOT NULL"
     )
     (header,) = until(
-        lambda: invariants.ask(platform, "booking", query, answer.json()["id"]), 10, "a published event"
+        lambda: invariants.ask(platform, "booking", query, answer.json()["id"]), 60, "a published event"
     )[0]
     assert str(header).split("-")[1] == trace
 
@@ -42,7 +42,8 @@ def test_one_trace_leads_from_a_call_to_what_a_provider_was_given(world, api, pl
                    WHERE booking_id = %s AND channel = 'sms' AND outcome = 'accepted'"""
         return invariants.ask(platform, "messaging", query, booking)
 
-    told = until(tries, 15, "a text about the booking")
+    told = until(tries, 60, "a text about the booking")
     assert {(row[0], row[1], str(row[2]).split("-")[1]) for row in told} == {("twilio", trace, trace)}
     given = [attempt["traceparent"] for attempt in api.outside.text_attempts()]
-    assert len([header for header in given if header and header.split("-")[1] == trace]) == len(told)
+    # More than one where an answer took the provider too long.
+    assert len([header for header in given if header and header.split("-")[1] == trace]) >= len(told)
