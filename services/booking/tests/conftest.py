@@ -20,9 +20,11 @@ from kursi_chassis.errors import Invalid, Violation
 from kursi_chassis.grpc.client import connect
 from kursi_chassis.grpc.server import GrpcServer
 from kursi_chassis.grpc.service_tokens import IssuedToken, ServiceTokens
+from kursi_chassis.grpc.times import instant
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import Peer, TokenMint, rpc_settings
 from kursi_chassis.testing.servers import free_port
+from kursi_chassis.validation import Violations
 
 # Under importlib's import mode a folder of tests is no package: helpers are imported by name.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -170,6 +172,9 @@ class FakeCatalog(Peer):
 
     async def GetBookingContext(self, request, context):  # noqa: N802 -- spelled by the contract
         self.requests.append(request)
+        with Violations() as check:
+            instant(check, "start_time", request.start_time)
+            instant(check, "end_time", request.end_time)
         salon = self.salons.get(request.salon_id)
         if salon is None:
             raise SalonNotFound
@@ -242,10 +247,10 @@ async def catalog_client(catalog_channel, fixed_clock):
 
 
 class FakeIdentity(Peer):
-    """Identity's side of the contract about phone numbers; a real server on a port of its own."""
+    """Identity's side of the contract about who there is; a real server on a port of its own."""
 
     def __init__(self, mint):
-        self.ids = {}
+        self.ids, self.nobody, self.asked_for = {}, set(), []
         self.requests = []
         self.refuses = None
         self._mint = mint
@@ -273,10 +278,18 @@ class FakeIdentity(Peer):
         customer_id = self.ids.setdefault((request.salon_id, request.phone_number), str(new_id()))
         return identity_service_pb2.Guest(customer_id=customer_id)
 
+    async def BatchGetContacts(self, request, context):  # noqa: N802 -- spelled by the contract
+        """Everybody exists but for `nobody`."""
+        self.asked_for.extend(request.user_ids)
+        known = [one for one in request.user_ids if one not in self.nobody]
+        return identity_service_pb2.BatchGetContactsResponse(
+            contacts=[identity_service_pb2.Contact(user_id=one) for one in known]
+        )
+
 
 @pytest_asyncio.fixture
 async def identity(mint):
-    """A running identity that knows nobody."""
+    """A running identity that knows no numbers."""
     fake = FakeIdentity(mint)
     await fake.start()
     yield fake

@@ -16,6 +16,7 @@ from kursi_booking.api.series import (
 )
 from kursi_booking.api.sessions import SessionServicer, SessionUseCases, session_answer
 from kursi_booking.ports.bookings import BookingStore
+from kursi_booking.ports.guests import Customers
 from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Offers
 from kursi_booking.store.series import SeriesInDatabase
@@ -41,7 +42,10 @@ class GroupParts:
         offers: Offers,
         expire_hold: HoldExpiry,
         clock: Clock,
+        *,
+        customers: Customers,
     ) -> None:
+        self._customers = customers
         self._database = database
         self._bookings = bookings
         self._offers = offers
@@ -71,6 +75,7 @@ class GroupParts:
                 self._offers,
                 self._expire_hold,
                 clock,
+                customers=self._customers,
                 describe=describe_event_in_series,
                 describe_series=describe_series,
                 render=series_answer,
@@ -94,8 +99,9 @@ class GroupParts:
                 self._offers,
                 self._expire_hold,
                 clock,
+                customers=self._customers,
                 describe=describe_event,
                 render=booking_answer,
             ),
-            reading=SessionReading(store, clock),
+            reading=SessionReading(store, self._offers, clock),
         )

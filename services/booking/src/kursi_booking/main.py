@@ -154,8 +154,8 @@ def servicers(have: Parts, settings: BookingSettings) -> list[tuple[object, str]
     return [
         (BookingServicer(use_cases(have), key), servicer.NAME),
         (BookingInternalServicer(GetPaymentTerms(have.store), GetVisit(have.store)), internal.NAME),
-        (have.waiting.servicer(have.offers, key), waitlist.NAME),
-        *GroupParts(have.database, have.store, have.offers, have.expire_hold, have.clock).servicers(key),
+        (have.waiting.servicer(have.offers, have.customers, key), waitlist.NAME),
+        *_groups(have).servicers(key),
         (AvailabilityServicer(availability_use_cases(have)), availability.NAME),
         (CalendarServicer(ReadCalendar(have.catalog, CalendarInDatabase(have.database))), calendar.NAME),
         (
@@ -168,6 +168,17 @@ def servicers(have: Parts, settings: BookingSettings) -> list[tuple[object, str]
             external_calendars.NAME,
         ),
     ]
+
+
+def _groups(have: Parts) -> GroupParts:
+    return GroupParts(
+        have.database,
+        have.store,
+        have.offers,
+        have.expire_hold,
+        have.clock,
+        customers=have.customers,
+    )
 
 
 def feed_use_cases(have: Parts, key: str) -> FeedUseCases:

@@ -16,6 +16,7 @@ from kursi_booking.consumers.freed_times import CONSUMER, FILTERS, HandleFreedTi
 from kursi_booking.jobs.hold_expiry import HoldExpirer
 from kursi_booking.jobs.waitlist_sweep import WaitlistSweep
 from kursi_booking.ports.bookings import BookingStore
+from kursi_booking.ports.guests import Customers
 from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Offers
 from kursi_booking.settings import BookingSettings
@@ -69,16 +70,22 @@ class WaitlistParts:
         """Goes through all salons."""
         return WaitlistSweep(self.waitlist, self.run_out, self.match(offers))
 
-    def servicer(self, offers: Offers, page_token_key: str) -> WaitlistServicer:
+    def servicer(self, offers: Offers, customers: Customers, page_token_key: str) -> WaitlistServicer:
         """What the server offers."""
         return WaitlistServicer(
             WaitlistUseCases(
                 join=JoinWaitlist(
-                    self.waitlist, offers, self._clock, describe=describe_entry_event, render=entry_answer
+                    self.waitlist,
+                    offers,
+                    self._clock,
+                    customers=customers,
+                    describe=describe_entry_event,
+                    render=entry_answer,
                 ),
                 accept=AcceptOffer(
                     self.waitlist,
                     self._store,
+                    offers,
                     self._clock,
                     describe_entry=describe_entry_event,
                     describe=describe_event,

@@ -81,7 +81,8 @@ class SeriesServiceServicer:
         AS_MANY_AS_FIT no date fits (metadata `refused`: comma-separated `start=REASON`), PREPAYMENT_REQUIRED when any of the visits is to be paid
         before: nobody pays for a year of visits within the minutes of a hold, so such services are booked visit by visit;
         STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND;
-        PERMISSION_DENIED for another `customer_id` without a role in the salon; UNAVAILABLE: CATALOG_UNAVAILABLE,
+        PERMISSION_DENIED for another `customer_id` without a role in the salon, INVALID_ARGUMENT: UNKNOWN_VALUE for one that nobody has;
+        UNAVAILABLE: CATALOG_UNAVAILABLE,
         RETRY_LATER when others keep taking the same times.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

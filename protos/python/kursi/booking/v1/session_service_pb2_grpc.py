@@ -92,14 +92,15 @@ class SessionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetSession(self, request, context):
-        """One session. Errors: NOT_FOUND: SESSION_NOT_FOUND.
+        """One session. That of a salon which is archived or suspended is seen by its members only. Errors: NOT_FOUND: SESSION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Sessions of a salon that will take place, the soonest first. Without `start_time_min` those that have not begun.
+        """Sessions of a salon that will take place, the soonest first. Without `start_time_min` those that have not begun. A salon that is archived
+        or suspended has none for others than its members.
         Errors: INVALID_ARGUMENT: MALFORMED for a `page_token` of another list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -137,7 +138,7 @@ class SessionServiceServicer:
     def JoinSession(self, request, context):
         """Takes seats until the session starts. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon
         confirms by itself. A hold that runs out gives its seats back; money that arrives later takes them again, or goes back when they are gone.
-        Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
+        Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`), UNKNOWN_VALUE for a `customer_id` that nobody has; ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
         (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS, SALON_NOT_LIVE; PERMISSION_DENIED for another `customer_id`
         without a role in the salon; NOT_FOUND: SESSION_NOT_FOUND; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is known of the salon.
         """

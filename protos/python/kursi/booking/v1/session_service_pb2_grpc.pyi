@@ -44,9 +44,10 @@ class SessionServiceStub:
     UNAVAILABLE: CATALOG_UNAVAILABLE.
     """
     GetSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.Session]
-    """One session. Errors: NOT_FOUND: SESSION_NOT_FOUND."""
+    """One session. That of a salon which is archived or suspended is seen by its members only. Errors: NOT_FOUND: SESSION_NOT_FOUND."""
     ListSessions: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]
-    """Sessions of a salon that will take place, the soonest first. Without `start_time_min` those that have not begun.
+    """Sessions of a salon that will take place, the soonest first. Without `start_time_min` those that have not begun. A salon that is archived
+    or suspended has none for others than its members.
     Errors: INVALID_ARGUMENT: MALFORMED for a `page_token` of another list.
     """
     UpdateSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.UpdateSessionRequest, _session_service_pb2.Session]
@@ -68,7 +69,7 @@ class SessionServiceStub:
     JoinSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.JoinSessionRequest, _booking_pb2.Booking]
     """Takes seats until the session starts. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon
     confirms by itself. A hold that runs out gives its seats back; money that arrives later takes them again, or goes back when they are gone.
-    Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
+    Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`), UNKNOWN_VALUE for a `customer_id` that nobody has; ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
     (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS, SALON_NOT_LIVE; PERMISSION_DENIED for another `customer_id`
     without a role in the salon; NOT_FOUND: SESSION_NOT_FOUND; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is known of the salon.
     """
@@ -88,9 +89,10 @@ class SessionServiceAsyncStub(SessionServiceStub):
     UNAVAILABLE: CATALOG_UNAVAILABLE.
     """
     GetSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.Session]  # type: ignore[assignment]
-    """One session. Errors: NOT_FOUND: SESSION_NOT_FOUND."""
+    """One session. That of a salon which is archived or suspended is seen by its members only. Errors: NOT_FOUND: SESSION_NOT_FOUND."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
-    """Sessions of a salon that will take place, the soonest first. Without `start_time_min` those that have not begun.
+    """Sessions of a salon that will take place, the soonest first. Without `start_time_min` those that have not begun. A salon that is archived
+    or suspended has none for others than its members.
     Errors: INVALID_ARGUMENT: MALFORMED for a `page_token` of another list.
     """
     UpdateSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.UpdateSessionRequest, _session_service_pb2.Session]  # type: ignore[assignment]
@@ -112,7 +114,7 @@ class SessionServiceAsyncStub(SessionServiceStub):
     JoinSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.JoinSessionRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """Takes seats until the session starts. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon
     confirms by itself. A hold that runs out gives its seats back; money that arrives later takes them again, or goes back when they are gone.
-    Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
+    Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`), UNKNOWN_VALUE for a `customer_id` that nobody has; ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
     (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS, SALON_NOT_LIVE; PERMISSION_DENIED for another `customer_id`
     without a role in the salon; NOT_FOUND: SESSION_NOT_FOUND; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is known of the salon.
     """
@@ -141,7 +143,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.GetSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.Session, _abc.Awaitable[_session_service_pb2.Session]]:
-        """One session. Errors: NOT_FOUND: SESSION_NOT_FOUND."""
+        """One session. That of a salon which is archived or suspended is seen by its members only. Errors: NOT_FOUND: SESSION_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListSessions(
@@ -149,7 +151,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.ListSessionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.ListSessionsResponse, _abc.Awaitable[_session_service_pb2.ListSessionsResponse]]:
-        """Sessions of a salon that will take place, the soonest first. Without `start_time_min` those that have not begun.
+        """Sessions of a salon that will take place, the soonest first. Without `start_time_min` those that have not begun. A salon that is archived
+        or suspended has none for others than its members.
         Errors: INVALID_ARGUMENT: MALFORMED for a `page_token` of another list.
         """
 
@@ -195,7 +198,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
         """Takes seats until the session starts. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon
         confirms by itself. A hold that runs out gives its seats back; money that arrives later takes them again, or goes back when they are gone.
-        Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`); ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
+        Errors: INVALID_ARGUMENT per field: OUT_OF_RANGE (`seats`), UNKNOWN_VALUE for a `customer_id` that nobody has; ABORTED: SESSION_FULL (metadata `left`); FAILED_PRECONDITION: SESSION_STARTED
         (metadata `start`), ILLEGAL_TRANSITION when it is cancelled, TOO_MANY_BOOKINGS, SALON_NOT_LIVE; PERMISSION_DENIED for another `customer_id`
         without a role in the salon; NOT_FOUND: SESSION_NOT_FOUND; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is known of the salon.
         """

@@ -81,7 +81,8 @@ class WaitlistServiceServicer:
     def CreateWaitlistEntry(self, request, context):
         """Waits for a time. An offer follows as soon as a visit can start inside one of the ranges, at once where there is room already.
         Errors: INVALID_ARGUMENT per field: REQUIRED, TOO_MANY, EMPTY_RANGE, IN_THE_PAST for a range that is over, OUT_OF_RANGE for one that ends
-        more than 62 days from now, MALFORMED for fractions of a second, UNKNOWN_VALUE for an add-on that the service does not have; NOT_FOUND:
+        more than 62 days from now, MALFORMED for fractions of a second, UNKNOWN_VALUE for an add-on that the service does not have or a
+        `customer_id` that nobody has; NOT_FOUND:
         SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE,
         TOO_MANY_WAITLIST_ENTRIES (metadata `limit`: open entries of one customer in one salon); ALREADY_EXISTS: ALREADY_WAITING when an open entry
         of the customer wants the same services at a time that both ranges hold; PERMISSION_DENIED for another `customer_id`, or a `priority`,
@@ -118,7 +119,8 @@ class WaitlistServiceServicer:
     def AcceptWaitlistOffer(self, request, context):
         """Takes the offered time: the very people, things, names, prices and terms that were offered. With prepayment the booking is HELD until it
         is paid, from now on; otherwise as CreateBooking.
-        Errors: FAILED_PRECONDITION: OFFER_GONE when the offer has run out, was answered before, or is none of this entry; TOO_MANY_BOOKINGS.
+        Errors: FAILED_PRECONDITION: OFFER_GONE when the offer has run out, was answered before, or is none of this entry; TOO_MANY_BOOKINGS;
+        SALON_NOT_LIVE when the salon was archived or suspended meanwhile: the kept time is free then, and the entry waits on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,8 @@ class WaitlistServiceStub:
     CreateWaitlistEntry: _grpc.UnaryUnaryMultiCallable[_waitlist_service_pb2.CreateWaitlistEntryRequest, _waitlist_service_pb2.WaitlistEntry]
     """Waits for a time. An offer follows as soon as a visit can start inside one of the ranges, at once where there is room already.
     Errors: INVALID_ARGUMENT per field: REQUIRED, TOO_MANY, EMPTY_RANGE, IN_THE_PAST for a range that is over, OUT_OF_RANGE for one that ends
-    more than 62 days from now, MALFORMED for fractions of a second, UNKNOWN_VALUE for an add-on that the service does not have; NOT_FOUND:
+    more than 62 days from now, MALFORMED for fractions of a second, UNKNOWN_VALUE for an add-on that the service does not have or a
+    `customer_id` that nobody has; NOT_FOUND:
     SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE,
     TOO_MANY_WAITLIST_ENTRIES (metadata `limit`: open entries of one customer in one salon); ALREADY_EXISTS: ALREADY_WAITING when an open entry
     of the customer wants the same services at a time that both ranges hold; PERMISSION_DENIED for another `customer_id`, or a `priority`,
@@ -61,7 +62,8 @@ class WaitlistServiceStub:
     AcceptWaitlistOffer: _grpc.UnaryUnaryMultiCallable[_waitlist_service_pb2.AcceptWaitlistOfferRequest, _booking_pb2.Booking]
     """Takes the offered time: the very people, things, names, prices and terms that were offered. With prepayment the booking is HELD until it
     is paid, from now on; otherwise as CreateBooking.
-    Errors: FAILED_PRECONDITION: OFFER_GONE when the offer has run out, was answered before, or is none of this entry; TOO_MANY_BOOKINGS.
+    Errors: FAILED_PRECONDITION: OFFER_GONE when the offer has run out, was answered before, or is none of this entry; TOO_MANY_BOOKINGS;
+    SALON_NOT_LIVE when the salon was archived or suspended meanwhile: the kept time is free then, and the entry waits on.
     """
     DeclineWaitlistOffer: _grpc.UnaryUnaryMultiCallable[_waitlist_service_pb2.DeclineWaitlistOfferRequest, _waitlist_service_pb2.WaitlistEntry]
     """Leaves the offered time to the next, and goes on waiting for another one.
@@ -80,7 +82,8 @@ class WaitlistServiceAsyncStub(WaitlistServiceStub):
     CreateWaitlistEntry: _aio.UnaryUnaryMultiCallable[_waitlist_service_pb2.CreateWaitlistEntryRequest, _waitlist_service_pb2.WaitlistEntry]  # type: ignore[assignment]
     """Waits for a time. An offer follows as soon as a visit can start inside one of the ranges, at once where there is room already.
     Errors: INVALID_ARGUMENT per field: REQUIRED, TOO_MANY, EMPTY_RANGE, IN_THE_PAST for a range that is over, OUT_OF_RANGE for one that ends
-    more than 62 days from now, MALFORMED for fractions of a second, UNKNOWN_VALUE for an add-on that the service does not have; NOT_FOUND:
+    more than 62 days from now, MALFORMED for fractions of a second, UNKNOWN_VALUE for an add-on that the service does not have or a
+    `customer_id` that nobody has; NOT_FOUND:
     SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE,
     TOO_MANY_WAITLIST_ENTRIES (metadata `limit`: open entries of one customer in one salon); ALREADY_EXISTS: ALREADY_WAITING when an open entry
     of the customer wants the same services at a time that both ranges hold; PERMISSION_DENIED for another `customer_id`, or a `priority`,
@@ -100,7 +103,8 @@ class WaitlistServiceAsyncStub(WaitlistServiceStub):
     AcceptWaitlistOffer: _aio.UnaryUnaryMultiCallable[_waitlist_service_pb2.AcceptWaitlistOfferRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """Takes the offered time: the very people, things, names, prices and terms that were offered. With prepayment the booking is HELD until it
     is paid, from now on; otherwise as CreateBooking.
-    Errors: FAILED_PRECONDITION: OFFER_GONE when the offer has run out, was answered before, or is none of this entry; TOO_MANY_BOOKINGS.
+    Errors: FAILED_PRECONDITION: OFFER_GONE when the offer has run out, was answered before, or is none of this entry; TOO_MANY_BOOKINGS;
+    SALON_NOT_LIVE when the salon was archived or suspended meanwhile: the kept time is free then, and the entry waits on.
     """
     DeclineWaitlistOffer: _aio.UnaryUnaryMultiCallable[_waitlist_service_pb2.DeclineWaitlistOfferRequest, _waitlist_service_pb2.WaitlistEntry]  # type: ignore[assignment]
     """Leaves the offered time to the next, and goes on waiting for another one.
@@ -122,7 +126,8 @@ class WaitlistServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_waitlist_service_pb2.WaitlistEntry, _abc.Awaitable[_waitlist_service_pb2.WaitlistEntry]]:
         """Waits for a time. An offer follows as soon as a visit can start inside one of the ranges, at once where there is room already.
         Errors: INVALID_ARGUMENT per field: REQUIRED, TOO_MANY, EMPTY_RANGE, IN_THE_PAST for a range that is over, OUT_OF_RANGE for one that ends
-        more than 62 days from now, MALFORMED for fractions of a second, UNKNOWN_VALUE for an add-on that the service does not have; NOT_FOUND:
+        more than 62 days from now, MALFORMED for fractions of a second, UNKNOWN_VALUE for an add-on that the service does not have or a
+        `customer_id` that nobody has; NOT_FOUND:
         SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE,
         TOO_MANY_WAITLIST_ENTRIES (metadata `limit`: open entries of one customer in one salon); ALREADY_EXISTS: ALREADY_WAITING when an open entry
         of the customer wants the same services at a time that both ranges hold; PERMISSION_DENIED for another `customer_id`, or a `priority`,
@@ -166,7 +171,8 @@ class WaitlistServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
         """Takes the offered time: the very people, things, names, prices and terms that were offered. With prepayment the booking is HELD until it
         is paid, from now on; otherwise as CreateBooking.
-        Errors: FAILED_PRECONDITION: OFFER_GONE when the offer has run out, was answered before, or is none of this entry; TOO_MANY_BOOKINGS.
+        Errors: FAILED_PRECONDITION: OFFER_GONE when the offer has run out, was answered before, or is none of this entry; TOO_MANY_BOOKINGS;
+        SALON_NOT_LIVE when the salon was archived or suspended meanwhile: the kept time is free then, and the entry waits on.
         """
 
     @_abc_1.abstractmethod

@@ -1,4 +1,4 @@
-"""Who has a phone number, asked of identity."""
+"""Who has a phone number, and who exists, asked of identity."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -14,7 +14,8 @@ from kursi_booking.domain.guest import WalkIn
 if TYPE_CHECKING:  # the name exists for type checkers only
     from kursi.identity.v1.identity_service_pb2_grpc import IdentityInternalServiceAsyncStub
 
-REPEATABLE = ("kursi.identity.v1.IdentityInternalService/EnsureGuest",)
+_SERVICE = "kursi.identity.v1.IdentityInternalService"
+REPEATABLE = (f"{_SERVICE}/EnsureGuest", f"{_SERVICE}/BatchGetContacts")
 _DEADLINE_SECONDS = 2.0
 _FIELDS = {"phoneNumber": "guest.phone_number", "languageCode": "guest.language_code"}
 
@@ -39,6 +40,16 @@ class IdentityCustomers:
         except (Unavailable, grpc.aio.AioRpcError) as error:
             raise IdentityUnavailable from error
         return UUID(answer.customer_id)
+
+    async def expect(self, customer_id: UUID) -> None:
+        """Make sure that somebody has this id, as far as identity can be asked."""
+        request = identity_service_pb2.BatchGetContactsRequest(user_ids=[str(customer_id)])
+        try:
+            answer = await self._stub.BatchGetContacts(request, timeout=_DEADLINE_SECONDS)
+        except (Unavailable, grpc.aio.AioRpcError):
+            return
+        if not answer.contacts:
+            raise Invalid(Violation("customer_id", "UNKNOWN_VALUE"))
 
 
 def _in_our_words(error: RemoteError) -> list[Violation]:

@@ -73,7 +73,7 @@ class SessionServicer(session_service_pb2_grpc.SessionServiceServicer):
     async def GetSession(self, request: session_pb.GetSessionRequest, context: Context) -> session_pb.Session:
         with Violations() as check:
             session_id = check.id("session_id", request.session_id)
-        return _message(await self._do.reading.one(session_id))
+        return _message(await self._do.reading.one(session_id, current_caller()))
 
     async def ListSessions(
         self, request: session_pb.ListSessionsRequest, context: Context
@@ -90,7 +90,7 @@ class SessionServicer(session_service_pb2_grpc.SessionServiceServicer):
             _position(self._tokens.decode(request.page_token, filters)),
             page_size(request.page_size),
         )
-        found = await self._do.reading.page(wanted, position, size + 1)
+        found = await self._do.reading.page(wanted, position, size + 1, current_caller())
         return session_pb.ListSessionsResponse(
             sessions=[_message(session) for session in found[:size]],
             next_page_token=self._tokens.encode(_after(found[size - 1]), filters)

@@ -203,6 +203,18 @@ def run_out(entry: Entry, act: Act) -> EntryChange:
     return _changed(entry, after, EntryEvent.OFFER_EXPIRED, act, made=held, ended=OfferState.EXPIRED)
 
 
+def withdraw(entry: Entry, act: Act) -> EntryChange:
+    """The salon no longer takes bookings: the kept time is free, and the entry waits on as if nothing had been offered.
+
+    Does nothing without an offer.
+    """
+    held = entry.offer
+    if held is None:
+        return EntryChange(entry, act)
+    after = replace(entry, state=EntryState.WAITING, offer=None)
+    return _changed(entry, after, EntryEvent.OFFER_EXPIRED, act, made=held, ended=OfferState.WITHDRAWN)
+
+
 def cancel(entry: Entry, act: Act) -> EntryChange:
     """Wait no longer; an open offer is withdrawn. Raises: EntryIsClosed."""
     if entry.state is EntryState.CANCELLED:

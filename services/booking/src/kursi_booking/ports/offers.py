@@ -12,7 +12,6 @@ from kursi_booking.domain.availability import Opening, Question
 from kursi_booking.domain.booking import SalonFacts
 from kursi_booking.domain.policy import Party, PolicySnapshot
 from kursi_booking.domain.salon import WAITLIST_OFFER
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.ports.supply import DayRange
 
 Names = Mapping[str, str]
@@ -111,7 +110,7 @@ class Offers(Protocol):
         """
         ...
 
-    async def expect_live(self, salon_id: UUID, during: TimeRange) -> None:
+    async def expect_live(self, salon_id: UUID) -> None:
         """Make sure that the salon takes bookings. Raises: SalonNotLive, SalonNotFound, CatalogUnavailable."""
         ...
 

@@ -9,10 +9,15 @@ from kursi_chassis.errors import DomainError
 from kursi_chassis.ids import new_id
 
 from kursi_booking.domain import waitlist as verbs
+from kursi_booking.domain.booking import Act
+from kursi_booking.domain.errors import CatalogUnavailable, SalonNotFound, SalonNotLive
 from kursi_booking.domain.policy import Party
+from kursi_booking.domain.waitlist import Entry
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import BookingStore, DescribeEvent, NewBooking, Render
+from kursi_booking.ports.offers import Offers
 from kursi_booking.ports.waitlist import DescribeEntry, Waitlist
+from kursi_booking.usecases.expire_hold import SYSTEM
 from kursi_booking.usecases.waitlist_acting import act_on_entry, visible_entry
 
 
@@ -23,6 +28,7 @@ class AcceptOffer:
         self,
         waitlist: Waitlist,
         store: BookingStore,
+        offers: Offers,
         clock: Clock,
         *,
         describe_entry: DescribeEntry,
@@ -31,6 +37,7 @@ class AcceptOffer:
     ) -> None:
         self._waitlist = waitlist
         self._store = store
+        self._offers = offers
         self._clock = clock
         self._describe_entry = describe_entry
         self._describe = describe
@@ -39,9 +46,10 @@ class AcceptOffer:
     async def __call__(self, entry_id: UUID, offer_id: UUID, request: KeyedRequest, caller: Caller) -> bytes:
         """The answer with the new booking, or the first answer when the request is a repetition.
 
-        Raises: WaitlistEntryNotFound, OfferGone, TooManyBookings.
+        Raises: WaitlistEntryNotFound, OfferGone, TooManyBookings, SalonNotLive.
         """
         try:
+            await self._expect_live(visible_entry(await self._waitlist.find(entry_id), caller))
             return await run_with_retries(lambda: self._accept(entry_id, offer_id, request, caller))
         except DomainError:
             # The offer may be gone because the first of these requests accepted it.
@@ -49,6 +57,29 @@ class AcceptOffer:
             if first is None:
                 raise
             return first
+
+    async def _expect_live(self, entry: Entry) -> None:
+        """Give the time back that a salon which takes no bookings any more has kept. While nobody can say what became of
+        it, its word counts.
+
+        Raises: SalonNotLive, SalonNotFound.
+        """
+        try:
+            await self._offers.expect_live(entry.salon_id)
+        except CatalogUnavailable:
+            return
+        except (SalonNotLive, SalonNotFound):
+            await run_with_retries(lambda: self._withdraw(entry.entry_id))
+            raise
+
+    async def _withdraw(self, entry_id: UUID) -> None:
+        async with self._waitlist.work() as work:
+            entry = await work.locked(entry_id)
+            if entry is None:
+                return
+            change = verbs.withdraw(entry, Act(SYSTEM, Party.SYSTEM, self._clock.now()))
+            if change.event is not None:
+                await work.save(change, self._describe_entry(change))
 
     async def _accept(self, entry_id: UUID, offer_id: UUID, request: KeyedRequest, caller: Caller) -> bytes:
         async with self._waitlist.work() as work:

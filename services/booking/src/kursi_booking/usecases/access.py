@@ -9,6 +9,7 @@ from kursi_chassis.errors import Denied
 from kursi_booking.domain.booking import Act, Booking
 from kursi_booking.domain.errors import BookingNotFound
 from kursi_booking.domain.policy import Party
+from kursi_booking.ports.guests import Customers
 
 
 def is_member(caller: Caller, salon_id: UUID) -> bool:
@@ -31,6 +32,18 @@ def act_for(
     if is_member(caller, salon_id):
         return whose, Act(caller.actor, Party.SALON, at, reason)
     raise Denied
+
+
+async def expect_customer(
+    customers: Customers, customer_id: UUID | None, salon_id: UUID, caller: Caller
+) -> None:
+    """Make sure that somebody else, for whom a member of the salon books, exists. Who books for themselves waits for
+    nothing, and who may not book for others is told so elsewhere.
+
+    Raises: Invalid.
+    """
+    if customer_id not in (None, caller.user_id) and is_member(caller, salon_id):
+        await customers.expect(customer_id)
 
 
 def visible(booking: Booking | None, caller: Caller) -> Booking:

@@ -30,7 +30,7 @@ from kursi_booking.ports.bookings import (
 from kursi_booking.ports.guests import Customers
 from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
-from kursi_booking.usecases.access import act_for, is_member
+from kursi_booking.usecases.access import act_for, expect_customer, is_member
 from kursi_booking.usecases.placing import (
     Placement,
     candidates,
@@ -114,8 +114,8 @@ class CreateBooking:
         Raises: SlotTaken with other times, NotBookable, TooManyBookings, Denied; what `Offers.to_book` and, for a
             guest, `Customers.ensure` raise.
         """
-        wanted = await self._named(wanted, caller)
         try:
+            wanted = await self._named(wanted, caller)
             return await run_with_retries(lambda: self._create(wanted, request, caller))
         except AlreadyAnswered as repeated:
             return repeated.answer
@@ -127,8 +127,12 @@ class CreateBooking:
             return first
 
     async def _named(self, wanted: WantedVisit, caller: Caller) -> WantedVisit:
-        """The visit with its customer's id, where a guest was named. Raises: Denied for who is not of the salon."""
+        """The visit with its customer's id, where a guest was named.
+
+        Raises: Denied for who is not of the salon, Invalid for a customer whom nobody knows.
+        """
         if wanted.guest is None:
+            await expect_customer(self._customers, wanted.customer_id, wanted.salon_id, caller)
             return wanted
         if not is_member(caller, wanted.salon_id):
             raise Denied

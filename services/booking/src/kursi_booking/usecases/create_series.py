@@ -22,6 +22,7 @@ from kursi_booking.domain.series import LeftOut, Mode, Series, in_series, made
 from kursi_booking.domain.series_errors import PrepaymentRequired, SeriesDoesNotFit
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import BookingStore, DescribeEvent, NewBooking
+from kursi_booking.ports.guests import Customers
 from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.ports.series import (
@@ -32,7 +33,7 @@ from kursi_booking.ports.series import (
     SeriesView,
     VisitRefused,
 )
-from kursi_booking.usecases.access import act_for
+from kursi_booking.usecases.access import act_for, expect_customer
 from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, nearby, place, taken
 
 TRIES = 5
@@ -106,10 +107,12 @@ class CreateSeries:
         expire_hold: HoldExpiry,
         clock: Clock,
         *,
+        customers: Customers,
         describe: DescribeEvent,
         describe_series: DescribeSeries,
         render: RenderSeries,
     ) -> None:
+        self._customers = customers
         self._store = store
         self._bookings = bookings
         self._offers = offers
@@ -122,8 +125,8 @@ class CreateSeries:
     async def __call__(self, wanted: WantedSeries, request: KeyedRequest, caller: Caller) -> bytes:
         """The answer with the new series, or the first answer when the request is a repetition.
 
-        Raises: SeriesDoesNotFit, PrepaymentRequired, Denied, Invalid for an end too near or too far; what
-            `Offers.to_book` raises.
+        Raises: SeriesDoesNotFit, PrepaymentRequired, Denied, Invalid for an end too near or too far or a customer whom
+            nobody knows; what `Offers.to_book` raises.
         """
         try:
             errand, plan = await self._planned(wanted, request, caller)
@@ -144,6 +147,7 @@ class CreateSeries:
         self, wanted: WantedSeries, request: KeyedRequest, caller: Caller
     ) -> tuple[_Errand, _Plan]:
         customer_id, act = act_for(wanted.customer_id, wanted.salon_id, caller, self._clock.now())
+        await expect_customer(self._customers, wanted.customer_id, wanted.salon_id, caller)
         recurrence = wanted.recurrence
         series = Series(
             series_id=new_id(),

@@ -14,10 +14,11 @@ from kursi_booking.domain.session import Session, join
 from kursi_booking.domain.session_errors import SessionFull, SessionNotFound
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import BookingStore, DescribeEvent, NewBooking, Render
+from kursi_booking.ports.guests import Customers
 from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Offers
 from kursi_booking.ports.sessions import SessionStore
-from kursi_booking.usecases.access import act_for
+from kursi_booking.usecases.access import act_for, expect_customer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,11 @@ class JoinSession:
         expire_hold: HoldExpiry,
         clock: Clock,
         *,
+        customers: Customers,
         describe: DescribeEvent,
         render: Render,
     ) -> None:
+        self._customers = customers
         self._store = store
         self._bookings = bookings
         self._offers = offers
@@ -62,7 +65,8 @@ class JoinSession:
         if kept is not None:
             return kept
         session = await self._session(wanted)
-        await self._offers.expect_live(session.salon_id, session.during)
+        await self._offers.expect_live(session.salon_id)
+        await expect_customer(self._customers, wanted.customer_id, session.salon_id, caller)
         try:
             return await self._join(wanted, request, caller)
         except _NotEnough:

@@ -20,9 +20,10 @@ from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
 from kursi_booking.domain.waitlist import FARTHEST, MOST_OPEN, Entry, EntryState, Wish, join
 from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.guests import Customers
 from kursi_booking.ports.offers import Ask, Offers, WantedService
 from kursi_booking.ports.waitlist import DescribeEntry, RenderEntry, Waitlist
-from kursi_booking.usecases.access import is_member
+from kursi_booking.usecases.access import expect_customer, is_member
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,11 @@ class JoinWaitlist:
         offers: Offers,
         clock: Clock,
         *,
+        customers: Customers,
         describe: DescribeEntry,
         render: RenderEntry,
     ) -> None:
+        self._customers = customers
         self._waitlist = waitlist
         self._offers = offers
         self._clock = clock
@@ -63,6 +66,7 @@ class JoinWaitlist:
         now = self._clock.now()
         customer_id, act = _on_behalf(wished, caller, now)
         _check_ranges(wished.ranges, now)
+        await expect_customer(self._customers, wished.customer_id, wished.salon_id, caller)
         entry = await self._entry(wished, customer_id, act)
 
         async def attempt() -> bytes:
@@ -132,7 +136,7 @@ def _check_ranges(ranges: Sequence[TimeRange], now: datetime) -> None:
             field = f"ranges[{position}].end_time"
             check.future(field, one.end, now)
             if one.end > latest:
-                check.add(field, "OUT_OF_RANGE", min=now.isoformat(), max=latest.isoformat())
+                check.add(field, "OUT_OF_RANGE", min=now, max=latest)
 
 
 def _joined(ranges: Sequence[TimeRange]) -> tuple[TimeRange, ...]:

@@ -14,7 +14,6 @@ from kursi_booking.domain.booking import SalonFacts
 from kursi_booking.domain.errors import CatalogUnavailable, SalonNotFound, SalonNotLive, StaffDoesNotPerform
 from kursi_booking.domain.policy import Party, strictest_terms
 from kursi_booking.domain.salon import SalonContext, SalonService, working_in_both
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.start_rule import (
     Counters,
     Limits,
@@ -116,13 +115,13 @@ class OfferLoader:
             raise SalonNotLive
         return await self._offer(ask, context, patience=OFFER_LASTS)
 
-    async def expect_live(self, salon_id: UUID, during: TimeRange) -> None:
+    async def expect_live(self, salon_id: UUID) -> None:
         """Make sure that the salon takes bookings, by what is known of it, however old; its services do not matter.
 
         Raises: SalonNotLive, SalonNotFound, CatalogUnavailable.
         """
-        start, end = int(during.start.timestamp()), int(during.end.timestamp())
-        context = await self._catalog.context(salon_id, frozenset(), start, end)
+        now = int(self._clock.now().timestamp())
+        context = await self._catalog.context(salon_id, frozenset(), now, now + 1)
         if not context.is_live:
             raise SalonNotLive
 

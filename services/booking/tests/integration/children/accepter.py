@@ -8,7 +8,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from kursi.catalog.v1.catalog_service_pb2_grpc import CatalogInternalServiceStub
 from kursi_booking.adapters.booking_events import describe_event
+from kursi_booking.adapters.catalog import CatalogClient
 from kursi_booking.adapters.waitlist_events import describe_entry_event
 from kursi_booking.domain import waitlist as verbs
 from kursi_booking.domain.booking import Act, Item, SalonFacts
@@ -18,12 +20,16 @@ from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
 from kursi_booking.domain.waitlist import Entry, EntryState, HeldTime, Wish
 from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.queries.occupancy import ClaimedTimes
 from kursi_booking.store.bookings import Bookings
+from kursi_booking.store.staff_days import CountedStaffDays
 from kursi_booking.store.waitlist import WaitlistInDatabase
 from kursi_booking.usecases.accept_offer import AcceptOffer
+from kursi_booking.usecases.offer import OfferLoader
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import SystemClock
 from kursi_chassis.db.database import Database
+from kursi_chassis.grpc.client import connect
 from kursi_chassis.ids import new_id
 from kursi_chassis.money import Money
 
@@ -83,13 +89,27 @@ def caller_of(entry):
 
 async def accept_on(url):
     database = await Database.open(url, application_name="accepter")
-    waitlist = WaitlistInDatabase(database)
-    entries = [await offer(waitlist, hour) for hour in range(OFFERS)]
+    entries = [await offer(WaitlistInDatabase(database), hour) for hour in range(OFFERS)]
     say("ready")
+    # Nobody is there to say what became of the salon, so what it has promised counts.
+    async with connect("127.0.0.1:1", dependency="catalog") as channel:
+        await accept_all(database, CatalogClient(CatalogInternalServiceStub(channel), SystemClock()), entries)
+
+
+async def accept_all(database, catalog, entries):
+    clock = SystemClock()
+    offers = OfferLoader(
+        catalog,
+        ClaimedTimes(database),
+        clock,
+        timedelta(minutes=1),
+        staff_days=CountedStaffDays(database),
+    )
     accept = AcceptOffer(
-        waitlist,
+        WaitlistInDatabase(database),
         Bookings(database),
-        SystemClock(),
+        offers,
+        clock,
         describe_entry=describe_entry_event,
         describe=describe_event,
         render=lambda booking, _: booking.booking_id.bytes,
