@@ -3,9 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from google.rpc.error_details_pb2 import BadRequest
+from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
-from kursi_chassis.grpc.status import field_path
+from kursi_chassis.errors import Invalid, Violation
+from kursi_chassis.grpc.status import field_path, refusal
 from kursi_chassis.wording import plain, violation_text
 
 DAYS_62 = timedelta(days=62)
@@ -56,3 +59,16 @@ def test_programs_read_how_long_to_the_microsecond(span):
 )
 def test_a_field_is_spelled_as_in_json_and_its_keys_as_they_came(path, shown):
     assert field_path(path) == shown
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Pay 5 SAR."), ("ar", "ادفع 5 SAR.")])
+def test_a_field_that_is_all_that_is_wrong_says_so_in_the_words_of_the_error(language, words):
+    class OtherAmount(Invalid):
+        reason, en, ar = "OTHER_AMOUNT", "Pay {due}.", "ادفع {due}."
+
+    error = OtherAmount(Violation("amount", "OTHER_AMOUNT"), due="5 SAR")
+    status = Status.FromString(refusal(error, language=language, domain="test").details)
+    request = BadRequest()
+    status.details[-1].Unpack(request)
+
+    assert [violation.description for violation in request.field_violations] == [words]

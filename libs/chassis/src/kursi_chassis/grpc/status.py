@@ -141,7 +141,7 @@ def refusal(error: DomainError, *, language: str, domain: str) -> Refusal:
         )
         _pack(status, details_pb2.PreconditionFailure(violations=[broken]))
     if isinstance(error, Invalid) and error.violations:
-        _pack(status, _bad_request(error.violations, language, _DETAILS_BYTES - status.ByteSize()))
+        _pack(status, _bad_request(error, language, _DETAILS_BYTES - status.ByteSize()))
     return Refusal(code, message, status.SerializeToString())
 
 
@@ -166,11 +166,13 @@ def _retry_info(after: timedelta) -> details_pb2.RetryInfo:
     return info
 
 
-def _bad_request(violations: tuple[Violation, ...], language: str, room: int) -> details_pb2.BadRequest:
+def _bad_request(error: Invalid, language: str, room: int) -> details_pb2.BadRequest:
     """As many violations as fit into the trailers; a client that fixes those is told the rest."""
     request = details_pb2.BadRequest()
-    for violation in violations:
-        text = _describe(violation, language)
+    for violation in error.violations:
+        # Where what is wrong with a field is the whole error, the error's sentence says it.
+        is_all = violation.reason == error.reason
+        text = error.text(language) if is_all else _describe(violation, language)
         shown = request.field_violations.add(
             field=field_path(violation.field),
             description=text,

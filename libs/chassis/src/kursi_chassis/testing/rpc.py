@@ -29,6 +29,7 @@ from kursi_chassis.grpc.status import DETAILS_KEY
 from kursi_chassis.grpc.tokens import SERVICE_PREFIX, TokenVerifier
 from kursi_chassis.ids import new_id
 from kursi_chassis.settings import ServiceSettings
+from kursi_chassis.wording import violation_text
 
 ISSUER = "https://identity.test"
 AUDIENCE, INTERNAL_AUDIENCE = "kursi", "kursi-internal"
@@ -160,7 +161,7 @@ class Refused:
 
 def refused(error: grpc.RpcError) -> Refused:
     """Take an error apart: its code, reason, metadata, localized text, violations (field to reason), retry
-    delay.
+    delay. Fails for a violation that has a reason of its own but no words.
     """
     if not isinstance(error, grpc.aio.AioRpcError):
         message = f"not an answer of a server: {error!r}"
@@ -172,6 +173,7 @@ def refused(error: grpc.RpcError) -> Refused:
     for detail in status.details:
         for known in (info, localized, request, delay):
             detail.Unpack(known)
+    _expect_words(request)
     return Refused(
         code=error.code(),
         reason=info.reason,
@@ -181,3 +183,11 @@ def refused(error: grpc.RpcError) -> Refused:
         violations={violation.field: violation.reason for violation in request.field_violations},
         retry_after=delay.retry_delay.ToTimedelta() if delay.HasField("retry_delay") else None,
     )
+
+
+def _expect_words(request: details_pb2.BadRequest) -> None:
+    for violation in request.field_violations:
+        borrowed = violation_text("MALFORMED", {}, violation.localized_message.locale)
+        if violation.description == borrowed and violation.reason != "MALFORMED":
+            message = f"nobody wrote words for {violation.reason}"
+            raise AssertionError(message)

@@ -14,10 +14,26 @@ from kursi_chassis.errors import (
     Violation,
 )
 from kursi_chassis.money import Money
+from kursi_chassis.wording import register_violation_texts
 
 from kursi_booking.domain.start_rule import Rule, StartRules
 
 MAX_ALTERNATIVES = 5
+
+register_violation_texts(
+    {
+        "AMBIGUOUS": (
+            "Name a customer or a phone number, not both.",
+            "اذكر العميل أو رقم الهاتف، وليس كليهما.",
+        ),
+        # What identity says about a number that a salon typed, in identity's words.
+        "PHONE_NUMBER_MALFORMED": ("This is not a valid phone number.", "رقم الهاتف غير صحيح."),
+        "PHONE_NUMBER_NOT_MOBILE": (
+            "This number cannot receive text messages. Use a mobile number.",
+            "لا يستقبل هذا الرقم الرسائل النصية. استخدم رقم جوال.",
+        ),
+    }
+)
 
 
 class SlotTaken(Conflict):

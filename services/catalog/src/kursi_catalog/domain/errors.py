@@ -187,6 +187,14 @@ register_violation_texts(
             "Only a service of one segment can take another time per person.",
             "لا يمكن تخصيص المدة لموظف إلا في خدمة من جزء واحد.",
         ),
+        "NEEDS_ONE_PERFORMER": (
+            "Only a service of one person can take another time per person.",
+            "لا يمكن تخصيص المدة لموظف إلا في خدمة يقدمها شخص واحد.",
+        ),
+        "NEEDS_STAFF": (
+            "Several people are needed only where staff is needed.",
+            "لا يُحدد عدد الموظفين إلا حيث يلزم وجود موظف.",
+        ),
         "UNKNOWN_STAFF": ("The salon has no such staff member.", "هذا الموظف غير موجود في الصالون."),
         "UNKNOWN_USER": ("There is no such user.", "هذا المستخدم غير موجود."),
         "UNKNOWN_ADD_ON": ("The service has no such add-on.", "هذه الإضافة غير موجودة في الخدمة."),

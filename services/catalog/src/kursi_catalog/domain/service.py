@@ -94,7 +94,7 @@ def _wrong_durations(service: Service) -> Iterator[Violation]:
         if not service.segments:
             yield Violation("service.duration", "REQUIRED")
         elif total > LONGEST:
-            yield Violation("service.segments", "OUT_OF_RANGE", {"min": "1m", "max": "24h"})
+            yield Violation("service.segments", "OUT_OF_RANGE", {"min": timedelta(minutes=1), "max": LONGEST})
     elif service.segments and service.duration != total:
         minutes = total // timedelta(minutes=1)
         yield Violation("service.duration", "NOT_SUM_OF_SEGMENTS", {"minutes": minutes})
