@@ -159,6 +159,13 @@ async def test_months_that_are_over_or_too_far_away_have_their_days_and_nothing_
         assert not any(one.HasField("first_start_time") for one in answer.days)
 
 
+async def test_the_first_and_the_last_instant_of_all_can_be_asked_for(world, ask, slots):
+    first, last = datetime(1900, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, 23, 59, 59, tzinfo=UTC)
+    for start, end in ((first, first + timedelta(days=1)), (last - timedelta(days=62), last)):
+        assert list(await slots(world.salon, world.service_id, start, end)) == []
+    assert (await ask("FindNextSlot", [world.service_id], start_time=stamp(last))).complete
+
+
 @pytest.mark.parametrize(
     "month", ["2026-13", "2026-00", "2026-3", "202603", "2026-03-01", "1969-12", "2200-01", "٢٠٢٦-٠٣"]
 )

@@ -9,7 +9,7 @@ from kursi_chassis.validation import Violations
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Beyond these PostgreSQL, Python or a calendar on a phone stops agreeing; no appointment is made there.
-_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _LONGEST_SECONDS = 100 * 366 * 86_400
 
 
@@ -49,4 +49,4 @@ def span(check: Violations, field: str, message: Duration) -> timedelta:
 
 
 def _is_plausible(seconds: int) -> bool:
-    return _EARLIEST.timestamp() <= seconds < _LATEST.timestamp()
+    return EARLIEST.timestamp() <= seconds < LATEST.timestamp()

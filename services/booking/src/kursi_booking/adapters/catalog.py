@@ -19,7 +19,7 @@ from kursi.catalog.v1 import catalog_service_pb2
 from kursi_chassis.clock import Clock
 from kursi_chassis.errors import DomainError, Unavailable
 from kursi_chassis.grpc.status import RemoteError
-from kursi_chassis.grpc.times import timestamp
+from kursi_chassis.grpc.times import EARLIEST, LATEST, timestamp
 from kursi_chassis.intervals import Interval
 from prometheus_client import Counter
 
@@ -41,6 +41,8 @@ _USUAL = 5 * _WEEK
 """Who looks at a week looks at the next one too: a month comes for little more than a day."""
 _FIRST_MONDAY = 4 * _DAY
 _WINDOWS_PER_KEY = 4
+_BOUNDS = int(EARLIEST.timestamp()), int(LATEST.timestamp()) - 1
+"""The first instant and the last that can be asked about. Nobody works beyond them."""
 _MOST_VERSIONS = 50_000
 _REFUSALS: dict[str, type[DomainError]] = {
     error.reason: error for error in (SalonNotFound, ServiceNotFound, StaffNotFound)
@@ -177,7 +179,7 @@ class CatalogClient:
     async def _ask(
         self, request: catalog_service_pb2.GetBookingContextRequest, window: Interval
     ) -> catalog_service_pb2.BookingContext:
-        start, end = window
+        start, end = max(window[0], _BOUNDS[0]), min(window[1], _BOUNDS[1])
         request.start_time.CopyFrom(timestamp(datetime.fromtimestamp(start, UTC)))
         request.end_time.CopyFrom(timestamp(datetime.fromtimestamp(end, UTC)))
         return await self._call(self._stub.GetBookingContext, request)
