@@ -56,6 +56,7 @@ def test_a_country_waits_for_the_next_day():
 @pytest.mark.parametrize(
     ("written", "code"),
     [("123456", "123456"), (" 123 456 ", "123456"), ("١٢٣٤٥٦", "123456"), ("۰۰۰۰۰۱", "000001"),
+     ("123-456", "123456"), ("\u2068123456\u2069", "123456"), ("\u200f١٢٣ ٤٥٦", "123456"),
      ("12345", ""), ("1234567", ""), ("12345a", ""), ("", ""), ("-12345", "")],
 )  # fmt: skip
 def test_a_code_is_read_however_it_is_typed(written, code):

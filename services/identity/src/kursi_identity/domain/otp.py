@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import ipaddress
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from kursi_identity.domain.errors import OtpAddressLimit, OtpCooldown, OtpDestin
 DIGITS = 6
 ADMIN_DIGITS = 10
 """Of codes that open the account of a platform admin: docs/adr/0014."""
+
+_BETWEEN_DIGITS = re.compile(r"[\s\-\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+"""What comes along with digits that are copied out of a text from right to left, and what people part them with."""
 
 
 class Channel(StrEnum):
@@ -127,7 +131,7 @@ def new_code(digits: int) -> str:
 
 def read_code(written: str) -> str:
     """The code in ASCII digits, however it was typed; an empty text when it cannot be one."""
-    compact = "".join(written.split())
+    compact = _BETWEEN_DIGITS.sub("", written)
     if len(compact) not in (DIGITS, ADMIN_DIGITS) or not compact.isdecimal():
         return ""
     return "".join(str(int(digit)) for digit in compact)

@@ -12,7 +12,10 @@ _LONGEST_INPUT = 40
 _RECEIVES_SMS = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 # The library turns letters into digits (+1 800 FLOWERS) and finds numbers inside of sentences; a login form
 # wants neither. `\d` takes Arabic-Indic and Persian digits as well.
-_WRITTEN = re.compile(r"[\u200e\u200f\ufeff]*[+\uff0b]?[\d\s().\-\u2010-\u2015/\u00a0\u200e\u200f]+")
+_WRITTEN = re.compile(r"[\u200e\u200f\ufeff]*\(?[+\uff0b]?[\d\s().\-\u2010-\u2015/\u00a0\u200e\u200f]+")
+
+# Phones put a number that is copied from their contacts between two signs that keep it from left to right.
+_COPIED = re.compile(r"\s*[\u202a\u202d\u2066\u2068](.*)[\u202c\u2069]\s*")
 
 
 def read_mobile(check: Violations, field: str, written: str, default_region: str) -> str:
@@ -20,7 +23,8 @@ def read_mobile(check: Violations, field: str, written: str, default_region: str
 
     `default_region` (ISO 3166, for example `SA`) is the country of numbers without a country code.
     """
-    text = check.text(field, written, max_length=_LONGEST_INPUT, min_length=1)
+    copied = _COPIED.fullmatch(written)
+    text = check.text(field, copied.group(1) if copied else written, max_length=_LONGEST_INPUT, min_length=1)
     if not text:
         return ""
     number = _parse(text, default_region)
