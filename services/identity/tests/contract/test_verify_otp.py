@@ -201,9 +201,10 @@ async def test_a_step_up_keeps_the_session_and_renews_the_proof_of_presence(iden
 @pytest.mark.parametrize("purpose", ["STEP_UP", "VERIFY"])
 async def test_a_code_for_an_account_is_worth_nothing_to_another_session(identity, refusal_of, purpose):
     owner, stranger = await identity.log_in(), await identity.log_in(OTHER_PHONE)
+    on_another_device = await identity.log_in_again()
     identity.clock.advance(timedelta(seconds=61))
     ticket = await ask(identity, owner.access_token, purpose)
-    for token in ("", stranger.access_token):
+    for token in ("", stranger.access_token, on_another_device.access_token):
         refused = await refusal_of(identity.verify(ticket.request_id, identity.last_code(), token=token))
         assert refused.code is grpc.StatusCode.UNAUTHENTICATED
     assert await identity.count("otp_requests", "attempts > 0 AND purpose <> 'auth'") == 0
