@@ -158,35 +158,34 @@ async def test_working_time_is_what_the_rules_resolve_to(world, make):
     assert worked(context, member, berlin)[0] == ("25 20:00", "25 21:00")
 
 
+async def away(world, salon, member, **span):
+    absence = api.CreateTimeOffRequest(salon_id=salon.id, staff_id=member.id, time_off=pb.TimeOff(**span))
+    await world.call("CreateTimeOff", absence, world.token(salon.id))
+
+
+async def closed(world, salon, _, **span):
+    closure = api.CreateClosureRequest(salon_id=salon.id, closure=pb.Closure(**span))
+    await world.call("CreateClosure", closure, world.token(salon.id))
+
+
 @pytest.mark.covers("C5")
-async def test_time_off_and_closures_that_reach_over_the_edges_of_the_question_count(world, make):
+@pytest.mark.parametrize("absent", [away, closed], ids=["time off", "closure"])
+async def test_an_absence_that_reaches_over_an_edge_of_the_question_counts(world, make, absent):
     """Within it too, and to the last fraction of a second: who is away until half past one second is not back."""
     salon, _, member = await a_working_salon(world, make)
-    owner, half = world.token(salon.id), timedelta(milliseconds=500)
+    half = timedelta(milliseconds=500)
     for start, end in (
         (local(SUNDAY, -5), local(SUNDAY, 10)),
         (local(SUNDAY, 11) - half, local(SUNDAY, 11, 30) + half),
         (local(SUNDAY, 16), local(SUNDAY, 30)),
     ):
-        absence = pb.TimeOff(start_time=timestamp(start), end_time=timestamp(end))
-        request = api.CreateTimeOffRequest(salon_id=salon.id, staff_id=member.id, time_off=absence)
-        await world.call("CreateTimeOff", request, owner)
-    for start, end in (
-        (local(SUNDAY, -5), local(SUNDAY, 9, 30)),
-        (local(SUNDAY, 14) - half, local(SUNDAY, 14, 30) + half),
-        (local(SUNDAY, 16, 30), local(SUNDAY, 30)),
-    ):
-        closure = pb.Closure(start_time=timestamp(start), end_time=timestamp(end))
-        request = api.CreateClosureRequest(salon_id=salon.id, closure=closure)
-        await world.call("CreateClosure", request, owner)
+        await absent(world, salon, member, start_time=timestamp(start), end_time=timestamp(end))
     context = await ask(world, question(salon))
     begin = int(local(SUNDAY).timestamp())
-    hour, minute = 3600, 60
     assert [(one.start_seconds - begin, one.end_seconds - begin) for one in context.workers[0].working] == [
-        (10 * hour, 11 * hour - 1),
-        (11 * hour + 30 * minute + 1, 12 * hour),
-        (13 * hour, 14 * hour - 1),
-        (14 * hour + 30 * minute + 1, 16 * hour),
+        (36_000, 39_599),
+        (41_401, 43_200),
+        (46_800, 57_600),
     ]
 
 
