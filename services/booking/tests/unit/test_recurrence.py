@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kursi_booking.domain.recurrence import Recurrence
+from kursi_chassis.grpc.times import EARLIEST, LATEST
 
 ZONES = ["Africa/Cairo", "America/New_York", "Australia/Lord_Howe"]
 """Three zones that change their clocks, at midnight, at two, and by half an hour."""
@@ -86,3 +87,16 @@ def test_a_date_before_the_first_visit_leaves_none():
 def test_an_endless_series_stops_one_after_the_most_that_are_allowed():
     first = datetime(2026, 3, 16, 13, 0, tzinfo=UTC)
     assert len(Recurrence(first, 1, until=date(2099, 1, 1)).starts(ZoneInfo("Asia/Riyadh"))) == 53
+
+
+@given(
+    zone=zones,
+    first=st.datetimes(EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None), timezones=st.just(UTC)),
+    every=weeks,
+    until=st.dates(),
+)
+def test_no_start_and_no_end_that_can_be_asked_for_is_too_far_to_count_with(zone, first, every, until):
+    found = Recurrence(first, every, until=until).starts(zone)
+    assert len(found) <= 53
+    assert list(found) == sorted(found)
+    assert len(Recurrence(first, every, count=52).starts(zone)) == 52

@@ -11,6 +11,7 @@ from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import DomainError, Invalid, Violation
+from kursi_chassis.grpc.times import EARLIEST, LATEST
 from kursi_chassis.ids import new_id
 
 from kursi_booking.domain import lifecycle as verbs
@@ -256,7 +257,11 @@ class CreateSeries:
 
 
 def _allowed(starts: tuple[datetime, ...]) -> tuple[datetime, ...]:
-    """Raises: Invalid for fewer visits than two or more than allowed; only an end by date can say so."""
+    """Raises: Invalid for fewer visits than two or more than allowed, which only an end by date can say, and for visits
+    in years that nobody can ask about.
+    """
+    if starts and starts[-1] >= LATEST:
+        raise Invalid(Violation("start_time", "OUT_OF_RANGE", {"min": EARLIEST, "max": LATEST}))
     if len(starts) < LEAST_VISITS:
         raise Invalid(Violation("until", "EMPTY_RANGE"))
     if len(starts) > MOST_VISITS:
