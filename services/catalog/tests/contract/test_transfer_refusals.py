@@ -51,6 +51,15 @@ async def test_each_bad_row_is_named_with_line_column_and_words_and_nothing_is_w
 
 
 @pytest.mark.covers("C10")
+async def test_cells_behind_the_last_column_are_named_where_they_hold_something(world):
+    salon = await world.salon()
+    content = "type,key,kind,,\nresource,a,chair,,,,\nresource,b,chair,,,red\nresource,c,chair\n"
+    report = await bring(world, salon, content, pb.CSV)
+    assert named(report) == [(3, "resource", "b", "#6", "UNKNOWN_COLUMN")]
+    assert (report.rows, report.bad_rows) == (3, 1)
+
+
+@pytest.mark.covers("C10")
 async def test_rows_of_hours_that_do_not_fit_together_are_named(world):
     salon = await world.salon()
     content = (
@@ -156,7 +165,8 @@ async def test_prices_are_in_the_salons_currency(world):
         (pb.CSV, b"a,b\n1,2\n", "NO_HEADER"),
         (pb.CSV, b"type,key,key\n", "NO_HEADER"),
         (pb.CSV, b'type,key\nservice,"open\n', "MALFORMED"),
-        (pb.CSV, b"type,key\nservice,a,b\n", "MALFORMED"),
+        (pb.CSV, b'type,"key\nservice,a\n', "MALFORMED"),
+        (pb.CSV, b"type,key,,key,\n", "NO_HEADER"),
         (pb.CSV, b"type\n" + b"service\n" * 20_001, "TOO_MANY"),
         (pb.JSON, b"[" * 100_000, "MALFORMED"),
         (pb.JSON, b'{"staff": {}}', "MALFORMED"),

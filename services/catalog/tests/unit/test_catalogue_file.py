@@ -109,6 +109,13 @@ def test_a_table_with_any_delimiter_and_with_or_without_a_mark_reads_the_same(ma
     assert read_csv(content) == [Row(2, "staff", {"key": "a"})]
 
 
+def test_a_quote_that_is_never_closed_is_told_by_the_line_of_its_row():
+    with pytest.raises(Invalid) as refused:
+        read_csv(b'type,key\nstaff,"a\nb"\nstaff,"c\nstaff,d\n')
+    (violation,) = refused.value.violations
+    assert (violation.field, violation.reason, violation.params) == ("file", "MALFORMED", {"line": 4})
+
+
 @given(st.integers(0, 10**12), st.sampled_from(["SAR", "KWD", "JPY"]))
 def test_any_price_comes_back_out_of_its_cell(minor, currency):
     (field,) = [field for field in fields_of(pb.Service) if field.name == "price"]

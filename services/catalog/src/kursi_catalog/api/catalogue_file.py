@@ -63,11 +63,13 @@ def read_csv(content: bytes) -> list[Row]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = [column.strip() for column in next(reader, [])]
-        if "type" not in columns or len(set(columns)) != len(columns):
-            raise _refused("NO_HEADER")
-        return _bounded(list(_csv_rows(reader, columns)))
     except csv.Error as error:
-        raise _refused("MALFORMED") from error
+        raise _unreadable(1) from error
+    # Spreadsheets leave empty cells behind the last column of a table, in its head too.
+    named = [column for column in columns if column]
+    if "type" not in named or len(set(named)) != len(named):
+        raise _refused("NO_HEADER")
+    return _bounded(list(_csv_rows(reader, columns)))
 
 
 def write_json(rows: Sequence[Row]) -> bytes:
@@ -90,16 +92,21 @@ def write_csv(rows: Sequence[Row], first: Sequence[str]) -> bytes:
 
 
 def _csv_rows(reader: Iterator[list[str]], columns: Sequence[str]) -> Iterator[Row]:
-    """`csv` counts the lines that it has read: a row begins behind the last line of the one before."""
+    """`csv` counts the lines that it has read: a row begins behind the last line of the one before. A column without
+    a name is called by its number.
+    """
     line = reader.line_num + 1  # type: ignore[attr-defined]  # a reader is more than the iterator it is typed as
-    for values in reader:
-        begin, line = line, reader.line_num + 1  # type: ignore[attr-defined]  # as above
-        if not any(value.strip() for value in values):
-            continue
-        if len(values) > len(columns):
-            raise _refused("MALFORMED", line=begin)
-        cells = {column: _meant(value) for column, value in zip(columns, values, strict=False) if column}
-        yield Row(begin, str(cells.pop("type", "")).strip(), cells)
+    try:
+        for values in reader:
+            begin, line = line, reader.line_num + 1  # type: ignore[attr-defined]  # as above
+            if not any(value.strip() for value in values):
+                continue
+            names = [*columns, *[""] * (len(values) - len(columns))]
+            numbered = enumerate(zip(names, values, strict=False), 1)
+            cells = {column or f"#{number}": _meant(value) for number, (column, value) in numbered}
+            yield Row(begin, str(cells.pop("type", "")).strip(), cells)
+    except csv.Error as error:
+        raise _unreadable(line) from error
 
 
 def _harmless(cell: str) -> str:
@@ -132,6 +139,19 @@ def _bounded(rows: list[Row]) -> list[Row]:
 def _no_number(name: str) -> float:
     message = f"{name} is no number in JSON"
     raise ValueError(message)
+
+
+def _unreadable(line: int) -> Invalid:
+    """A quote that is never closed, say: where the next row begins is anybody's guess."""
+    return Invalid(
+        Violation(
+            "file",
+            "MALFORMED",
+            {"line": line},
+            en="The row that begins on line {line} cannot be read.",
+            ar="تعذرت قراءة الصف الذي يبدأ في السطر {line}.",
+        )
+    )
 
 
 def _refused(reason: str, **params: object) -> Invalid:
