@@ -106,7 +106,9 @@ def listener(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
         # is for what is added here and for the 32 bytes that each header counts for there. The longest access token has 8 KiB.
         "max_request_headers_kb": 12,
         "drain_timeout": "5s",
-        "delayed_close_timeout": "1s",
+        # Who is refused before the body has arrived may pause that long and still be read to the end. Closed sooner, the
+        # rest of the body is answered with a reset, and many a client then loses the refusal that it has received already.
+        "delayed_close_timeout": "10s",
         "always_set_request_id_in_response": True,
         "common_http_protocol_options": {
             "idle_timeout": "300s",
