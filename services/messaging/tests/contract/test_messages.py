@@ -338,7 +338,11 @@ async def test_a_letter_for_the_past_or_without_words_is_refused(messaging, stub
     assert await wrong(schedule_time=stamp(NOW)) == {"scheduleTime": "IN_THE_PAST"}
     assert await wrong(schedule_time=stamp(NOW + timedelta(days=366))) == {"scheduleTime": "RANGE_TOO_LONG"}
     assert await wrong(channel=pb2.EMAIL) == {"subject": "REQUIRED"}
-    assert await wrong(body="x" * 2_001, subject="y" * 201) == {"subject": "TOO_LONG", "body": "TOO_LONG"}
+    assert await wrong(body="x" * 2_001, subject="y" * 201, channel=pb2.EMAIL) == {
+        "subject": "TOO_LONG",
+        "body": "TOO_LONG",
+    }
+    assert await wrong(body="x" * 1_401) == {"body": "TOO_LONG"}
     assert await wrong(body=" ") == {"body": "REQUIRED"}
     assert await wrong(body="a\u202eb") == {"body": "BIDI_OVERRIDE"}
     assert await messaging.rows("event = 'manual'") == []

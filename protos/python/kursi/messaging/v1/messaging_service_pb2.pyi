@@ -165,7 +165,7 @@ class SendNotificationRequest(_message.Message):
     subject: _builtins.str
     """With EMAIL: the subject; at most 200 characters."""
     body: _builtins.str
-    """The text; at most 2,000 characters."""
+    """The text; at most 2,000 characters by EMAIL and 1,400 otherwise."""
     booking_id: _builtins.str
     """The booking that it is about."""
     request_id: _builtins.str

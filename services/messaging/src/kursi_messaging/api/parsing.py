@@ -61,6 +61,11 @@ def search(request: service_pb2.ListNotificationsRequest) -> Search:
         )
 
 
+_LONGEST_MAIL = 2_000
+_LONGEST_TEXT = 1_400
+"""Providers refuse text messages of more than 1,600 characters, and the salon's name stands before these."""
+
+
 def letter(request: service_pb2.SendNotificationRequest, now: datetime) -> WriteLetter:
     """What to write to whom."""
     with Violations() as check:
@@ -72,7 +77,9 @@ def letter(request: service_pb2.SendNotificationRequest, now: datetime) -> Write
             booking_id=check.optional_id("booking_id", request.booking_id),
             channel=channel or Channel.SMS,
             subject=check.text("subject", request.subject, 200, 1 if needs_subject else 0),
-            body=check.text("body", request.body, 2_000, 1, lines=True),
+            body=check.text(
+                "body", request.body, _LONGEST_MAIL if needs_subject else _LONGEST_TEXT, 1, lines=True
+            ),
             schedule_at=(
                 schedule_time(check, request.schedule_time, now)
                 if request.HasField("schedule_time")
