@@ -23,7 +23,7 @@ from kursi_chassis.intervals import clip
 MAKKAH = Location(21.427009, 39.828685)
 RIYADH = Location(24.7136, 46.6753)
 BERLIN = Location(52.52, 13.405)
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 # The Umm al-Qura calendar of 1437 and 1438 for Makkah, a day of each month of 2016: fajr, dhuhr, asr, maghrib, isha.
 PUBLISHED = {
     "2016-01-05": "05:39 12:26 15:32 17:53 19:23",
@@ -135,7 +135,7 @@ def test_a_day_has_its_breaks_however_far_its_clock_is_from_its_sun(zone, longit
     salon = SalonSchedule(ZoneInfo(zone), (), prayer_breaks=breaks, location=Location(10, longitude))
     begin = datetime(2026, 6, 10, tzinfo=salon.zone)
     day, week = [
-        (int((begin - days * DAY).timestamp()), int((begin + (days + 1) * DAY).timestamp()))
+        (int((begin - days * DAY).timestamp()), int((begin + days * DAY + 23 * HOUR).timestamp()))
         for days in (0, 3)
     ]
     alone, among = [prayer_intervals(salon, days_that_reach(salon.zone, span)) for span in (day, week)]
