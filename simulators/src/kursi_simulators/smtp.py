@@ -226,7 +226,7 @@ def _mail(envelope: Envelope) -> Mail:
         mail_from=envelope.mail_from or "",
         rcpt_to=[str(address) for address in envelope.rcpt_tos],
         message_id=str(message.get("Message-ID", "")),
-        subject=str(message.get("Subject", "")),
+        subject=str(message.get("Subject", "")).strip(),  # a long one may begin on the second line
         headers={name: str(value) for name, value in message.items()},
         text=_part(message, "plain"),
         html=_part(message, "html"),

@@ -9,9 +9,9 @@ from kursi_simulators import credentials
 SARA = "sara@salon.test"
 
 
-def confirmation():
+def confirmation(subject):
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = "kursi@salon.test", SARA, "تأكيد الحجز"
+    mail["From"], mail["To"], mail["Subject"] = "kursi@salon.test", SARA, subject
     mail["Message-ID"] = "<booking-7f0c@salon.test>"
     mail.set_content("موعدك غداً <b>٤:٠٠</b>")
     mail.add_alternative("<p>موعدك غداً</p>", subtype="html")
@@ -19,10 +19,10 @@ def confirmation():
     return mail
 
 
-def deliver(port, password=credentials.SMTP_PASSWORD, timeout=30):
+def deliver(port, password=credentials.SMTP_PASSWORD, timeout=30, subject="تأكيد الحجز"):
     with smtplib.SMTP("127.0.0.1", port, timeout=timeout) as client:
         client.login(credentials.SMTP_USERNAME, password)
-        client.send_message(confirmation())
+        client.send_message(confirmation(subject))
 
 
 async def send(simulators, **options):
@@ -35,6 +35,12 @@ async def test_a_mail_is_kept_with_its_parts(simulators):
     assert (mail.subject, mail.message_id) == ("تأكيد الحجز", "<booking-7f0c@salon.test>")
     assert mail.text.strip() == "موعدك غداً <b>٤:٠٠</b>"
     assert mail.attachments == [{"name": "booking.ics", "type": "text/calendar"}]
+
+
+async def test_a_long_subject_is_read_as_people_see_it(simulators):
+    subject = f"Confirmed: Cut, Sunday 22 November {'at ten ' * 6}".strip()
+    await send(simulators, subject=subject)
+    assert [mail.subject for mail in simulators.smtp.mails(to=SARA)] == [subject]
 
 
 async def test_a_wrong_password_is_refused(simulators):
