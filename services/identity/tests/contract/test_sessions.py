@@ -15,7 +15,7 @@ from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import STREAMS
 from kursi_chassis.ids import new_id
 from kursi_chassis.revocation_feed import RevocationFeed
-from kursi_chassis.testing.eventually import eventually
+from kursi_chassis.testing.eventually import eventually, on_this_machine
 from kursi_chassis.testing.rpc import bearer, refused
 
 OTHER_PHONE = "+966512345679"
@@ -79,6 +79,7 @@ async def test_all_sessions_end_together(identity, refusal_of):
         assert (await refusal_of(identity.me(pair.access_token))).reason == "TOKEN_REVOKED"
 
 
+@pytest.mark.covers("I9")
 async def test_nobody_ends_a_session_of_somebody_else(identity, refusal_of):
     victim, stranger = await identity.log_in(), await identity.log_in(OTHER_PHONE)
     (session,) = await devices(identity, victim.access_token)
@@ -148,10 +149,8 @@ async def test_another_server_refuses_a_revoked_session_within_five_seconds(
         (session,) = await devices(identity, pair.access_token)
         started = time.monotonic()
         await revoke(identity, pair.access_token, session.id)
-        assert (
-            await eventually(lambda: refusal_reason(other, pair.access_token), timeout=5) == "TOKEN_REVOKED"
-        )
-        assert time.monotonic() - started < 5
+        assert await eventually(lambda: refusal_reason(other, pair.access_token)) == "TOKEN_REVOKED"
+        assert time.monotonic() - started < on_this_machine(5)
 
 
 @pytest.mark.covers("I9")
@@ -189,7 +188,4 @@ async def test_a_server_that_starts_later_hears_of_earlier_revocations(
         await revoke(identity, pair.access_token, session.id)
         assert await refusal_reason(other, pair.access_token) == ""
         async with told(identity, other, nats_client):
-            assert (
-                await eventually(lambda: refusal_reason(other, pair.access_token), timeout=5)
-                == "TOKEN_REVOKED"
-            )
+            assert await eventually(lambda: refusal_reason(other, pair.access_token)) == "TOKEN_REVOKED"

@@ -136,6 +136,9 @@ async def test_a_registration_is_told_without_number_or_name(identity):
     assert (event.user_id, event.revision, event.time_zone) == (pair.user.id, 1, "Asia/Riyadh")
     assert b"Sara" not in payload
     assert b"512345678" not in payload
+    assert await identity.rows("SELECT actor, target_id FROM audit WHERE action = 'user_registered'") == [
+        (f"user:{pair.user.id}", pair.user.id)
+    ]
 
 
 async def test_a_wrong_code_is_said_in_arabic(identity):
