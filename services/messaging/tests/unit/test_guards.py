@@ -109,21 +109,33 @@ def test_a_reminder_that_was_put_off_goes_out_when_quiet_hours_end():
 
 
 @pytest.mark.covers("D4")
-def test_a_reminder_is_never_put_off_past_the_start():
-    start = riyadh(6, 30, day=13)
-    candidate = reminder(due=riyadh(4, 30, day=13), start=start)
+@pytest.mark.parametrize("minutes_to_seven", [30, 0])
+def test_a_reminder_is_never_put_off_to_the_start_or_past_it(minutes_to_seven):
+    start = riyadh(7, day=13) - timedelta(minutes=minutes_to_seven)
+    candidate = reminder(due=start - timedelta(hours=2), start=start)
     decision = decide(candidate, booking(start=start), QUIET, RIYADH, candidate.due_at)
     assert decision == Skip(SkipReason.QUIET_HOURS)
 
 
 @pytest.mark.covers("D4")
-def test_a_reminder_whose_quiet_hours_last_until_the_visit_is_planned_before_them():
-    start = riyadh(6, 30, day=13)
+@pytest.mark.parametrize("minutes_to_seven", [30, 0])
+def test_a_reminder_whose_quiet_hours_last_until_the_visit_is_planned_before_them(minutes_to_seven):
+    start = riyadh(7, day=13) - timedelta(minutes=minutes_to_seven)
     rules = [ReminderRule(timedelta(hours=2), (Channel.SMS,))]
     [planned] = reminders_of(BookingState.CONFIRMED, start, rules, QUIET, RIYADH)
     assert planned.due_at == riyadh(21, 45)
     candidate = reminder(due=planned.due_at, start=start)
     assert decide(candidate, booking(start=start), QUIET, RIYADH, planned.due_at) == Send()
+
+
+@pytest.mark.covers("D4")
+def test_a_reminder_is_put_off_where_quiet_hours_end_a_minute_before_the_visit():
+    start, due = riyadh(7, 1, day=13), riyadh(5, 1, day=13)
+    rules = [ReminderRule(timedelta(hours=2), (Channel.SMS,))]
+    [planned] = reminders_of(BookingState.CONFIRMED, start, rules, QUIET, RIYADH)
+    assert planned.due_at == due
+    candidate = reminder(due=due, start=start)
+    assert decide(candidate, booking(start=start), QUIET, RIYADH, due) == Defer(riyadh(7, day=13))
 
 
 @pytest.mark.parametrize("event", [event for event in Event if event not in WAIT_FOR_THE_MORNING])
@@ -240,6 +252,11 @@ def test_a_reminder_of_a_visit_that_is_no_longer_so_is_stale(latest):
 def test_a_reminder_may_be_late_by_half_of_the_time_that_was_left(late, decision):
     due = START - timedelta(hours=2)
     assert decide(reminder(due=due), booking(), NO_PREFERENCES, RIYADH, due + late) == decision
+
+
+@pytest.mark.covers("Q4")
+def test_nobody_is_reminded_of_a_visit_that_begins_now():
+    assert decide(reminder(due=START), booking(), NO_PREFERENCES, RIYADH, START) == Skip(SkipReason.TOO_LATE)
 
 
 def test_only_a_confirmed_visit_has_reminders():
