@@ -187,6 +187,19 @@ async def test_who_helps_has_the_visit_in_their_column_too(world, look, booked, 
     assert second.utilisation.basis_points == 1_250
 
 
+@pytest.mark.covers("B13")
+async def test_what_is_booked_in_another_salon_is_shown_there_only(world, look, booked, make_salon):
+    mine, day = world.salon, world.salon.at(16, 0)
+    world.salon = make_salon()
+    person = world.salon.staff()
+    theirs = await world.book(world.salon.at(16, 9), world.salon.service(person))
+    assert {one for column in (await look(day, day + DAY)).columns for one in shown(column)} == {theirs.id}
+    calendar = await look(
+        day, day + DAY, salon_id=str(mine.id), metadata=bearer(world.mint.user(is_admin=True))
+    )
+    assert {one for column in calendar.columns for one in shown(column)} == {booked.id}
+
+
 async def test_visits_that_were_called_off_are_not_shown(world, look):
     made = await world.in_each_state()
     day = world.salon.at(16, 0)
