@@ -251,6 +251,7 @@ async def test_an_invitation_can_get_another_role(salon, identity):
     assert [member.role for member in await salon.members()] == [OWNER, MANAGER]
 
 
+@pytest.mark.covers("I12")
 @pytest.mark.parametrize("call", ["update", "remove"])
 async def test_a_member_of_another_salon_is_not_found(salon, identity, refusal_of, call):
     elsewhere = await identity.member_of(new_id(), (await identity.log_in(OTHER_PHONE)).access_token)

@@ -31,6 +31,7 @@ def test_jitter_moves_a_wait_by_a_tenth_at_most(jitter, seconds):
     assert RetrySchedule(jitter=lambda: jitter).wait(1, 3) == timedelta(seconds=seconds)
 
 
+@pytest.mark.covers("Q6")
 @pytest.mark.parametrize(("asked", "seconds"), [(5, 60), (120, 120)])
 def test_a_provider_that_asks_for_more_time_gets_it(asked, seconds):
     assert STEADY.wait(1, 3, timedelta(seconds=asked)) == timedelta(seconds=seconds)

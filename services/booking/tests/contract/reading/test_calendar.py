@@ -188,6 +188,14 @@ async def test_who_helps_has_the_visit_in_their_column_too(world, look, booked, 
 
 
 @pytest.mark.covers("B13")
+async def test_what_only_touches_the_range_is_not_shown(world, look, booked):
+    around = [(9, 10), (11, 12), (9, 11), (10, 12)]
+    calendars = [await look(world.salon.at(16, first), world.salon.at(16, last)) for first, last in around]
+    found = [shown(column_of(calendar, world.staff[0])) for calendar in calendars]
+    assert found == [[], [], [booked.id], [booked.id]]
+
+
+@pytest.mark.covers("B13")
 async def test_what_is_booked_in_another_salon_is_shown_there_only(world, look, booked, make_salon):
     mine, day = world.salon, world.salon.at(16, 0)
     world.salon = make_salon()
