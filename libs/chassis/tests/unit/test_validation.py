@@ -167,6 +167,8 @@ def test_a_stale_tag_is_refused_and_none_asks_for_nothing():
         ("*", "ar", "ar"),
         ("ar;q=0", "ar", "en"),
         ("ar;q=x, en;q=0.1", "", "en"),
+        ("en;q=x", "", "en"),
+        ("en;q=nan", "", "en"),
         (",;;q=,ar", "", "ar"),
         ("EN-gb", "ar", "en"),
     ],

@@ -1,8 +1,10 @@
 """Which of our languages a client reads."""
 
+import math
 from functools import lru_cache
 
 LANGUAGES = ("en", "ar")
+_LEAST = 0.001
 
 
 @lru_cache(maxsize=1024)
@@ -32,6 +34,8 @@ def _quality(parameters: str) -> float:
     if name.strip().lower() != "q":
         return 1.0
     try:
-        return min(max(float(value), 0.0), 1.0)
+        quality = float(value)
     except ValueError:
-        return 0.0
+        quality = math.nan
+    # Whoever names a language and stumbles over its weight reads it all the same.
+    return _LEAST if math.isnan(quality) else min(max(quality, 0.0), 1.0)
