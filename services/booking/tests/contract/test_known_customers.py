@@ -24,7 +24,6 @@ def ways(world, planned, room):
     return all_of
 
 
-@pytest.mark.covers("B18")
 async def test_a_salon_cannot_book_for_an_id_that_nobody_has(world, ways, refusal, identity):
     nobody = str(new_id())
     identity.nobody.add(nobody)
