@@ -109,7 +109,9 @@ async def test_every_filter_must_fit(world):
     await world.service(women, category="Nails")
     await world.service(women, category="gone", active=False)
     assert await names(world, serves=pb.Salon.WOMEN) == ["Women", "All"]
-    assert await names(world, city="الرياض") == ["Women", "Men"]
+    for written in ("الرياض", "الرّياض", "ٱلرياض"):
+        assert await names(world, city=written) == ["Women", "Men"]
+    assert await names(world, city="JÉDDAH") == await names(world, city="jeddah") == ["All"]
     assert await names(world, city="الرياض", serves=pb.Salon.MEN) == ["Men"]
     assert await names(world, category="nails") == ["Women"]
     assert await names(world, category="gone") == []
@@ -303,6 +305,7 @@ async def test_what_an_order_or_a_filter_needs_is_required(world):
         for question in (
             {"order": Request.RELEVANCE, "query": " "},
             {"order": Request.DISTANCE},
+            {"radius_meters": 500},
             {"order": 9},
             {"minimum_price_minor": -1},
             {"minimum_price_minor": 2, "maximum_price_minor": 1},
@@ -314,6 +317,7 @@ async def test_what_an_order_or_a_filter_needs_is_required(world):
     ]
     assert found == [
         {"query": "REQUIRED"},
+        {"near": "REQUIRED"},
         {"near": "REQUIRED"},
         {"order": "UNKNOWN_VALUE"},
         {"minimumPriceMinor": "OUT_OF_RANGE"},
