@@ -15,17 +15,14 @@ from kursi_catalog.domain.prayer import Method, Prayer, PrayerBreaks, Rules, tim
 from kursi_catalog.domain.roster import opening_of, roster_of
 from kursi_catalog.domain.salon import Location
 from kursi_catalog.domain.schedule import (
-    Closure,
     LocalRange,
     Override,
     SalonSchedule,
     StaffSchedule,
     TimeOff,
-    WallTime,
     WeeklyRange,
     open_time,
     resolve,
-    to_epoch,
 )
 from kursi_catalog.domain.season import Season
 
@@ -104,17 +101,10 @@ class Oracle:
             return False
         if rule.valid_from and day < rule.valid_from:
             return False
-        if rule.valid_to and day > rule.valid_to:
-            return False
-        if rule.anchor is None:
-            return True
-        week_starts = {rule.anchor + timedelta(weeks=rule.every_weeks * turn) for turn in range(-6, 7)}
-        return any(start <= day < start + timedelta(days=7) for start in week_starts)
+        return not (rule.valid_to and day > rule.valid_to)
 
     def is_closed(self, minute):
-        return any(
-            self.at(*closure.starts) <= minute < self.at(*closure.ends) for closure in self.salon.closures
-        )
+        return any(start <= minute * 60 < end for start, end in self.salon.closures)
 
     def is_prayer(self, minute):
         breaks = self.salon.prayer_breaks
@@ -175,7 +165,6 @@ BREAKS = st.builds(
 def weekly_ranges(draw, middle, *, whole_day_odds=False):
     during = draw(st.just(LocalRange(0, 1440))) if whole_day_odds else draw(spans() | NIGHT)
     dates = st.none() | st.integers(-3, 3).map(lambda offset: middle + timedelta(days=offset))
-    every = draw(st.integers(1, 3))
     return WeeklyRange(
         rule_id=RULE,
         weekday=(middle + timedelta(days=draw(st.integers(-2, 1)))).isoweekday(),
@@ -183,9 +172,13 @@ def weekly_ranges(draw, middle, *, whole_day_odds=False):
         breaks=tuple(draw(st.lists(spans(st.just(during.start), st.integers(1, 200)), max_size=1))),
         valid_from=draw(dates),
         valid_to=draw(dates),
-        every_weeks=every,
-        anchor=None if every == 1 else draw(st.integers(-10, 10).map(lambda n: middle + timedelta(days=n))),
     )
+
+
+def away(draw, midnight):
+    """At most one stretch of minutes around a midnight."""
+    found = draw(st.lists(st.tuples(st.integers(-1440, 1440), st.integers(1, 900)), max_size=1))
+    return tuple((midnight + start * 60, midnight + (start + length) * 60) for start, length in found)
 
 
 @st.composite
@@ -199,11 +192,10 @@ def situations(draw):
     )
     if draw(st.booleans()):
         hours = tuple(draw(st.lists(weekly_ranges(middle), min_size=1, max_size=4)))
-    walls = st.builds(WallTime, near, st.integers(0, 1440))
     salon = SalonSchedule(
         zone=ZoneInfo(zone),
         hours=hours,
-        closures=tuple(draw(st.lists(st.builds(Closure, st.just(RULE), walls, walls), max_size=1))),
+        closures=away(draw, midnight),
         prayer_breaks=draw(st.none() | BREAKS),
         location=PLACES[zone],
     )
@@ -218,12 +210,7 @@ def situations(draw):
                 )
             }.values()
         ),
-        time_off=tuple(
-            TimeOff(RULE, (midnight + start * 60, midnight + (start + length) * 60))
-            for start, length in draw(
-                st.lists(st.tuples(st.integers(-1440, 1440), st.integers(1, 900)), max_size=1)
-            )
-        ),
+        time_off=tuple(TimeOff(RULE, during) for during in away(draw, midnight)),
     )
     return zone, middle, salon, member
 
@@ -300,10 +287,7 @@ def test_nothing_closes_exactly_what_is_worked_and_each_minute_is_closed_by_its_
     zone, middle, salon, member = situation
     oracle = Oracle(zone, middle, salon, member)
     first = int(datetime(middle.year, middle.month, middle.day, tzinfo=UTC).timestamp()) // 60 - 360 + offset
-    closures = [
-        TimeOff(RULE, (to_epoch(salon.zone, *one.starts), to_epoch(salon.zone, *one.ends)))
-        for one in salon.closures
-    ]
+    closures = [TimeOff(RULE, during) for during in salon.closures]
 
     def closed(start, end):
         closing = closing_of(Situation(UUID(int=3), salon, closures, member, (start * 60, end * 60)))

@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 from kursi_catalog.domain.hours import DayRange, OpeningHours
-from kursi_catalog.domain.policy import NOTHING, Policy, Source, effective
+from kursi_catalog.domain.policy import Policy, Source, effective
 from kursi_catalog.domain.salon import distinguished, slug_from
 from kursi_catalog.domain.schedule import LocalRange
 from kursi_catalog.domain.trail import difference
@@ -41,7 +41,7 @@ def test_the_trail_shows_what_differs_as_people_write_it():
 def test_zero_and_no_are_decisions_and_none_is_not():
     platform = Policy(hold=timedelta(minutes=10), automatic_confirmation=True, no_show_fee_basis_points=500)
     salon = Policy(automatic_confirmation=False, no_show_fee_basis_points=0)
-    answer = effective(platform, salon, NOTHING)
+    answer = effective(platform, {None: (salon, 1)}, UUID(int=1))
     assert (answer.policy.automatic_confirmation, answer.policy.no_show_fee_basis_points) == (False, 0)
     assert answer.sources["hold"] is Source.PLATFORM
     assert answer.sources["no_show_fee_basis_points"] is Source.SALON

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import IntEnum, StrEnum
+from uuid import UUID
 
 
 class Prepayment(StrEnum):
@@ -68,12 +69,23 @@ class EffectivePolicy:
     revision: int
 
 
-def effective(
-    platform: Policy, salon: Policy, service: Policy = NOTHING, *, revision: int = 0
-) -> EffectivePolicy:
-    """What counts, and where each value came from. The platform decides everything, so nothing stays open."""
-    levels = ((Source.SERVICE, service), (Source.SALON, salon), (Source.PLATFORM, platform))
-    chosen = {name: _first_set(name, levels) for name in FIELDS}
+Levels = Mapping[UUID | None, tuple[Policy, int]]
+"""What a salon's levels decide, and the revision of each, by service; None is the salon's own level."""
+
+
+def effective(platform: Policy, levels: Levels, service_id: UUID | None) -> EffectivePolicy:
+    """What counts for a service, or without one for the salon, and where each value came from.
+
+    The platform decides everything, so nothing stays open.
+    """
+    salon, _ = levels.get(None, (NOTHING, 0))
+    own, revision = levels.get(service_id, (NOTHING, 0))
+    ranked = (
+        (Source.SERVICE, own if service_id else NOTHING),
+        (Source.SALON, salon),
+        (Source.PLATFORM, platform),
+    )
+    chosen = {name: _first_set(name, ranked) for name in FIELDS}
     values = {name: getattr(level, name) for name, (_, level) in chosen.items()}
     return EffectivePolicy(Policy(**values), {name: source for name, (source, _) in chosen.items()}, revision)
 

@@ -1,6 +1,6 @@
 """When a staff member works: wall-clock rules in, instants out.
 
-Rules are written in the salon's local time and become instants only here, one conversion per boundary:
+Hours and shifts are written in the salon's local time and become instants only here, one conversion per boundary:
 
 1. what the staff member is rostered for: the override of a local date if there is one, else the weekly
    shifts that are valid on it. A shift belongs to the date it starts on, even when it ends after midnight;
@@ -32,13 +32,6 @@ LATEST_MINUTE = 2 * MINUTES_PER_DAY
 _DAYS_A_SHIFT_REACHES = 2
 
 
-class WallTime(NamedTuple):
-    """A local date and the minutes since its midnight, 0 to 2880."""
-
-    day: date
-    minute: int
-
-
 class LocalRange(NamedTuple):
     """Minutes of one local date, half-open; `end` may pass 24:00 and then lies on the next date."""
 
@@ -46,13 +39,16 @@ class LocalRange(NamedTuple):
     end: int
 
 
+def clock(minute: int) -> str:
+    """A minute of a date as people write it: `09:30`, and `25:00` an hour after midnight."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
 @dataclass(frozen=True, slots=True)
 class WeeklyRange:
     """One range on one weekday: a shift of a staff member or opening hours of a salon.
 
-    `weekday` is ISO: Monday is 1. `valid_from` and `valid_to` are both inclusive. With `every_weeks` above 1
-    the range applies in the week of `anchor` and each n-th week before and after it; that week starts on the
-    anchor's own weekday, so that a salon whose week starts on Sunday anchors it on a Sunday.
+    `weekday` is ISO: Monday is 1. `valid_from` and `valid_to` are both inclusive.
     """
 
     rule_id: UUID
@@ -61,8 +57,6 @@ class WeeklyRange:
     breaks: tuple[LocalRange, ...] = ()
     valid_from: date | None = None
     valid_to: date | None = None
-    every_weeks: int = 1
-    anchor: date | None = None
 
     def applies_on(self, day: date) -> bool:
         """Whether the range starts on this local date."""
@@ -70,14 +64,7 @@ class WeeklyRange:
             day.isoweekday() == self.weekday
             and (self.valid_from is None or self.valid_from <= day)
             and (self.valid_to is None or day <= self.valid_to)
-            and self._is_in_turn(day)
         )
-
-    def _is_in_turn(self, day: date) -> bool:
-        if self.every_weeks == 1 or self.anchor is None:
-            return True
-        weeks = (day - self.anchor).days // 7
-        return weeks % self.every_weeks == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +85,12 @@ class TimeOff:
 
 
 @dataclass(frozen=True, slots=True)
-class Closure:
-    """Time for which the salon is closed whatever its hours say, between two wall times."""
-
-    rule_id: UUID
-    starts: WallTime
-    ends: WallTime
-
-    @classmethod
-    def whole_days(cls, rule_id: UUID, first: date, last: date) -> "Closure":
-        """Close the local dates `first` to `last`, both included."""
-        return cls(rule_id, WallTime(first, 0), WallTime(last, MINUTES_PER_DAY))
-
-
-@dataclass(frozen=True, slots=True)
 class SalonSchedule:
-    """Prayer breaks are computed from the location; without one there are none."""
+    """Prayer breaks are computed from the location; without one there are none. Closures are instants already."""
 
     zone: ZoneInfo
     hours: tuple[WeeklyRange, ...]
-    closures: tuple[Closure, ...] = ()
+    closures: IntervalSet = ()
     prayer_breaks: PrayerBreaks | None = None
     location: Location | None = None
 
@@ -150,14 +123,13 @@ def resolve(
     days = days_that_reach(salon.zone, window)
     # Prayer breaks come off the opening hours, once for everybody.
     hours = without_prayer_breaks(open_intervals(salon, days), prayer_intervals(salon, days))
-    closed = closed_intervals(salon)
     return {
         member.staff_id: clip(
             without_closures(
                 without_time_off(
                     within_salon_hours(rostered_intervals(salon.zone, member, days), hours), member
                 ),
-                closed,
+                salon.closures,
             ),
             *window,
         )
@@ -170,7 +142,7 @@ def open_time(salon: SalonSchedule, start: datetime, end: datetime) -> IntervalS
     window = (int(start.timestamp()), int(end.timestamp()))
     days = days_that_reach(salon.zone, window)
     hours = without_prayer_breaks(open_intervals(salon, days), prayer_intervals(salon, days))
-    return clip(without_closures(hours, closed_intervals(salon)), *window)
+    return clip(without_closures(hours, salon.closures), *window)
 
 
 def days_that_reach(zone: ZoneInfo, window: Interval) -> Sequence[date]:
@@ -185,14 +157,6 @@ def days_that_reach(zone: ZoneInfo, window: Interval) -> Sequence[date]:
 def open_intervals(salon: SalonSchedule, days: Sequence[date]) -> IntervalSet:
     """When the salon's weekly hours have it open, closures not yet considered."""
     return weekly_intervals(salon.zone, salon.hours, days)
-
-
-def closed_intervals(salon: SalonSchedule) -> IntervalSet:
-    """When closures keep the salon shut."""
-    return merged(
-        (to_epoch(salon.zone, *closure.starts), to_epoch(salon.zone, *closure.ends))
-        for closure in salon.closures
-    )
 
 
 def prayer_intervals(salon: SalonSchedule, days: Sequence[date]) -> IntervalSet:

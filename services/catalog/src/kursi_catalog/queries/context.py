@@ -4,29 +4,25 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.errors import NotFound
-from kursi_chassis.intervals import Interval, IntervalSet, merged
+from kursi_chassis.intervals import Interval, IntervalSet
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from kursi_catalog.domain import roster, schedule
 from kursi_catalog.domain.errors import SalonNotFound, ServiceNotFound, StaffNotFound
-from kursi_catalog.domain.policy import NOTHING, Policy, effective
+from kursi_catalog.domain.policy import Policy, effective
 from kursi_catalog.domain.resource import Resource
 from kursi_catalog.domain.salon import Salon
 from kursi_catalog.domain.service import Service
 from kursi_catalog.domain.staff import StaffMember
 from kursi_catalog.store import hours, policies, resources, salons, services, staff
-from kursi_catalog.store.policies import Levels
 from kursi_catalog.store.rows import Row
+from kursi_catalog.store.schedules import CLOSURES, interval, salon_schedule
 
-_CLOSURES = """, s.hours, s.seasonal_hours, s.prayer_breaks, ARRAY(
-    SELECT ARRAY[floor(extract(epoch FROM x.start_time))::bigint, ceil(extract(epoch FROM x.end_time))::bigint]
-    FROM closures x WHERE x.salon_id = s.id AND x.end_time > %(start)s AND x.start_time < %(end)s) AS closures,
-    (SELECT COALESCE(min(x.duration_minutes + x.buffer_before_minutes + x.buffer_after_minutes), 0)
+_SHORTEST = """(SELECT COALESCE(min(x.duration_minutes + x.buffer_before_minutes + x.buffer_after_minutes), 0)
      FROM services x WHERE x.salon_id = s.id AND x.active AND x.archive_time IS NULL) AS shortest_minutes"""
 _TIME_OFF = """, ARRAY(
     SELECT ARRAY[floor(extract(epoch FROM x.start_time))::bigint, ceil(extract(epoch FROM x.end_time))::bigint]
@@ -35,8 +31,8 @@ _TIME_OFF = """, ARRAY(
 _SALON = (
     sql.SQL("SELECT ")
     + salons.COLUMNS
-    + sql.SQL(_CLOSURES)
-    + sql.SQL(" FROM salons s WHERE s.id = %(salon_id)s")
+    + sql.SQL(f", s.hours, s.seasonal_hours, s.prayer_breaks, {CLOSURES}, {_SHORTEST} ")
+    + sql.SQL("FROM salons s WHERE s.id = %(salon_id)s")
 )
 _SERVICES = services.SERVICES.select(
     sql.SQL(
@@ -109,12 +105,15 @@ async def booking_context(database: Database, platform: Policy, question: Questi
     expect_all(question.service_ids, service_rows, ServiceNotFound)
     expect_all(question.staff_ids, staff_rows, StaffNotFound)
     levels = policies.read_levels(policy_rows)
-    common = _policy(platform, levels, None)
+    common = effective(platform, levels, None).policy
     return BookingContext(
         salon=salons.read(salon_rows[0]),
         policy=common,
         offers=[
-            Offer(services.read(row), _policy(platform, levels, row["id"]) if row["id"] in levels else common)
+            Offer(
+                services.read(row),
+                effective(platform, levels, row["id"]).policy if row["id"] in levels else common,
+            )
             for row in service_rows
             if row["active"] and row["archive_time"] is None
         ],
@@ -149,50 +148,28 @@ def expect_all(asked: Collection[UUID], rows: Sequence[Row], missing: type[NotFo
         raise missing
 
 
-def _policy(platform: Policy, levels: Levels, service_id: UUID | None) -> Policy:
-    salon = levels.get(None, (NOTHING, 0))[0]
-    own = levels.get(service_id, (NOTHING, 0))[0] if service_id else NOTHING
-    return effective(platform, salon, own).policy
-
-
 def schedules_of(
     salon_row: Row, staff_rows: Sequence[Row], window: Interval
 ) -> tuple[schedule.SalonSchedule, Sequence[schedule.StaffSchedule]]:
-    """The rules that count in the window, closures aside: those of the salon, and by row those of its staff."""
-    zone = ZoneInfo(salon_row["time_zone"])
-    days = schedule.days_that_reach(zone, window)
+    """The rules that count in the window: those of the salon, and by row those of its staff."""
+    salon = salon_schedule(salon_row, window)
+    days = schedule.days_that_reach(salon.zone, window)
     first_weekday = roster.first_weekday_of(salon_row["territory_code"])
-    kept = hours.read_hours(salon_row)
-    opening = schedule.SalonSchedule(
-        zone,
-        roster.opening_of(salon_row["id"], kept, days),
-        prayer_breaks=kept.prayer_breaks,
-        location=salons.read_location(salon_row),
-    )
     rosters = [
         roster.roster_of(
             row["id"],
             hours.read_availability(row),
-            [schedule.TimeOff(row["id"], _interval(one)) for one in row["time_off"]],
+            [schedule.TimeOff(row["id"], interval(one)) for one in row["time_off"]],
             days,
             first_weekday,
         )
         for row in staff_rows
     ]
-    return opening, rosters
+    return salon, rosters
 
 
 def _workers(salon_row: Row, staff_rows: Sequence[Row], question: Question) -> Sequence[Worker]:
     window = (int(question.start.timestamp()), int(question.end.timestamp()))
-    opening, rosters = schedules_of(salon_row, staff_rows, window)
-    working = schedule.resolve(opening, rosters, question.start, question.end)
-    # Closures are kept as instants, so they come off the instants that the wall-clock rules gave.
-    closed = merged(_interval(one) for one in salon_row["closures"])
-    return [
-        Worker(staff.read(row), schedule.without_closures(working[row["id"]], closed)) for row in staff_rows
-    ]
-
-
-def _interval(bounds: Sequence[int]) -> Interval:
-    start, end = bounds
-    return start, end
+    salon, rosters = schedules_of(salon_row, staff_rows, window)
+    working = schedule.resolve(salon, rosters, question.start, question.end)
+    return [Worker(staff.read(row), working[row["id"]]) for row in staff_rows]

@@ -12,11 +12,10 @@ from psycopg import sql
 
 from kursi_catalog.domain.closing import Closing, Situation, closing_of
 from kursi_catalog.domain.errors import SalonNotFound, ServiceNotFound, StaffNotFound
-from kursi_catalog.domain.policy import NOTHING, Policy, Source, effective
+from kursi_catalog.domain.policy import Policy, Source, effective
 from kursi_catalog.domain.schedule import TimeOff
 from kursi_catalog.queries.context import Question, ask, expect_all, schedules_of
 from kursi_catalog.store import policies
-from kursi_catalog.store.policies import Levels
 from kursi_catalog.store.rows import Row, fetch_all
 
 _ABSENCES = sql.SQL("""
@@ -72,7 +71,7 @@ async def explain_working_time(
     levels = policies.read_levels(policy_rows)
     return Explained(
         closings=_closings(salon_rows[0], staff_rows, absences, spans, question),
-        sources=[_sources(platform, levels, service_id) for service_id in service_ids],
+        sources=[effective(platform, levels, service_id).sources for service_id in service_ids],
     )
 
 
@@ -105,8 +104,3 @@ def _closings(
         closing_of(Situation(question.salon_id, salon, closures, members[one.staff_id], one.span))
         for one in spans
     ]
-
-
-def _sources(platform: Policy, levels: Levels, service_id: UUID) -> Mapping[str, Source]:
-    salon, own = (levels.get(level, (NOTHING, 0))[0] for level in (None, service_id))
-    return effective(platform, salon, own).sources

@@ -3,17 +3,16 @@
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from kursi_chassis.db.database import Connection
-from kursi_chassis.intervals import Interval, IntervalSet, merged
+from kursi_chassis.intervals import IntervalSet
 from psycopg import sql
 from psycopg.types.multirange import TimestamptzMultirange
 from psycopg.types.range import TimestamptzRange
 
-from kursi_catalog.domain import roster, schedule
-from kursi_catalog.store import hours, salons
+from kursi_catalog.domain.schedule import open_time
 from kursi_catalog.store.rows import Row, fetch_all
+from kursi_catalog.store.schedules import CLOSURES, salon_schedule
 
 AHEAD = timedelta(days=8)
 """A day more than can be asked for, so that one refresh a day is enough."""
@@ -21,12 +20,10 @@ _BACK = timedelta(hours=1)
 """Clocks of processes differ a little, and a page token keeps the instant of its first page."""
 
 _HOURS = sql.SQL("""
-SELECT s.id, s.time_zone, s.latitude, s.longitude, s.hours, s.seasonal_hours, s.prayer_breaks, ARRAY(
-    SELECT ARRAY[floor(extract(epoch FROM x.start_time))::bigint, ceil(extract(epoch FROM x.end_time))::bigint]
-    FROM closures x WHERE x.salon_id = s.id AND x.end_time > %(start)s AND x.start_time < %(end)s) AS closures
+SELECT s.id, s.time_zone, s.latitude, s.longitude, s.hours, s.seasonal_hours, s.prayer_breaks, {closures}
 FROM search_salons f JOIN salons s ON s.id = f.salon_id
 WHERE s.id = ANY (%(ids)s)
-""")
+""").format(closures=sql.SQL(CLOSURES))
 # The salon's own lock, so that a change of its hours comes before or after; one that is at work just now looks after
 # its salon itself.
 _DUE = sql.SQL("""
@@ -54,21 +51,8 @@ async def lock_due(connection: Connection, until: datetime, limit: int) -> Seque
 
 
 def _open_time(row: Row, start: datetime, end: datetime) -> IntervalSet:
-    zone, kept = ZoneInfo(row["time_zone"]), hours.read_hours(row)
-    days = schedule.days_that_reach(zone, (int(start.timestamp()), int(end.timestamp())))
-    salon = schedule.SalonSchedule(
-        zone,
-        roster.opening_of(row["id"], kept, days),
-        prayer_breaks=kept.prayer_breaks,
-        location=salons.read_location(row),
-    )
-    closed = merged(_interval(one) for one in row["closures"])
-    return schedule.without_closures(schedule.open_time(salon, start, end), closed)
-
-
-def _interval(bounds: Sequence[int]) -> Interval:
-    start, end = bounds
-    return start, end
+    salon = salon_schedule(row, (int(start.timestamp()), int(end.timestamp())))
+    return open_time(salon, start, end)
 
 
 def _multirange(intervals: IntervalSet) -> TimestamptzMultirange:

@@ -1,6 +1,6 @@
 """What the salon and its services decide about booking, one row per level."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from kursi_chassis.db.database import Connection
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from kursi_catalog.domain.policy import FIELDS, Policy, Prepayment, StartMode
+from kursi_catalog.domain.policy import FIELDS, Levels, Policy, Prepayment, StartMode
 from kursi_catalog.store.rows import Row, fetch_all
 
 _SECOND = timedelta(seconds=1)
@@ -24,9 +24,6 @@ _SPANS = frozenset(
     }
 )
 _COLUMN = {name: f"{name}_seconds" if name in _SPANS else name for name in FIELDS}
-
-Levels = Mapping[UUID | None, tuple[Policy, int]]
-"""Own values and revision by service; None is the salon's own level."""
 
 OF_SALON = sql.SQL("SELECT * FROM policies WHERE salon_id = %(salon_id)s")
 _SAVE = sql.SQL(

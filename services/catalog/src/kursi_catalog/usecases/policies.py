@@ -14,7 +14,6 @@ from kursi_catalog.domain.policy import NOTHING, EffectivePolicy, Policy, effect
 from kursi_catalog.queries.visibility import is_insider, visible_salon
 from kursi_catalog.store import policies
 from kursi_catalog.store.edits import Change
-from kursi_catalog.store.policies import Levels
 from kursi_catalog.store.services import SERVICES
 from kursi_catalog.usecases import editing
 from kursi_catalog.usecases.kinds import Fields
@@ -31,7 +30,7 @@ class Policies:
         async with self._database.snapshot() as connection:
             await visible_salon(connection, caller, salon_id)
             await _expect_service(connection, caller, salon_id, service_id)
-            return self._effective(await policies.levels_of(connection, salon_id), service_id)
+            return effective(self._platform, await policies.levels_of(connection, salon_id), service_id)
 
     async def update(
         self, caller: Caller, salon_id: UUID, service_id: UUID | None, *, etag: str, fields: Fields
@@ -48,7 +47,7 @@ class Policies:
             check_etag(etag, revision)
             asked = replace(own, **fields)
             if asked == own:
-                return self._effective(levels, service_id)
+                return effective(self._platform, levels, service_id)
             await policies.save(connection, salon_id, service_id, asked)
             before, after = trail.difference(own, asked)
             await edit.record(
@@ -62,12 +61,8 @@ class Policies:
                     resource_id=salon_id,
                 )
             )
-            return self._effective({**levels, service_id: (asked, revision + 1)}, service_id)
-
-    def _effective(self, levels: Levels, service_id: UUID | None) -> EffectivePolicy:
-        salon = levels.get(None, (NOTHING, 0))[0]
-        own, revision = levels.get(service_id, (NOTHING, 0))
-        return effective(self._platform, salon, own if service_id else NOTHING, revision=revision)
+            levels = {**levels, service_id: (asked, revision + 1)}
+            return effective(self._platform, levels, service_id)
 
 
 async def _expect_service(
