@@ -1,16 +1,13 @@
-"""Hours, availability and policies as callers send them."""
+"""Hours and availability as callers send them."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi_chassis.validation import Violations
 
 from kursi_catalog.api.parse_prayer import prayer_breaks
-from kursi_catalog.api.reading import Read, choice, local_date, seconds, texts
+from kursi_catalog.api.reading import choice, local_date
 from kursi_catalog.domain.hours import (
     Availability,
     DayOverride,
@@ -19,7 +16,6 @@ from kursi_catalog.domain.hours import (
     SeasonalHours,
     WeeklyShifts,
 )
-from kursi_catalog.domain.policy import Prepayment, StartMode
 from kursi_catalog.domain.schedule import LATEST_MINUTE, MINUTES_PER_DAY, LocalRange
 from kursi_catalog.domain.season import Season
 
@@ -29,16 +25,6 @@ _MOST_SEASONS = 10
 _LAST_START = MINUTES_PER_DAY - 1
 
 SEASON: Mapping[int, Season] = {pb.RAMADAN: Season.RAMADAN}
-
-PREPAYMENT: Mapping[int, Prepayment] = {
-    pb.Policy.NONE: Prepayment.NONE,
-    pb.Policy.DEPOSIT: Prepayment.DEPOSIT,
-    pb.Policy.FULL: Prepayment.FULL,
-}
-START_MODE: Mapping[int, StartMode] = {
-    pb.Policy.GRID: StartMode.GRID,
-    pb.Policy.GAP_FREE: StartMode.GAP_FREE,
-}
 
 
 def day_ranges(check: Violations, field: str, ranges: Sequence[pb.DayRange]) -> tuple[DayRange, ...]:
@@ -107,8 +93,8 @@ def _override(check: Violations, field: str, one: pb.DateOverride) -> DayOverrid
 def _day_range(check: Violations, field: str, one: pb.DayRange) -> DayRange:
     if not 1 <= one.day <= 7:
         check.add(f"{field}.day", "UNKNOWN_VALUE")
-    start = _time(check, f"{field}.start", one.start, _LAST_START)
-    end = _time(check, f"{field}.end", one.end, LATEST_MINUTE)
+    start = local_time(check, f"{field}.start", one.start, _LAST_START)
+    end = local_time(check, f"{field}.end", one.end, LATEST_MINUTE)
     breaks = _ranges(check, f"{field}.breaks", one.breaks, _MOST_BREAKS, latest_start=LATEST_MINUTE - 1)
     return DayRange(one.day, LocalRange(start, end), breaks)
 
@@ -120,92 +106,18 @@ def _ranges(
     check.count(field, ranges, most)
     return tuple(
         LocalRange(
-            _time(check, f"{field}[{position}].start", one.start, latest_start),
-            _time(check, f"{field}[{position}].end", one.end, LATEST_MINUTE),
+            local_time(check, f"{field}[{position}].start", one.start, latest_start),
+            local_time(check, f"{field}[{position}].end", one.end, LATEST_MINUTE),
         )
         for position, one in enumerate(ranges[:most])
     )
 
 
-def _time(check: Violations, field: str, value: str, latest: int) -> int:
+def local_time(check: Violations, field: str, value: str, latest: int) -> int:
+    """Minutes after midnight out of `HH:MM`, up to the latest; zero stands in for anything else."""
     match = _TIME.fullmatch(value)
     minute = int(match[1]) * 60 + int(match[2]) if match else latest + 1
     if minute > latest:
         check.add(field, "NOT_A_TIME")
         return 0
     return minute
-
-
-_DAY = timedelta(days=1)
-_BOUNDS: Mapping[str, tuple[timedelta, timedelta]] = {
-    "slot_step": (timedelta(minutes=5), timedelta(hours=4)),
-    "minimum_notice": (timedelta(0), 30 * _DAY),
-    "maximum_ahead": (_DAY, 400 * _DAY),
-    "cancellation_window": (timedelta(0), 30 * _DAY),
-    "reschedule_window": (timedelta(0), 30 * _DAY),
-    "hold": (timedelta(minutes=2), timedelta(hours=2)),
-    "waitlist_offer": (timedelta(minutes=1), _DAY),
-}
-SPANS = tuple(_BOUNDS)
-_SHARES = ("deposit_basis_points", "late_cancellation_fee_basis_points", "no_show_fee_basis_points")
-
-
-def _span(name: str) -> Read[pb.Policy]:
-    def read(check: Violations, field: str, policy: pb.Policy) -> timedelta | None:
-        message: Duration = getattr(policy, name)
-        return seconds(check, field, message, *_BOUNDS[name]) if _is_set(policy, name) else None
-
-    return read
-
-
-def _number(name: str, low: int, high: int) -> Read[pb.Policy]:
-    def read(check: Violations, field: str, policy: pb.Policy) -> int | None:
-        present = _is_set(policy, name)
-        return check.integer(field, getattr(policy, name), low, high) if present else None
-
-    return read
-
-
-def _is_set(message: Message, name: str) -> bool:
-    return message.HasField(name)
-
-
-def _automatic(_check: Violations, _field: str, policy: pb.Policy) -> bool | None:
-    return policy.automatic_confirmation if policy.HasField("automatic_confirmation") else None
-
-
-def _prepayment(check: Violations, field: str, policy: pb.Policy) -> Prepayment | None:
-    return choice(check, field, policy.prepayment, PREPAYMENT) if policy.prepayment else None
-
-
-def _start_mode(check: Violations, field: str, policy: pb.Policy) -> StartMode | None:
-    return choice(check, field, policy.start_mode, START_MODE) if policy.start_mode else None
-
-
-def _latest_start(check: Violations, field: str, policy: pb.Policy) -> str | None:
-    if policy.latest_start:
-        _time(check, field, policy.latest_start, MINUTES_PER_DAY)
-    return policy.latest_start or None
-
-
-def _texts(check: Violations, field: str, policy: pb.Policy) -> dict[str, str] | None:
-    return texts(check, field, policy.texts, 2000, lines=True) or None
-
-
-def _named(names: Iterable[str], low: int, high: int) -> Mapping[str, Read[pb.Policy]]:
-    return {name: _number(name, low, high) for name in names}
-
-
-POLICY: Mapping[str, Read[pb.Policy]] = {
-    **{name: _span(name) for name in _BOUNDS},
-    "automatic_confirmation": _automatic,
-    "prepayment": _prepayment,
-    **_named(_SHARES, 0, 10_000),
-    **_named(["maximum_active_bookings"], 1, 100),
-    **_named(["maximum_bookings_per_day"], 0, 10_000),
-    **_named(["maximum_bookings_per_staff_day"], 0, 1_000),
-    "start_mode": _start_mode,
-    "latest_start": _latest_start,
-    "texts": _texts,
-}
-"""A field that is not set reads as None: the level above decides."""

@@ -17,12 +17,12 @@ from kursi_chassis.grpc.etag import etag_of
 from kursi_chassis.grpc.times import duration, timestamp
 from kursi_chassis.money import Money
 
-from kursi_catalog.api import parse_hours, parse_things
+from kursi_catalog.api import parse_hours, parse_policy, parse_things
 from kursi_catalog.api.parse_prayer import prayer_breaks_message
 from kursi_catalog.domain import absence, hours, policy
 from kursi_catalog.domain.resource import Resource
 from kursi_catalog.domain.salon import Salon
-from kursi_catalog.domain.schedule import LocalRange
+from kursi_catalog.domain.schedule import LocalRange, clock
 from kursi_catalog.domain.season import Season
 from kursi_catalog.domain.service import AddOn, Performer, Segment, Service
 from kursi_catalog.domain.staff import StaffMember
@@ -41,9 +41,9 @@ def _numbers(values: Mapping[int, E]) -> Mapping[E, int]:
 _SERVES = _numbers(parse_things.SERVES)
 _STATUS = _numbers(parse_things.STATUS)
 _PLACE = _numbers(parse_things.PLACE)
-_PREPAYMENT = _numbers(parse_hours.PREPAYMENT)
+_PREPAYMENT = _numbers(parse_policy.PREPAYMENT)
 _SEASON = _numbers(parse_hours.SEASON)
-_START_MODE = _numbers(parse_hours.START_MODE)
+_START_MODE = _numbers(parse_policy.START_MODE)
 
 
 def salon(it: Salon) -> pb.Salon:
@@ -171,7 +171,7 @@ def booking_context(it: BookingContext) -> service_pb.BookingContext:
 
 
 def _policy(it: policy.Policy) -> pb.Policy:
-    spans = {name: duration(span) for name in parse_hours.SPANS if (span := getattr(it, name)) is not None}
+    spans = {name: duration(span) for name in parse_policy.SPANS if (span := getattr(it, name)) is not None}
     return pb.Policy(
         **spans,
         automatic_confirmation=it.automatic_confirmation,
@@ -210,8 +210,8 @@ def _day_ranges(ranges: Sequence[hours.DayRange]) -> list[pb.DayRange]:
     return [
         pb.DayRange(
             day=dayofweek_pb2.DayOfWeek.ValueType(one.weekday),
-            start=_clock(one.during.start),
-            end=_clock(one.during.end),
+            start=clock(one.during.start),
+            end=clock(one.during.end),
             breaks=_local_ranges(one.breaks),
         )
         for one in ranges
@@ -237,7 +237,7 @@ def _override(it: hours.DayOverride) -> pb.DateOverride:
 
 
 def _local_ranges(ranges: Iterable[LocalRange]) -> list[pb.LocalRange]:
-    return [pb.LocalRange(start=_clock(one.start), end=_clock(one.end)) for one in ranges]
+    return [pb.LocalRange(start=clock(one.start), end=clock(one.end)) for one in ranges]
 
 
 def _money(it: Money | None) -> money_pb2.Money | None:
@@ -246,10 +246,6 @@ def _money(it: Money | None) -> money_pb2.Money | None:
 
 def _instant(at: datetime | None) -> Timestamp | None:
     return None if at is None else timestamp(at)
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
 def _json(values: Mapping[str, object] | None) -> str:

@@ -13,7 +13,7 @@ from kursi_chassis.grpc.times import instant
 from kursi_chassis.ids import new_id
 from kursi_chassis.validation import Violations
 
-from kursi_catalog.api import parse_hours, render
+from kursi_catalog.api import parse_hours, parse_policy, render
 from kursi_catalog.api.reading import page_of, read_fields, request_key, salon_id_of, texts, writable
 from kursi_catalog.domain.absence import LONGEST, Closure, TimeOff
 from kursi_catalog.usecases.policies import Policies
@@ -134,7 +134,7 @@ class PolicyMethods:
     ) -> pb.EffectivePolicy:
         salon_id, service_id = _level_of(request.salon_id, request.service_id)
         paths = writable("policy", request.policy, request.update_mask)
-        fields = read_fields("policy", request.policy, parse_hours.POLICY, paths)
+        fields = read_fields("policy", request.policy, parse_policy.POLICY, paths)
         return render.effective_policy(
             await self._policies.update(
                 current_caller(), salon_id, service_id, etag=request.etag, fields=fields

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from kursi_chassis.wording import plain
 
-from kursi_catalog.domain.schedule import LocalRange
+from kursi_catalog.domain.schedule import LocalRange, clock
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 _BOOKKEEPING = frozenset(
@@ -34,7 +34,7 @@ def _json(value: object) -> Json:
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, LocalRange):
-        return f"{_clock(value.start)}-{_clock(value.end)}"
+        return f"{clock(value.start)}-{clock(value.end)}"
     if isinstance(value, Mapping):
         return {str(key): _json(member) for key, member in value.items()}
     if isinstance(value, tuple | list):
@@ -42,7 +42,3 @@ def _json(value: object) -> Json:
     if is_dataclass(value):
         return {field.name: _json(getattr(value, field.name)) for field in fields(value)}
     return plain(value)
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02d}:{minute % 60:02d}"

@@ -13,10 +13,9 @@ from kursi_chassis.events import outbox
 from kursi_chassis.events.envelope import Event
 from kursi_chassis.grpc.times import timestamp
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from kursi_catalog.domain.salon import Salon
-from kursi_catalog.store import openings
+from kursi_catalog.store import audit, openings
 from kursi_catalog.store.rows import Row, fetch_all
 
 Topic = Literal["salon", "service", "staff", "schedule", "policy"]
@@ -24,11 +23,6 @@ _MOVES_OPENINGS = frozenset[Topic]({"salon", "schedule"})
 """Changes after which search may have to know other opening times: of hours, closures, zone, place, and of being found."""
 
 _TOUCH = sql.SQL("UPDATE salons SET version = version + %(times)s WHERE id = %(id)s RETURNING version")
-AUDIT = sql.SQL("""
-INSERT INTO audit (id, at, actor, action, salon_id, target_type, target_id, before, after, address, request_id)
-VALUES (uuidv7(), %(at)s, %(actor)s, %(action)s, %(salon_id)s, %(target_type)s, %(target_id)s, %(before)s,
-        %(after)s, %(address)s, %(request_id)s)
-""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +61,7 @@ class Edit:
             await openings.refresh(self.connection, [self.salon.id], self.now)
         version = await self._touch(len(changes))
         async with self.connection.cursor() as cursor:
-            await cursor.executemany(AUDIT, [self._line(change) for change in changes])
+            await cursor.executemany(audit.INSERT, [self._line(change) for change in changes])
         first = version - len(changes) + 1
         await outbox.append(
             self.connection,
@@ -83,18 +77,16 @@ class Edit:
         return int(rows[0]["version"])
 
     def _line(self, change: Change) -> Row:
-        return {
-            "at": self.now,
-            "actor": self.caller.actor,
-            "action": change.action,
-            "salon_id": self.salon.id,
-            "target_type": change.target_type,
-            "target_id": str(change.target_id),
-            "before": None if change.before is None else Jsonb(change.before),
-            "after": None if change.after is None else Jsonb(change.after),
-            "address": self.caller.address,
-            "request_id": self.caller.request_id,
-        }
+        return audit.line(
+            self.caller,
+            self.now,
+            change.action,
+            change.target_type,
+            change.target_id,
+            salon_id=self.salon.id,
+            before=change.before,
+            after=change.after,
+        )
 
 
 def changed_event(salon_id: UUID, change: Change, version: int, now: datetime) -> Event:

@@ -22,6 +22,13 @@ class RequestKey:
     fingerprint: bytes
 
 
+async def first_answer(connection: Connection, caller: Caller, key: RequestKey) -> bytes | None:
+    """What this request was answered the first time; None when it was not. Raises: RequestIdReused."""
+    if not key.request_id:
+        return None
+    return await Replies(connection).find(caller.key, key.method, key.request_id, key.fingerprint)
+
+
 async def once(
     database: Database, caller: Caller, key: RequestKey, work: Callable[[Connection], Awaitable[bytes]]
 ) -> bytes:

@@ -7,7 +7,6 @@ from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.errors import Invalid, RetryLater, Unavailable, Violation
-from kursi_chassis.idempotency import Replies
 from kursi_chassis.ids import new_id
 from kursi_chassis.logging import get_logger
 
@@ -30,7 +29,7 @@ from kursi_catalog.store.audit import Scribe
 from kursi_catalog.store.services import SERVICES
 from kursi_catalog.store.staff import STAFF
 from kursi_catalog.usecases import editing
-from kursi_catalog.usecases.once import Render, RequestKey, once
+from kursi_catalog.usecases.once import Render, RequestKey, first_answer, once
 
 _TYPE = "image/webp"
 _SWEPT_AT_ONCE = 100
@@ -148,10 +147,9 @@ class Photos:
     async def _kept_or_checked(self, caller: Caller, subject: Subject, key: RequestKey) -> bytes | None:
         """The first answer to the key. Otherwise what can be refused is, before a picture costs anything."""
         async with self._database.snapshot() as connection:
-            if key.request_id:
-                kept = await Replies(connection).find(caller.key, key.method, key.request_id, key.fingerprint)
-                if kept is not None:
-                    return kept
+            kept = await first_answer(connection, caller, key)
+            if kept is not None:
+                return kept
             await visible_salon(connection, caller, subject.salon_id)
             await _expect_room(connection, subject)
         return None

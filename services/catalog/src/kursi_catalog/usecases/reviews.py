@@ -10,7 +10,6 @@ from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.events import outbox
 from kursi_chassis.grpc.etag import check_etag
-from kursi_chassis.idempotency import Replies
 from kursi_chassis.ids import new_id
 
 from kursi_catalog.domain import trail
@@ -32,7 +31,7 @@ from kursi_catalog.store.audit import Scribe
 from kursi_catalog.store.review_events import posted_event
 from kursi_catalog.store.reviews import Report
 from kursi_catalog.usecases.kinds import Fields
-from kursi_catalog.usecases.once import Render, RequestKey, once
+from kursi_catalog.usecases.once import Render, RequestKey, first_answer, once
 
 
 class Reviews:
@@ -58,8 +57,10 @@ class Reviews:
         Raises: SalonNotFound, BookingNotFound, OwnSalon, VisitNotCompleted, ReviewExists, RequestIdReused; Unavailable
             when booking does not answer.
         """
-        kept = await self._kept(caller, key)
+        async with self._database.snapshot() as connection:
+            kept = await first_answer(connection, caller, key)
         if kept is not None:
+            # Given again also while booking cannot be asked.
             return kept
         visit = await self._visit_of(caller, salon_id, booking_id)
 
@@ -169,13 +170,6 @@ class Reviews:
                 return before
             action = "hidden" if state is ReviewState.HIDDEN else "published"
             return await _save(Scribe(connection, caller, now), action, before, asked)
-
-    async def _kept(self, caller: Caller, key: RequestKey) -> bytes | None:
-        """The first answer to the key: it is given again also while booking cannot be asked."""
-        if not key.request_id:
-            return None
-        async with self._database.snapshot() as connection:
-            return await Replies(connection).find(caller.key, key.method, key.request_id, key.fingerprint)
 
     async def _visit_of(self, caller: Caller, salon_id: UUID, booking_id: UUID) -> Visit:
         async with self._database.snapshot() as connection:

@@ -11,7 +11,6 @@ from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.errors import Unauthenticated
 from kursi_chassis.grpc.etag import check_etag
-from kursi_chassis.idempotency import Replies
 from kursi_chassis.ids import new_id
 
 from kursi_catalog.domain import trail
@@ -23,7 +22,7 @@ from kursi_catalog.store import salons
 from kursi_catalog.store.edits import Change, Edit
 from kursi_catalog.usecases import editing
 from kursi_catalog.usecases.kinds import Fields
-from kursi_catalog.usecases.once import Render, RequestKey, once
+from kursi_catalog.usecases.once import Render, RequestKey, first_answer, once
 
 
 class Salons:
@@ -91,9 +90,7 @@ class Salons:
         repeating an old request. For the same reason a key outlives its answer only as a fresh salon.
         """
         async with self._database.snapshot() as connection:
-            kept = None
-            if key.request_id:
-                kept = await Replies(connection).find(caller.key, key.method, key.request_id, key.fingerprint)
+            kept = await first_answer(connection, caller, key)
             salon_id = _id_for(caller, key)
             if kept is None and await salons.find(connection, salon_id) is not None:
                 salon_id = new_id()
