@@ -3,11 +3,10 @@
 import time
 
 import pytest
+from kursi_chassis.testing.eventually import on_this_machine
 from kursi_local.client import Refused
 from kursi_local.patience import until
 from kursi_local.salon import invite
-
-WITHIN_SECONDS = 5
 
 
 def call_of_every_service(world, session):
@@ -32,8 +31,8 @@ def test_every_service_refuses_the_token_of_a_session_that_ended(world):
     began = time.monotonic()
     person.post("/v1/users/me/sessions:revokeAll")
     refused = dict.fromkeys(EVERYBODY, 401)
-    until(lambda: call_of_every_service(world, person) == refused, WITHIN_SECONDS, "refusal by every service")
-    assert time.monotonic() - began < WITHIN_SECONDS
+    until(lambda: call_of_every_service(world, person) == refused, 60, "refusal by every service")
+    assert time.monotonic() - began < on_this_machine(5)
     with pytest.raises(Refused) as refusal:
         person.renew()
     assert refusal.value.reason in ("REFRESH_TOKEN_INVALID", "TOKEN_REVOKED", "TOKEN_REFUSED")
@@ -57,6 +56,6 @@ def test_a_member_who_was_let_go_is_refused_by_the_services_of_the_salon(world):
 
     assert statuses() == dict.fromkeys(asked, 200)
     world["owner"].delete(salon.path(f"/members/{member['id']}"))
-    until(lambda: set(statuses().values()) <= {401, 403, 404}, WITHIN_SECONDS, "refusal by every service")
+    until(lambda: set(statuses().values()) <= {401, 403, 404}, 60, "refusal by every service")
     person.renew()
     assert set(statuses().values()) <= {403, 404}

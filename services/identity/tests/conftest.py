@@ -43,6 +43,7 @@ def identity_settings(urls: DatabaseUrls, outbox: Path, **changes: object) -> Id
         "page_token_key": "a key of the test",
         "grpc_address": f"127.0.0.1:{free_port()}",
         "drain_seconds": 0,
+        "default_deadline_seconds": 60,
         "stop_seconds": 0.5,
         "otp_hash_key": "a hash key of the test",
         "key_encryption_key": base64.b64encode(bytes(32)).decode(),

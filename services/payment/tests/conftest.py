@@ -114,6 +114,7 @@ def payment_settings(base_url: str, **changes: object) -> PaymentSettings:
         "page_token_key": "a key of the test",
         "grpc_address": f"127.0.0.1:{free_port()}",
         "drain_seconds": 0,
+        "default_deadline_seconds": 60,
         "stop_seconds": 0.5,
         "moyasar_base_url": base_url,
         "moyasar_secret_key": credentials.MOYASAR_SECRET_KEY,
@@ -189,7 +190,7 @@ class Desk:
 
     async def token(self, number: str = GOOD_CARD, *, verified: bool = True) -> str:
         """A card token as the provider's form makes it; a verified one is charged without 3-D Secure."""
-        async with httpx.AsyncClient() as browser:
+        async with httpx.AsyncClient(timeout=30) as browser:
             answer = await browser.post(
                 f"{self.moyasar.base_url}/tokens",
                 auth=(credentials.MOYASAR_PUBLISHABLE_KEY, ""),

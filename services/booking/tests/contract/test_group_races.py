@@ -17,6 +17,7 @@ from kursi_chassis.testing.rpc import refused
 from series_calls import ROOMY, wanted
 from session_calls import call_off, resize, seats_left
 
+pytestmark = pytest.mark.usefixtures("patient_locks")
 Booking = booking_pb2.Booking
 MISCOUNTED = """
 SELECT id, taken FROM sessions WHERE taken <> (SELECT coalesce(sum(seats), 0) FROM bookings

@@ -313,7 +313,7 @@ async def test_with_the_catalog_down_for_too_long_times_are_shown_but_not_promis
     assert (refused.code.name, refused.reason) == ("UNAVAILABLE", "CATALOG_UNAVAILABLE")
     assert (await slots([world.service_id], metadata=())).stale
     await catalog.start()
-    await eventually(lambda: is_fresh(world, slots), timeout=10)
+    await eventually(lambda: is_fresh(world, slots))
     assert (await world.book(world.salon.at(16, 11), metadata=late_token(world))).id
 
 

@@ -10,6 +10,7 @@ from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
 from waiting_room import Entry, outcome
 
+pytestmark = pytest.mark.usefixtures("patient_locks")
 OVERLAPS = """
 SELECT count(*) FROM claims AS a JOIN claims AS b ON a.resource_id = b.resource_id AND a.during && b.during AND a.id < b.id
 WHERE a.state <> 'released' AND b.state <> 'released'

@@ -30,7 +30,7 @@ async def test_a_killed_process_leaves_whole_bookings_and_all_that_it_acknowledg
         with said.open("wb") as output:
             child = await asyncio.create_subprocess_exec(sys.executable, BOOKER, urls.app, stdout=output)
             try:
-                await eventually(lambda: len(said.read_text().splitlines()) > 50, timeout=20)
+                await eventually(lambda: len(said.read_text().splitlines()) > 50)
             finally:
                 child.send_signal(signal.SIGKILL)
                 await child.wait()

@@ -59,7 +59,7 @@ async def test_a_process_killed_between_taking_and_giving_back_seats_leaks_none(
         (session_id,) = connection.execute(SESSION).fetchone()
         with said.open("wb") as output:
             async with child("attendee.py", urls.app, str(session_id), output=output):
-                await eventually(lambda: len(said.read_text().splitlines()) > 60, timeout=20)
+                await eventually(lambda: len(said.read_text().splitlines()) > 60)
         await eventually(lambda: connection.execute(OTHERS, ["%attendee%"]).fetchone() == (0,))
         lines = [line.split() for line in said.read_text().splitlines() if len(line) == 41]
         states = {
@@ -86,9 +86,7 @@ async def test_a_process_killed_halfway_through_a_series_leaves_nothing_and_the_
         )
         async with child("regular.py", urls.app):
             with psycopg.connect(urls.app, autocommit=True) as looking:
-                await eventually(
-                    lambda: looking.execute(WAITING, ["%regular%"]).fetchone() == (1,), timeout=20
-                )
+                await eventually(lambda: looking.execute(WAITING, ["%regular%"]).fetchone() == (1,))
         connection.rollback()
         with psycopg.connect(urls.app, autocommit=True) as looking:
             await eventually(lambda: looking.execute(OTHERS, ["%regular%"]).fetchone() == (0,))

@@ -188,7 +188,7 @@ async def test_holds_that_ended_while_nobody_looked_expire_at_the_next_start(see
         assert await ask("SELECT count(*) FROM bookings WHERE state = 'held'") == (1_200,)
     clock.ahead = 5_000
     async with running(expirer):
-        await eventually(lambda: nothing_is_held(ask), timeout=20)
+        await eventually(lambda: nothing_is_held(ask))
 
 
 async def test_finding_what_is_due_never_walks_the_table(seed, owner, ask):

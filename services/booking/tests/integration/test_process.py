@@ -50,10 +50,10 @@ async def test_all_roles_start_publish_and_end(databases, make_settings, nats_cl
 
         async with build(make_settings(urls.app), frozenset(ROLES)) as roles:
             assert set(roles) == set(ROLES)
-            running = asyncio.create_task(run_roles(roles, stopping=stopping, stop_within_seconds=8))
+            running = asyncio.create_task(run_roles(roles, stopping=stopping, stop_within_seconds=60))
             async with database.transaction() as connection:
                 await connection.execute(EVENT)
-            await eventually(is_published, timeout=10)
+            await eventually(is_published)
             stopping.set()
             assert await running
         await database.close()

@@ -34,13 +34,13 @@ async def test_all_roles_start_serve_publish_and_stop(
     )
     stopping = asyncio.Event()
     async with build(settings, frozenset(ROLES)) as roles:
-        running = asyncio.create_task(run_roles(roles, stopping=stopping, stop_within_seconds=5))
+        running = asyncio.create_task(run_roles(roles, stopping=stopping, stop_within_seconds=60))
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            await eventually(lambda: is_serving(channel), timeout=10)
+            await eventually(lambda: is_serving(channel))
             await rpc.CatalogServiceStub(channel).SearchSalons(api.SearchSalonsRequest())
         salon = await world.salon(live=False)
-        subscription = await eventually(lambda: subscribe(nats_client), timeout=10)
-        (message,) = await subscription.fetch(1, timeout=5)
+        subscription = await eventually(lambda: subscribe(nats_client))
+        (message,) = await subscription.fetch(1, timeout=30)
         stopping.set()
         assert await running
     event = events.CatalogChangedEvent.FromString(message.data)

@@ -121,13 +121,13 @@ async def service(urls, simulators, nats_server, fake_booking):
 async def pay(service, desk, request):
     async with grpc.aio.insecure_channel(service.address) as channel:
         metadata = bearer(service.mint.user(desk.customer))
-        return await PaymentServiceStub(channel).CreatePayment(request, metadata=metadata, timeout=20)
+        return await PaymentServiceStub(channel).CreatePayment(request, metadata=metadata, timeout=60)
 
 
 async def killed_during(service, call, was_reached):
     """The call, cut off by the death of the service once the provider has been reached."""
     running = asyncio.ensure_future(call)
-    await eventually(was_reached, timeout=20)
+    await eventually(was_reached, timeout=60)
     service.kill()
     with pytest.raises(grpc.aio.AioRpcError):
         await running
@@ -143,7 +143,7 @@ async def test_a_charge_whose_service_is_killed_before_the_answer_is_made_once_a
     assert await desk.rows("SELECT state FROM payments") == [("created",)]
     await service.start("serve", "jobs")
 
-    assert await eventually(lambda: desk.rows("SELECT 1 FROM payments WHERE state = 'captured'"), timeout=20)
+    assert await eventually(lambda: desk.rows("SELECT 1 FROM payments WHERE state = 'captured'"), timeout=60)
     repeated = await pay(service, desk, request)
     assert repeated.state == Payment.CAPTURED
     assert len(desk.charges()) == 1
@@ -180,7 +180,7 @@ async def test_a_refund_whose_service_is_killed_before_the_answer_is_made_once(d
         async with grpc.aio.insecure_channel(service.address) as channel:
             token = service.mint.user(desk.manager, is_admin=True)
             return await PaymentServiceStub(channel).RefundPayment(
-                request, metadata=bearer(token), timeout=20
+                request, metadata=bearer(token), timeout=60
             )
 
     await killed_during(service, refund(), lambda: desk.charges("refund"))
@@ -188,7 +188,7 @@ async def test_a_refund_whose_service_is_killed_before_the_answer_is_made_once(d
         await connection.execute("UPDATE payments SET next_look_at = now()")
     await service.start("serve", "jobs")
 
-    assert await eventually(lambda: desk.rows("SELECT 1 FROM payments WHERE state = 'refunded'"), timeout=20)
+    assert await eventually(lambda: desk.rows("SELECT 1 FROM payments WHERE state = 'refunded'"), timeout=60)
     assert (await refund()).state == Payment.REFUNDED
     assert [movement.amount for movement in desk.charges("refund")] == [25_000]
 
@@ -203,13 +203,13 @@ async def test_a_notice_wakes_the_jobs_of_the_running_service(desk, service):
     await service.start("serve", "jobs")
     payment = await pay(service, desk, request)
     (theirs,) = desk.moyasar.payments(payment_id=payment.id)
-    await eventually(lambda: desk.moyasar.books()["webhooks"], timeout=20)
+    await eventually(lambda: desk.moyasar.books()["webhooks"], timeout=60)
 
     async with gateway(gateway_port, service.address):
         desk.moyasar.callbacks.duplicate(3)
         desk.moyasar.decide(theirs.id, "approve")
         assert await eventually(
-            lambda: desk.rows("SELECT 1 FROM payments WHERE state = 'captured'"), timeout=20
+            lambda: desk.rows("SELECT 1 FROM payments WHERE state = 'captured'"), timeout=60
         )
 
     assert await desk.rows("SELECT count(*) FROM provider_events") == [(1,)]

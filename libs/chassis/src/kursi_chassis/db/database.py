@@ -23,7 +23,7 @@ Connection = AsyncConnection[TupleRow]
 CHECKOUT_SECONDS = 3.0
 """How long a request waits for a free connection: longer than a hiccup, shorter than a caller's deadline."""
 
-_SESSION_SETTINGS: Mapping[str, str] = {
+SESSION_SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "lock_timeout": "2s",
     "statement_timeout": "5s",
@@ -202,7 +202,7 @@ def _connection_parameters(application_name: str) -> dict[str, str]:
     return {
         "application_name": application_name,
         "connect_timeout": "3",
-        "options": " ".join(f"-c {name}={value}" for name, value in _SESSION_SETTINGS.items()),
+        "options": " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items()),
         "keepalives_idle": "5",
         "keepalives_interval": "2",
         "keepalives_count": "3",

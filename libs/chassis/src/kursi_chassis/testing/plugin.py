@@ -16,6 +16,7 @@ import pytest_asyncio
 from nats.aio.client import Client
 
 from kursi_chassis.clock import FixedClock
+from kursi_chassis.db import database
 from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.testing.databases import DatabaseFactory
 from kursi_chassis.testing.logs import plain_logs
@@ -24,11 +25,17 @@ from kursi_chassis.testing.servers import TEST_POSTGRES_SETTINGS, NatsServer, Po
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-hypothesis.settings.register_profile("kursi", deadline=None)
+hypothesis.settings.register_profile(
+    "kursi",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=True,  # what a run finds depends on what was changed, not on the day
+)
 
 
 def pytest_configure() -> None:
     """No test judges by the clock of a busy machine; and plain log lines."""
+    database.CHECKOUT_SECONDS = 30  # races ask with eighty callers for eight connections
     hypothesis.settings.load_profile("kursi")
     plain_logs()
 
@@ -36,6 +43,13 @@ def pytest_configure() -> None:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Ids are new in every process, and workers that run side by side must agree on the names of the tests."""
     return argname if isinstance(val, UUID | str) and _ID.search(str(val)) else None
+
+
+@pytest.fixture
+def patient_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For races: nobody gives up waiting for a lock before all have arrived, however slow the machine is."""
+    patience = {"lock_timeout": "60s", "statement_timeout": "60s"}
+    monkeypatch.setattr(database, "SESSION_SETTINGS", {**database.SESSION_SETTINGS, **patience})
 
 
 @pytest.fixture(scope="session")

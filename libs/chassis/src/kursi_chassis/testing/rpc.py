@@ -107,6 +107,8 @@ def rpc_settings(**changes: object) -> ServiceSettings:
         # The kernel picks the port: one that is only looked up may be taken by another server of the test by then.
         "grpc_address": "127.0.0.1:0",
         "drain_seconds": 0,
+        # Eighty callers at once take their time on a busy machine.
+        "default_deadline_seconds": 60,
         "stop_seconds": 0.5,
     }
     return ServiceSettings(**{**usual, **changes})
