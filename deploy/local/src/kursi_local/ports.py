@@ -13,8 +13,8 @@ from typing import IO
 from kursi_local.folder import read_json, write_json
 
 HOST = "127.0.0.1"
-_SPARE = range(20000, 32000)
-"""Below 32768, where Linux starts to take the ports of outgoing connections from."""
+_SPARE = range(26000, 32000)
+"""Below 32768, where Linux starts to take the ports of outgoing connections from; tests of the services take those below."""
 
 
 class NoPortLeft(RuntimeError):
