@@ -23,7 +23,7 @@ def kursi(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "kursi_local", *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 
@@ -33,12 +33,12 @@ def started(home):
     """Starts a platform with the given table in ``home/<name>``; used as a context manager."""
 
     def start(table, name="data", options=QUICK):
-        return started_platform(home / name, table, None, options, 30)
+        return started_platform(home / name, table, None, options, 100)
 
     return start
 
 
-def gone(kins: list[Kin], seconds: float = 10) -> None:
+def gone(kins: list[Kin], seconds: float = 60) -> None:
     wait_until(lambda: not any(kin.alive for kin in kins), seconds, "something survived")
 
 
@@ -61,6 +61,7 @@ def test_a_second_ctrl_c_waits_for_nobody(started, table, stubborn):
     with started(table(patient)) as platform:
         launcher = platform.journal.launcher
         os.kill(launcher.pid, signal.SIGINT)
+        wait_until(lambda: platform.journal.phase == "stopping", 60, "it did not begin to stop")
         with pytest.raises(TookTooLong):
             gone([launcher], 0.3)
         os.kill(launcher.pid, signal.SIGINT)
@@ -164,7 +165,7 @@ def test_postgres_killed_under_load_comes_back_with_what_was_committed(started, 
         with shop(platform) as connection:
             connection.execute("CREATE TABLE visit AS SELECT 7 AS number")
         platform.kill("postgres")
-        platform.wait_ready(20)
+        platform.wait_ready()
         assert platform.entry("postgres").restarts >= 1
         with shop(platform) as connection:
             assert connection.execute("SELECT number FROM visit").fetchall() == [(7,)]
@@ -208,7 +209,7 @@ def test_a_paused_process_answers_nothing_until_it_is_resumed(started, table, na
         with socket.create_connection(address, timeout=0.2) as silent, pytest.raises(TimeoutError):
             silent.recv(1)
         platform.resume("nats")
-        with socket.create_connection(address, timeout=5) as talking:
+        with socket.create_connection(address, timeout=30) as talking:
             assert talking.recv(4) == b"INFO"
 
 

@@ -33,7 +33,7 @@ print("migrated")
 def test_a_schema_is_migrated_once_and_left_alone_when_it_is_at_head(home, table):
     written = table(MIGRATED_BY_CHASSIS)
     for _ in range(2):
-        with started_platform(home / "data", written, None, ("--any-ports",), 30) as platform:
+        with started_platform(home / "data", written, None, ("--any-ports",), 100) as platform:
             with psycopg.connect(platform.database_url("messaging", "owner")) as connection:
                 found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
             assert found == [(newest_revision("kursi_messaging"),)]
@@ -45,13 +45,13 @@ def test_a_failing_migration_ends_the_start_with_its_own_words(home, table, post
         "[service.shop]", '[service.shop]\nmigrate = ["sh", "-c", "echo no column; exit 4"]'
     )
     with pytest.raises(RuntimeError, match="no column"):  # noqa: SIM117 - the start is what fails
-        with started_platform(home / "data", table(broken), None, ("--any-ports",), 30):
+        with started_platform(home / "data", table(broken), None, ("--any-ports",), 100):
             pass
 
 
 def test_a_service_may_enter_its_own_database_only(home, table, postgres):
     two = postgres + "\n[service.bank]\n"
-    with started_platform(home / "data", table(two), None, ("--any-ports",), 30) as platform:
+    with started_platform(home / "data", table(two), None, ("--any-ports",), 100) as platform:
         own = platform.database_url("shop")
         with psycopg.connect(own) as connection:
             assert connection.execute("SELECT current_user").fetchone() == ("shop_app",)

@@ -40,14 +40,14 @@ def test_a_platform_runs_without_root(home, table, postgres, nats):
     ready = data.parent / "ready.json"
     command = [*as_nobody(), *up, "--table", str(table(postgres, nats)), "--ready-file", str(ready)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as launcher:
-        wait_until(ready.exists, 20, "it did not start")
+        wait_until(ready.exists, 100, "it did not start")
         everybody = family(Platform(data).journal.launcher.pid)
         assert {Path(f"/proc/{kin.pid}").stat().st_uid for kin in everybody} == {
             pwd.getpwnam("nobody").pw_uid
         }
         assert set(read_json(ready)["ports"]) >= {"postgres", "nats"}
         launcher.terminate()
-        assert launcher.wait(20) == 0
+        assert launcher.wait(60) == 0
         assert not [kin for kin in everybody if kin.alive]
         assert not ready.exists()
 
