@@ -6,6 +6,11 @@ from kursi_chassis.testing.eventually import eventually
 from kursi_messaging.dispatch import metrics
 
 
+@pytest.fixture(autouse=True)
+def impatient(stage):
+    stage.impatient()
+
+
 async def doubtful(stage, message) -> bool:
     """Whether the last try of the message ended without an answer."""
     attempts = await stage.attempts(message)

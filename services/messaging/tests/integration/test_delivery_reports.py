@@ -116,7 +116,7 @@ async def test_what_could_not_be_delivered_fails_with_the_providers_code(stage):
 
 @pytest.mark.covers("X17")
 async def test_a_report_that_overtakes_the_answer_is_applied_by_reference(stage):
-    stage.configured(provider_timeout_seconds=2, lease_seconds=30, report_wait_seconds=30)
+    stage.configured(provider_timeout_seconds=2.5, lease_seconds=30, report_wait_seconds=30)
     stage.twilio.fault("timeout_after_accept", method="POST")
     sms = await stage.due()
     async with stage.dispatching():

@@ -65,10 +65,11 @@ async def test_killed_after_the_claim_it_leaves_a_message_that_was_never_handed_
     stage.directory.answers.clear()
     sms = await confirmation(stage)
     async with dispatcher_process(stage) as process:
-        await eventually(lambda: stage.directory.questions, timeout=40)
+        await eventually(lambda: stage.directory.questions, timeout=60)
         await kill(process)
     assert (await stage.has(sms, "sending"), await stage.attempts(sms)) == (True, [])
     stage.directory.answers.set()
+    await stage.execute("UPDATE notifications SET lease_until = now()")
     async with stage.dispatching():
         await eventually(lambda: stage.has(sms, "sent"))
     row = await stage.row(sms)
@@ -81,7 +82,7 @@ async def test_killed_during_calls_it_leaves_doubts_that_a_list_clears_up_or_one
     stage.smtp.fault("slow", method="DATA", seconds=60)
     sms, mail = await confirmation(stage), await confirmation(stage, channel="email")
     async with dispatcher_process(stage, provider_timeout_seconds=20, lease_seconds=60) as process:
-        await eventually(lambda: stage.twilio.messages() and stage.smtp.attempts(), timeout=40)
+        await eventually(lambda: stage.twilio.messages() and stage.smtp.attempts(), timeout=60)
         await kill(process)
     tries = [*await stage.attempts(sms), *await stage.attempts(mail)]
     assert [attempt["outcome"] for attempt in tries] == [None, None]
@@ -99,10 +100,10 @@ async def test_killed_during_calls_it_leaves_doubts_that_a_list_clears_up_or_one
 
 @pytest.mark.covers("X15")
 async def test_killed_between_answer_and_record_it_sends_nothing_twice(stage):
-    stage.twilio.fault("slow", method="POST", seconds=0.3)
+    stage.twilio.fault("slow", method="POST", seconds=3)
     sms = await confirmation(stage)
     async with dispatcher_process(stage, provider_timeout_seconds=20, lease_seconds=60) as process:
-        await eventually(stage.twilio.attempts, timeout=40)
+        await eventually(stage.twilio.attempts, timeout=60)
         async with stage.database.transaction() as holder:
             await holder.execute("SELECT FROM notifications WHERE id = %s FOR UPDATE", [sms])
             await eventually(stage.twilio.messages)
@@ -117,8 +118,8 @@ async def test_killed_between_answer_and_record_it_sends_nothing_twice(stage):
 
 @pytest.mark.covers("X16")
 async def test_an_answer_that_comes_after_the_lease_is_recorded_without_effect(stage):
-    stage.configured(provider_timeout_seconds=9, lease_seconds=20)
-    stage.twilio.fault("slow", method="POST", seconds=2)
+    stage.configured(provider_timeout_seconds=20, lease_seconds=60)
+    stage.twilio.fault("slow", method="POST", seconds=3)
     sms = await stage.due()
     async with stage.dispatching():
         await eventually(stage.twilio.attempts)
@@ -140,7 +141,7 @@ async def test_two_dispatchers_of_which_one_is_killed_send_each_message_once(sta
     for person in people:
         await confirmation(stage, recipient_id=person)
     async with dispatcher_process(stage) as process:
-        await eventually(stage.twilio.attempts, timeout=40)
+        await eventually(stage.twilio.attempts, timeout=60)
         async with stage.dispatching():
             await eventually(lambda: len(stage.twilio.messages()) >= 20)
             await kill(process)

@@ -113,7 +113,6 @@ async def test_a_provider_that_cannot_be_reached_has_not_been_told_anything(stag
     ],
 )
 async def test_a_mail_relays_reply_decides(stage, command, code, outcome):
-    stage.configured(provider_timeout_seconds=10, lease_seconds=30)
     stage.smtp.fault("status", method=command, code=code)
     mail = await stage.due(channel="email")
     async with stage.dispatching():
@@ -124,7 +123,6 @@ async def test_a_mail_relays_reply_decides(stage, command, code, outcome):
 
 
 async def test_a_relay_lost_before_the_text_has_not_been_told_anything(stage):
-    stage.configured(provider_timeout_seconds=10, lease_seconds=30)
     stage.smtp.fault("reset_before_accept", method="RCPT")
     mail = await stage.due(channel="email")
     async with stage.dispatching():
