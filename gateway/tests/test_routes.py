@@ -32,7 +32,7 @@ async def test_each_public_method_is_reached_by_its_rest_path(method, gateway, u
 async def test_grpc_is_served_on_the_same_port(method, gateway, upstream, token):
     async with grpc.aio.insecure_channel(gateway.address) as channel:
         call = channel.unary_unary(method.grpc_path)
-        assert await call(b"", metadata=tuple(token.items()), timeout=5) == b""
+        assert await call(b"", metadata=tuple(token.items()), timeout=60) == b""
     assert upstream.seen[-1].method == method.grpc_path
 
 
@@ -44,7 +44,7 @@ async def test_internal_methods_do_not_exist_outside(method, gateway, upstream, 
     assert answer.status_code == 404
     async with grpc.aio.insecure_channel(gateway.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await channel.unary_unary(method.grpc_path)(b"", metadata=tuple(token.items()), timeout=5)
+            await channel.unary_unary(method.grpc_path)(b"", metadata=tuple(token.items()), timeout=60)
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert upstream.seen[before:] == []
 
