@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 
 from kursi.catalog.v1 import catalog_service_pb2 as service_pb
+from kursi_chassis.errors import Violation
 from kursi_chassis.grpc.times import instant
 from kursi_chassis.validation import Violations
 
 from kursi_catalog.api.parse_things import SERVES
 from kursi_catalog.api.reading import choice, location
+from kursi_catalog.domain.salon import Location
 from kursi_catalog.queries.search import Order, Search
 
 _LARGEST_RADIUS, _USUAL_RADIUS = 100_000, 10_000
 _LARGEST_PRICE = 2**62
+_NO_PRICE = "The highest price is below the lowest.", "أعلى سعر أقل من أدنى سعر."
 _ORDER: Mapping[int, Order] = {
     service_pb.SearchSalonsRequest.RELEVANCE: Order.RELEVANCE,
     service_pb.SearchSalonsRequest.DISTANCE: Order.DISTANCE,
@@ -29,7 +32,7 @@ def read_search(request: service_pb.SearchSalonsRequest) -> Search:
             order=_order(check, request),
             words=check.text("query", request.query, 100),
             city=check.text("city", request.city, 80),
-            near=location(check, "near", request.near) if request.HasField("near") else None,
+            near=_near(check, request),
             radius_meters=radius or _USUAL_RADIUS,
             category=check.text("category", request.category, 40),
             serves=choice(check, "serves", request.serves, SERVES) if request.serves else None,
@@ -52,7 +55,7 @@ def _prices(check: Violations, request: service_pb.SearchSalonsRequest) -> tuple
         for field in ("minimum_price_minor", "maximum_price_minor")
     )
     if lowest is not None and highest is not None and highest < lowest:
-        check.add("maximum_price_minor", "EMPTY_RANGE")
+        check.extend([Violation("maximum_price_minor", "EMPTY_RANGE", en=_NO_PRICE[0], ar=_NO_PRICE[1])])
     return lowest, highest
 
 
@@ -65,9 +68,15 @@ def _order(check: Violations, request: service_pb.SearchSalonsRequest) -> Order:
     order = choice(check, "order", request.order, _ORDER)
     if order is Order.RELEVANCE and request.order in _ORDER:
         check.require("query", request.query.strip())
-    if order is Order.DISTANCE and not request.HasField("near"):
-        check.add("near", "REQUIRED")
     return order
+
+
+def _near(check: Violations, request: service_pb.SearchSalonsRequest) -> Location | None:
+    if request.HasField("near"):
+        return location(check, "near", request.near)
+    if request.radius_meters or request.order == service_pb.SearchSalonsRequest.DISTANCE:
+        check.add("near", "REQUIRED")
+    return None
 
 
 def _open_now(check: Violations, request: service_pb.SearchSalonsRequest) -> bool:
