@@ -6,6 +6,7 @@ from uuid import UUID
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from kursi.booking.v1 import booking_pb2
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.catalog.v1 import catalog_pb2
@@ -126,6 +127,12 @@ async def test_too_soon_and_too_far_ahead_are_not_bookable(world, refusal):
     assert (far.reason, far.metadata["rule"]) == ("NOT_BOOKABLE", "TOO_FAR_AHEAD")
 
 
+async def test_where_no_notice_is_wanted_the_earliest_time_is_now(world, refusal):
+    service_id = world.salon.service(*world.staff, terms={"minimum_notice": Duration()})
+    over = await refusal(world.book(world.salon.at(12, 14), service_id))
+    assert over.metadata == {"rule": "TOO_SOON", "earliest": "2026-03-12T12:00:00Z"}
+
+
 async def test_the_salon_books_for_a_customer_at_any_time_that_is_free(world, refusal):
     customer_id, soon = new_id(), world.salon.at(12, 15, 7)
     booked = await world.book(soon, customer_id=str(customer_id), metadata=world.member())
@@ -133,6 +140,15 @@ async def test_the_salon_books_for_a_customer_at_any_time_that_is_free(world, re
     await world.book(soon, customer_id=str(customer_id), metadata=world.member())
     taken = await refusal(world.book(soon, customer_id=str(customer_id), metadata=world.member()))
     assert taken.reason == "SLOT_TAKEN"
+
+
+@pytest.mark.covers("B6")
+async def test_the_salon_is_named_other_times_for_a_customer_who_may_not_book_more(world, refusal):
+    service_id = world.salon.service(world.staff[0], terms={"maximum_active_bookings": 1})
+    start, customer_id = world.salon.at(MARCH_16, 10), str(new_id())
+    await world.book(start, service_id, customer_id=customer_id, metadata=world.member())
+    again = world.book(start, service_id, customer_id=customer_id, metadata=world.member())
+    assert len((await refusal(again)).metadata["alternatives"].split(",")) == 5
 
 
 async def test_a_customer_cannot_book_for_somebody_else(world, refusal):

@@ -283,7 +283,7 @@ def refusal(rule: Rule, rules: StartRules) -> DomainError:
     now = datetime.fromtimestamp(rules.now, UTC)
     errors: dict[Rule, DomainError] = {
         Rule.TAKEN: SlotTaken(),
-        Rule.TOO_SOON: TooSoon(now + timedelta(seconds=rules.policy.rules.min_notice)),
+        Rule.TOO_SOON: TooSoon(now + timedelta(seconds=max(0, rules.policy.rules.min_notice))),
         Rule.TOO_FAR_AHEAD: TooFarAhead(now + timedelta(seconds=rules.policy.rules.max_ahead)),
         Rule.CUSTOMER_LIMIT: TooManyBookings(rules.limits.active_per_customer or 0),
     }

@@ -66,9 +66,12 @@ def place(offer: Offer, ask: Ask, check: Check) -> Placement:
 
 
 def nearby(ask: Ask, now: datetime) -> Ask:
-    """The same ask for the days around its start, where all rules count again."""
+    """The same ask for the days around its start, where all rules about starts count again. How many bookings the
+    customer has is nothing to the salon's own people.
+    """
     first, last = max(now, ask.first - NEARBY_BEFORE), ask.first + NEARBY_AFTER
-    return replace(ask, first=first, last=last, added=None)
+    counted = ask.customer_id if ask.party is Party.CUSTOMER else None
+    return replace(ask, first=first, last=last, customer_id=counted, added=None)
 
 
 def taken(offer: Offer, around: Ask, start: datetime) -> SlotTaken:
