@@ -194,6 +194,7 @@ async def test_nobody_joins_what_began_was_called_off_or_never_was(world, planne
     await call_off(world, called_off)
     refused = await refusal(world.join(called_off))
     assert (refused.reason, refused.metadata["state"]) == ("ILLEGAL_TRANSITION", "cancelled")
+    assert refused.text == "A session that is cancelled cannot do this: join."
     never = Session(id=str(new_id()))
     assert (await refusal(world.join(never))).reason == "SESSION_NOT_FOUND"
     assert (await refusal(shown(world, never))).reason == "SESSION_NOT_FOUND"

@@ -10,9 +10,8 @@ from kursi_chassis.money import Money
 
 from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Booking, Change, Item, SalonFacts
-from kursi_booking.domain.errors import IllegalTransition
 from kursi_booking.domain.policy import PolicySnapshot
-from kursi_booking.domain.session_errors import SeatsTaken, SessionStarted
+from kursi_booking.domain.session_errors import SeatsTaken, SessionIsClosed, SessionStarted
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import State
 
@@ -89,7 +88,7 @@ def plan(session: Session, act: Act) -> SessionChange:
 
 
 def resize(session: Session, act: Act, capacity: int) -> SessionChange:
-    """More or fewer seats. Raises: IllegalTransition when it is cancelled, SeatsTaken."""
+    """More or fewer seats. Raises: SessionIsClosed, SeatsTaken."""
     _expect_scheduled(session, "update")
     if capacity == session.capacity:
         return SessionChange(session)
@@ -110,7 +109,7 @@ def call_off(session: Session, act: Act) -> SessionChange:
 def join(
     session: Session, act: Act, *, booking_id: UUID, item_id: UUID, customer_id: UUID, seats: int, note: str
 ) -> Change:
-    """A booking of seats, at the session's terms. Raises: IllegalTransition when it is cancelled, SessionStarted."""
+    """A booking of seats, at the session's terms. Raises: SessionIsClosed, SessionStarted."""
     _expect_scheduled(session, "join")
     expect_to_come(session, act)
     change = verbs.create(
@@ -139,7 +138,7 @@ def expect_to_come(session: Session, act: Act) -> None:
 
 def _expect_scheduled(session: Session, action: str) -> None:
     if session.state is not SessionState.SCHEDULED:
-        raise IllegalTransition(session.state.value, action)
+        raise SessionIsClosed(session.state.value, action)
 
 
 def _seats(session: Session, item_id: UUID, seats: int) -> Item:

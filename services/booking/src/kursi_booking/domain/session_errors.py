@@ -4,6 +4,8 @@ from datetime import datetime
 
 from kursi_chassis.errors import Conflict, FailedPrecondition, NotFound
 
+from kursi_booking.domain.errors import IllegalTransition
+
 
 class SessionNotFound(NotFound):
     """There is no such session."""
@@ -17,11 +19,18 @@ class SessionFull(Conflict):
     """There are fewer seats left than are wanted."""
 
     reason = "SESSION_FULL"
-    en = "There are {left} seats left in this session."
+    en = "Seats left in this session: {left}."
     ar = "عدد المقاعد المتبقية في هذه الجلسة: {left}."
 
     def __init__(self, left: int) -> None:
         super().__init__(left=left)
+
+
+class SessionIsClosed(IllegalTransition):
+    """The state of a session does not allow what was asked."""
+
+    en = "A session that is {state} cannot do this: {action}."
+    ar = "لا يمكن تنفيذ الإجراء {action} على جلسة حالتها {state}."
 
 
 class SessionStarted(FailedPrecondition):
