@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.v1 import booking_pb2
 from kursi.booking.v1 import booking_service_pb2 as pb
+from kursi.catalog.v1 import catalog_pb2
 from kursi_chassis.ids import new_id
 
 Booking = booking_pb2.Booking
@@ -25,6 +27,28 @@ def move(world, booking, instant, metadata=None, **more):
 def change(world, booking, *services, metadata=None, staff=None, **more):
     items = [pb.WantedItem(service_id=str(service), staff_id=str(staff or "")) for service in services]
     return world.act("ChangeServices", booking, metadata=metadata or world.customer(), items=items, **more)
+
+
+def part(minutes, *, needs_staff=True):
+    return catalog_pb2.Segment(duration=Duration(seconds=minutes * 60), needs_staff=needs_staff)
+
+
+def lasting(booking):
+    """Minutes of each service."""
+    return [(item.end_time.seconds - item.start_time.seconds) // 60 for item in booking.items]
+
+
+@pytest.fixture
+def change_service(world):
+    """`change_service(minutes=…)`: the salon sells its first service in another way from now on."""
+
+    def apply(minutes, price=10_000):
+        service = world.salon.answer.offers[0].service
+        service.duration.seconds, service.price.amount_minor = minutes * 60, price
+        world.salon.version += 1
+        world.kept.heard_of(world.salon.id, world.salon.version)
+
+    return apply
 
 
 @pytest.mark.covers("B8")
@@ -45,6 +69,30 @@ async def test_a_move_keeps_the_booking_and_frees_the_old_time(world):
         booked.start_time,
         moved.start_time,
     )
+
+
+@pytest.mark.covers("B6")
+async def test_a_moved_visit_takes_the_time_for_which_it_was_booked(world, change_service):
+    extra = world.salon.service(*world.staff, duration=30)
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    change_service(minutes=90, price=15_000)
+    moved = await move(world, booked, world.salon.at(17, 14))
+    assert (lasting(moved), moved.total.amount_minor) == ([60], 10_000)
+    assert lasting(await change(world, booked, world.service_id, extra)) == [60, 30]
+    assert lasting(await change(world, booked, world.service_id, world.service_id)) == [60, 90]
+    everybody_else = await move(world, booked, world.salon.at(18, 9), staff_ids=[str(world.staff[1])])
+    assert lasting(everybody_else) == [90, 90]
+
+
+async def test_a_moved_visit_of_several_parts_takes_them_as_they_are_sold_now(world, change_service):
+    service = world.salon.service(
+        *world.staff, segments=[part(20), part(40, needs_staff=False), part(20)], duration=80
+    )
+    booked = await world.book(world.salon.at(16, 10), service, staff=world.staff[0])
+    assert lasting(await move(world, booked, world.salon.at(17, 14))) == [80]
+    world.salon.answer.offers[-1].service.segments[1].duration.seconds = 30 * 60
+    change_service(minutes=60)
+    assert lasting(await move(world, booked, world.salon.at(18, 14))) == [70]
 
 
 @pytest.mark.covers("B8")

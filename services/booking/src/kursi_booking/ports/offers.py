@@ -20,11 +20,16 @@ Names = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class WantedService:
-    """One service that somebody asks for; without a staff member anybody will do."""
+    """One service that somebody asks for; without a staff member anybody will do.
+
+    `lasts` is how long it takes, add-ons included, where that was agreed before: the salon may sell it in another time
+    now. A service of several parts takes its parts as they are sold now.
+    """
 
     service_id: UUID
     staff_id: UUID | None = None
     add_on_ids: tuple[UUID, ...] = ()
+    lasts: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Giving a booking other times, people or services: the order of work that both ways have in common."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.db.retries import run_with_retries
@@ -21,11 +22,13 @@ from kursi_booking.domain.policy import Party
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import TimeTaken
 from kursi_booking.ports.holds import HoldExpiry
-from kursi_booking.ports.offers import Ask, Offer, Offers
+from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.usecases.access import act_of_anyone, visible
 from kursi_booking.usecases.acting import Acting, Order
 from kursi_booking.usecases.placing import Check, Placement, candidates, fairly, nearby, place, taken
 from kursi_booking.usecases.saving import save_moved
+
+T = TypeVar("T", Item, WantedService)
 
 TRIES = 5
 
@@ -146,8 +149,14 @@ class Moving:
 
 
 def ask_again(booking: Booking, act: Act, ask: Ask) -> Ask:
-    """The ask of somebody who moves this booking."""
-    return replace(ask, customer_id=booking.customer_id, party=act.party, own_booking=booking.booking_id)
+    """The ask of somebody who moves this booking: what stays the same takes the time for which it was booked."""
+    return replace(
+        ask,
+        wanted=_with_agreed_times(booking.items, ask.wanted),
+        customer_id=booking.customer_id,
+        party=act.party,
+        own_booking=booking.booking_id,
+    )
 
 
 def check_prepayment(booking: Booking, offer: Offer) -> None:
@@ -167,19 +176,30 @@ def with_frozen_values(before: Sequence[Item], after: Sequence[Item]) -> tuple[I
 
     A service by the same person with the same add-ons keeps the price of the day of booking.
     """
+    return tuple(
+        item if same is None else replace(same, during=item.during, assistants=item.assistants)
+        for item, same in _paired(before, after)
+    )
+
+
+def _with_agreed_times(before: Sequence[Item], after: Sequence[WantedService]) -> tuple[WantedService, ...]:
+    return tuple(
+        wanted if same is None else replace(wanted, lasts=same.during.length)
+        for wanted, same in _paired(before, after)
+    )
+
+
+def _paired(before: Sequence[Item], after: Iterable[T]) -> Iterator[tuple[T, Item | None]]:
+    """Each of what is to be with what it was before; nothing is paired twice."""
     left = list(before)
-    result: list[Item] = []
-    for item in after:
-        same = next((old for old in left if _is_same(old, item)), None)
-        if same is None:
-            result.append(item)
-        else:
+    for new in after:
+        same = next((old for old in left if _is_same(old, new)), None)
+        if same is not None:
             left.remove(same)
-            result.append(replace(same, during=item.during, assistants=item.assistants))
-    return tuple(result)
+        yield new, same
 
 
-def _is_same(old: Item, new: Item) -> bool:
+def _is_same(old: Item, new: Item | WantedService) -> bool:
     return (old.service_id, old.staff_id, set(old.add_on_ids)) == (
         new.service_id,
         new.staff_id,

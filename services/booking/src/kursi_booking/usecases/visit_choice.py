@@ -30,6 +30,8 @@ class ChosenService:
     add_on_ids: tuple[UUID, ...]
     assistant_ids: tuple[UUID, ...] = ()
     """Who may work beside the performer; nobody where one is enough."""
+    agreed: int | None = None
+    """How long it takes without add-ons, where that was agreed before."""
 
 
 @lru_cache(maxsize=_KEPT)
@@ -59,7 +61,20 @@ def _chosen(
 ) -> ChosenService:
     everybody = _performers(context, service, party)
     leading = tuple(person for person in everybody if wanted.staff_id in (None, person))
-    return ChosenService(service, leading, add_on_ids, everybody if service.needs_assistants else ())
+    return ChosenService(
+        service,
+        leading,
+        add_on_ids,
+        assistant_ids=everybody if service.needs_assistants else (),
+        agreed=_agreed(service, wanted, add_on_ids),
+    )
+
+
+def _agreed(service: SalonService, wanted: WantedService, add_on_ids: Sequence[UUID]) -> int | None:
+    if wanted.lasts is None or len(service.parts) > 1:
+        return None
+    rest = int(wanted.lasts.total_seconds()) - sum(service.add_ons[one].duration for one in add_on_ids)
+    return rest if rest > 0 else None
 
 
 @lru_cache(maxsize=_KEPT)
@@ -155,9 +170,9 @@ def _paces(one: ChosenService) -> dict[int, tuple[UUID, ...]]:
     """Who performs the service in which time; nobody at all in its own."""
     paces: dict[int, tuple[UUID, ...]] = {}
     for staff_id in one.staff_ids:
-        duration = one.service.performers[staff_id].duration or one.service.duration
+        duration = one.agreed or one.service.performers[staff_id].duration or one.service.duration
         paces[duration] = (*paces.get(duration, ()), staff_id)
-    return paces or {one.service.duration: ()}
+    return paces or {one.agreed or one.service.duration: ()}
 
 
 def _requested(
