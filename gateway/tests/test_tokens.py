@@ -65,6 +65,24 @@ async def test_who_renews_a_token_or_reports_as_a_provider_is_not_stopped_by_a_b
 
 
 @pytest.mark.covers("G3")
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_the_scheme_of_a_token_is_read_in_any_case(scheme, gateway, keys):
+    good, bad = ({"authorization": f"{scheme} {token}"} for token in (keys.token(), tampered(keys.token())))
+    assert (await gateway.client.get("/v1/users/me", headers=good)).status_code == 200
+    assert (await gateway.client.get("/v1/users/me", headers=bad)).status_code == 401
+    assert (await gateway.client.get(f"/v1/salons/{ID}", headers=bad)).status_code == 401
+
+
+@pytest.mark.covers("G3")
+@pytest.mark.parametrize("header", ["Basic dTpw", "x.y.z", "", "Bearer", "bEaReR x.y.z"])
+async def test_what_is_no_token_opens_nothing(header, gateway, upstream):
+    before = len(upstream.seen)
+    answer = await gateway.client.get("/v1/users/me", headers={"authorization": header})
+    assert answer.status_code == 401
+    assert [seen for seen in upstream.seen[before:] if seen.method.endswith("/GetMe")] == []
+
+
+@pytest.mark.covers("G3")
 @pytest.mark.parametrize("path", ["//v1/users/me", "/v1/./users/me", "/v1/%75sers/me", "/v1/users/me/"])
 async def test_spelling_a_path_differently_goes_around_nothing(path, gateway):
     assert (await gateway.client.get(path)).status_code in (401, 404)

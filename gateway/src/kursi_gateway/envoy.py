@@ -278,6 +278,11 @@ def _tokens(settings: GatewaySettings) -> dict[str, Any]:
         "issuer": settings.token_issuer,
         "audiences": [settings.token_audience],
         "forward": True,
+        # The scheme's name is read in any case by the services; Envoy compares it letter by letter.
+        "from_headers": [
+            {"name": "authorization", "value_prefix": f"{scheme} "}
+            for scheme in ("Bearer", "bearer", "BEARER")
+        ],
         "require_expiration": True,
         "clock_skew_seconds": 5,
         "jwt_cache_config": {"jwt_cache_size": 1000},
