@@ -245,6 +245,20 @@ def test_one_visit_of_a_series_has_one_time():
     assert "1 visit for you (Haircut and Beard trim), on Saturday 21 November at 4:00 PM." in body
 
 
+@pytest.mark.parametrize(
+    ("audience", "english", "arabic"),
+    [
+        (Audience.CUSTOMER, "We will confirm them.", "وسنخبرك فور التأكيد."),
+        (Audience.STAFF_MEMBER, "Please confirm.", "يرجى التأكيد."),
+    ],
+)
+def test_a_series_that_waits_for_the_salon_is_not_told_as_certain(audience, english, arabic):
+    key = TemplateKey(Event.SERIES_CREATED, audience, Channel.SMS)
+    for language, sentence in (("en", english), ("ar", arabic)):
+        assert sentence in write(key, language, state="pending").body
+        assert sentence not in write(key, language, state="confirmed").body
+
+
 def test_whoever_does_a_part_of_a_visit_reads_when_that_part_begins_and_began():
     moved = TemplateKey(Event.BOOKING_RESCHEDULED, Audience.STAFF_MEMBER, Channel.EMAIL)
     part = {"part_start": "2026-11-21T13:30:00+00:00", "part_end": "2026-11-21T14:30:00+00:00"}
