@@ -11,8 +11,11 @@ from kursi_chassis.ids import new_id
 from kursi_chassis.money import Money
 from kursi_payment.adapters.moyasar_wire import Unreadable, statement
 from kursi_payment.domain.card_number import holds_card_number
+from kursi_payment.domain.errors import AmountMismatch, NothingDue
 from kursi_payment.domain.movement import Kind, Movement, Verdict, judge
+from kursi_payment.domain.payment import Purpose
 from kursi_payment.domain.standing import Standing, Statement
+from kursi_payment.domain.terms import Terms, amount_due
 from kursi_payment.settings import PaymentSettings
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
@@ -29,7 +32,10 @@ HANDLE = UUID("5f0e2a54-2b0a-4a3b-9f1e-0c7f6f0a7f0c")
         "4201-3201-1111-1010",
         '{"number":"5421080101000000"}',
         "card378282246310005",
-        "6304000000000000000"[:0] + "5000000000000611",
+        "5000000000000611",
+        "4222222222222",
+        "6304000000000000000",
+        "6304 0000 0000 0000 000",
     ],
 )
 def test_card_numbers_are_found(text):
@@ -42,6 +48,8 @@ def test_card_numbers_are_found(text):
         "4111111111111112",
         "+966501234567",
         "41111111111111111111111111",
+        "63040000000000000000",
+        "422222222222",
         "token_AbC123",
         "2026-03-12T12:00:00Z",
         "",
@@ -55,6 +63,34 @@ def test_other_numbers_are_none(text):
 def test_ids_and_hashes_are_never_taken_for_cards(some_id, some_hash):
     assert not holds_card_number(str(some_id))
     assert not holds_card_number(some_hash.hex())
+
+
+def terms(**changes):
+    nothing = Money("SAR", 0)
+    usual = {"prepayment": Money("SAR", 5_000), "prepayment_is_full": False, "balance": nothing}
+    who = {"booking_id": new_id(), "salon_id": new_id(), "customer_id": new_id(), "no_show_fee": nothing}
+    return Terms(**{**who, **usual, "hold_expires_at": NOW, "accepts_tip": True, **changes})
+
+
+def due(purpose, shown=None, now=NOW, **changes):
+    return amount_due(terms(**changes), purpose, shown, largest_tip_minor=10_000, now=now)
+
+
+@pytest.mark.covers("Y1")
+def test_what_keeps_a_time_can_be_paid_until_the_hold_ends_and_not_at_its_end():
+    assert due(Purpose.DEPOSIT, now=NOW - timedelta(microseconds=1)) == Money("SAR", 5_000)
+    with pytest.raises(NothingDue):
+        due(Purpose.DEPOSIT, now=NOW)
+
+
+@pytest.mark.covers("Y1")
+def test_a_tip_is_what_was_shown_up_to_the_largest():
+    assert due(Purpose.TIP, Money("SAR", 10_000)) == Money("SAR", 10_000)
+    for shown in (Money("SAR", 10_001), Money("SAR", 0), Money("AED", 10), None):
+        with pytest.raises(AmountMismatch):
+            due(Purpose.TIP, shown)
+    with pytest.raises(NothingDue):
+        due(Purpose.TIP, Money("SAR", 10), accepts_tip=False)
 
 
 def refund(**changes):
