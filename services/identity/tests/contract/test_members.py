@@ -155,6 +155,17 @@ async def test_a_weakened_manager_is_a_manager_no_longer_with_the_old_token(salo
     assert (await refusal_of(salon.invite(THIRD_PHONE, by=renewed))).reason == "ROLE_REQUIRED"
 
 
+@pytest.mark.covers("I12", "I9")
+async def test_who_was_removed_is_out_at_once_with_the_old_token(salon, identity, refusal_of):
+    manager = await salon.join(OTHER_PHONE, MANAGER)
+    identity.clock.advance(timedelta(seconds=1))
+    (_, member) = await salon.members()
+    await salon.remove(member.id)
+    assert (await refusal_of(salon.invite(THIRD_PHONE, by=manager))).reason == "TOKEN_REVOKED"
+    renewed = await identity.refresh(manager.refresh_token)
+    assert (await refusal_of(salon.invite(THIRD_PHONE, by=renewed))).reason == "ROLE_REQUIRED"
+
+
 @pytest.mark.covers("I12")
 async def test_a_role_that_was_taken_counts_at_once_even_where_the_news_did_not_arrive(
     salon, identity, start_replica, refusal_of
