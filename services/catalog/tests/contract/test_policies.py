@@ -102,6 +102,18 @@ async def test_a_policy_belongs_to_a_service_of_the_salon(world):
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "SERVICE_NOT_FOUND")
 
 
+@pytest.mark.covers("C6")
+async def test_the_policy_of_an_archived_service_is_for_members_only(world):
+    salon = await world.salon()
+    service, owner = await world.service(salon), world.token(salon.id)
+    archive = api.ArchiveServiceRequest(salon_id=salon.id, service_id=service.id)
+    await world.call("ArchiveService", archive, owner)
+    assert (
+        await world.refusal("GetPolicy", get(salon, service), world.token())
+    ).reason == "SERVICE_NOT_FOUND"
+    assert (await world.call("GetPolicy", get(salon, service), owner)).sources["hold"] == PLATFORM
+
+
 BAD_VALUES = {
     "slot_step": [duration(timedelta(minutes=4)), hours(5)],
     "minimum_notice": [hours(30 * 24 + 1)],

@@ -92,6 +92,8 @@ async def test_near_a_point_the_nearest_comes_first(world):
     assert [result.salon.names["en"] for result in around.results] == ["Near", "Far"]
     assert [result.distance_meters for result in around.results] == pytest.approx([1112, 10_210], abs=20)
     assert await names(world, near=at(24.7, 46.68), radius_meters=2_000) == ["Near"]
+    await world.salon(names={"en": "In the corner"}, location=at(24.85, 46.83))
+    assert await names(world, near=at(24.7, 46.68), radius_meters=20_000) == ["Near", "Far"]
     assert await names(world, near=at(24.7, 46.68), query="far", radius_meters=20_000) == ["Far"]
 
 
