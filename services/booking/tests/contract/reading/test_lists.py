@@ -51,7 +51,7 @@ def random_filter(trade, visits, chance):
     def sometimes(value):
         return value if chance.random() < 0.3 else None
 
-    first = chance.choice(visits).start
+    first, last = sorted(chance.choice(visits).start for _ in range(2))
     return BookingFilter(
         salon_id=trade.salon_id,
         customer_id=sometimes(chance.choice(trade.customers)),
@@ -59,7 +59,7 @@ def random_filter(trade, visits, chance):
         service_id=sometimes(chance.choice(trade.services).id),
         states=frozenset(chance.sample(list(State), chance.choice([0, 0, 1, 3]))),
         start_min=sometimes(first),
-        start_max=sometimes(first + timedelta(days=chance.choice([1, 40]))),
+        start_max=sometimes(chance.choice([first + timedelta(days=1), last])),
         text=chance.choice(["", *TEXTS]) if chance.random() < 0.5 else "",
         order=chance.choice(list(ListOrder)),
     )
