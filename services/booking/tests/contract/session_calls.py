@@ -3,12 +3,12 @@
 from kursi.booking.v1 import session_service_pb2 as pb
 
 
-def shown(world, session):
-    return world.sessions.GetSession(pb.GetSessionRequest(session_id=session.id))
+def shown(world, session, metadata=None):
+    return world.sessions.GetSession(pb.GetSessionRequest(session_id=session.id), metadata=metadata)
 
 
-async def seats_left(world, session):
-    return (await shown(world, session)).seats_left
+async def seats_left(world, session, metadata=None):
+    return (await shown(world, session, metadata)).seats_left
 
 
 def call_off(world, session, metadata=None, **more):

@@ -72,7 +72,7 @@ async def test_a_salon_that_is_not_live_gives_no_seats(world, planned, refusal):
     world.salon.answer.salon.status = catalog_pb2.Salon.SUSPENDED
     answer = await refusal(world.join(session))
     assert (answer.code.name, answer.reason) == ("FAILED_PRECONDITION", "SALON_NOT_LIVE")
-    assert await seats_left(world, session) == session.capacity
+    assert await seats_left(world, session, world.member()) == session.capacity
 
 
 async def test_only_members_plan_sessions_and_only_their_own_salons(world, planned, refusal):
