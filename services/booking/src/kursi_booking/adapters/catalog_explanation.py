@@ -5,11 +5,13 @@ from datetime import date
 from uuid import UUID
 
 from kursi.catalog.v1 import catalog_service_pb2
+from kursi_chassis.grpc.times import EARLIEST, LATEST
 
 from kursi_booking.domain.closing import ClosedBy, Closing, Row, RowType, Source
 from kursi_booking.ports.explaining import CatalogWord, UnitSpan
 
 _Word = catalog_service_pb2.WorkingTimeExplanation
+_FIRST, _LAST = int(EARLIEST.timestamp()), int(LATEST.timestamp()) - 1
 
 RULES: Mapping[int, tuple[ClosedBy, RowType]] = {
     _Word.SALON_CLOSED: (ClosedBy.SALON_CLOSED, RowType.CLOSURE),
@@ -26,12 +28,14 @@ RULES: Mapping[int, tuple[ClosedBy, RowType]] = {
 def explanation_request(
     salon_id: UUID, spans: Sequence[UnitSpan], service_ids: Sequence[UUID]
 ) -> catalog_service_pb2.ExplainWorkingTimeRequest:
-    """The question."""
+    """The question. What of a span lies beyond all that can be asked about is as closed as the end of it."""
     return catalog_service_pb2.ExplainWorkingTimeRequest(
         salon_id=str(salon_id),
         spans=[
             catalog_service_pb2.ExplainWorkingTimeRequest.Span(
-                staff_id=str(unit_id), start_seconds=start, end_seconds=end
+                staff_id=str(unit_id),
+                start_seconds=_asked(start, _FIRST, _LAST - 1),
+                end_seconds=_asked(end, _FIRST + 1, _LAST),
             )
             for unit_id, (start, end) in spans
         ],
@@ -60,3 +64,7 @@ def _closing(message: _Word.Closing) -> Closing | None:
     during = (message.start_seconds, message.end_seconds) if message.end_seconds else None
     row = Row(row_type, message.row_id, day=date.fromisoformat(message.date), during=during)
     return Closing(rule, row, {"date": message.date})
+
+
+def _asked(moment: int, first: int, last: int) -> int:
+    return min(max(moment, first), last)
