@@ -24,9 +24,8 @@ from kursi_booking.domain.booking import (
 from kursi_booking.domain.errors import IllegalTransition, NotStartedYet
 from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
 from kursi_booking.domain.session_errors import SeatCannotMove
-from kursi_booking.domain.state import OCCUPYING, Channel, EventType, PaymentState, State
+from kursi_booking.domain.state import NOT_BEGUN, OCCUPYING, Channel, EventType, PaymentState, State
 
-_MOVABLE = frozenset({State.HELD, State.PENDING, State.CONFIRMED})
 _WAITING = frozenset({State.HELD, State.PENDING})
 
 
@@ -94,7 +93,7 @@ def cancellation_outcome(booking: Booking, act: Act) -> CancellationOutcome:
 
     Raises: IllegalTransition, TooLateToCancel.
     """
-    expect(booking, "cancel", *_MOVABLE)
+    expect(booking, "cancel", *NOT_BEGUN)
     outcome = booking.policy.cancellation(
         act.party,
         booking.during.start,
@@ -118,7 +117,7 @@ def cancel(booking: Booking, act: Act) -> Change:
 
 def free_cancellation_outcome(booking: Booking, _act: Act) -> CancellationOutcome:
     """What `cancel_without_fee` gives back: the answer of a dry run. Raises: IllegalTransition."""
-    expect(booking, "cancel", *_MOVABLE)
+    expect(booking, "cancel", *NOT_BEGUN)
     return booking.policy.free_cancellation(paid=booking.paid)
 
 
@@ -134,7 +133,7 @@ def reschedule(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
 
     Raises: IllegalTransition, TooLateToReschedule.
     """
-    expect(booking, "reschedule", *_MOVABLE)
+    expect(booking, "reschedule", *NOT_BEGUN)
     if items == booking.items:
         return Change(booking)
     check_reschedule(booking, act)
@@ -143,7 +142,7 @@ def reschedule(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:
 
 def check_reschedule(booking: Booking, act: Act) -> None:
     """Whether it may move at all, wherever to. Raises: IllegalTransition, SeatCannotMove, TooLateToReschedule."""
-    _check_move(booking, act, "reschedule", _MOVABLE)
+    _check_move(booking, act, "reschedule", NOT_BEGUN)
 
 
 def change_services(booking: Booking, act: Act, items: tuple[Item, ...]) -> Change:

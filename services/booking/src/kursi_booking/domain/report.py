@@ -8,6 +8,8 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from kursi_booking.domain.start_rule import midnight
+
 
 class ReportName(Enum):
     """The reports."""
@@ -101,6 +103,4 @@ class LocalDays:
 
 
 def _midnight(zone: ZoneInfo, day: date) -> datetime:
-    """The first instant of the day. Where midnight exists twice it is the first one, where it does not, the next."""
-    local = datetime(day.year, day.month, day.day, tzinfo=zone)
-    return datetime.fromtimestamp(local.timestamp(), tz=UTC)
+    return datetime.fromtimestamp(midnight(zone, day), UTC)

@@ -10,9 +10,7 @@ from kursi_chassis.money import Money
 
 from kursi_booking.domain.booking import Act, Booking, Change
 from kursi_booking.domain.policy import CancellationOutcome
-from kursi_booking.domain.state import State
-
-_CAN_BE_CALLED_OFF = frozenset({State.HELD, State.PENDING, State.CONFIRMED})
+from kursi_booking.domain.state import NOT_BEGUN
 
 
 class SeriesEventType(Enum):
@@ -125,7 +123,7 @@ def in_series(change: Change, series_id: UUID) -> Change:
 
 def upcoming(bookings: Sequence[Booking], now: datetime) -> list[Booking]:
     """The visits that are still to come and can be called off, by start."""
-    to_come = [one for one in bookings if one.state in _CAN_BE_CALLED_OFF and one.during.start > now]
+    to_come = [one for one in bookings if one.state in NOT_BEGUN and one.during.start > now]
     return sorted(to_come, key=lambda one: (one.during.start, one.booking_id))
 
 

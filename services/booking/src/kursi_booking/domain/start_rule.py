@@ -259,5 +259,5 @@ def _moment(zone: ZoneInfo, day: date, minute: int) -> int:
 
 @lru_cache(maxsize=1 << 14)
 def midnight(zone: ZoneInfo, day: date) -> int:
-    """The instant at which a local date begins."""
+    """The instant at which a local date begins: of two midnights the first, and where there is none, what follows it."""
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())

@@ -19,6 +19,9 @@ class State(Enum):
 OCCUPYING = frozenset({State.HELD, State.PENDING, State.CONFIRMED, State.CHECKED_IN})
 """States whose claims keep others out. A completed visit is over and needs no guard."""
 
+NOT_BEGUN = frozenset({State.HELD, State.PENDING, State.CONFIRMED})
+"""States in which a visit can still be moved or called off."""
+
 
 class PaymentState(Enum):
     """Where the money of a booking stands; a late or surplus payment is visible as REFUND_DUE until it is back."""
