@@ -157,10 +157,7 @@ def _parts(text: str) -> dict[str, str]:
     if int(parts.get("INTERVAL", "1")) < 1 or int(parts.get("COUNT", "1")) < 1:
         message = "a rule that stands still"
         raise ValueError(message)
-    if (
-        prod(parts[name].count(",") + 1 for name in ("BYHOUR", "BYMINUTE", "BYSECOND") if name in parts)
-        > _MOST_TIMES_OF_DAY
-    ):
+    if prod(parts[name].count(",") + 1 for name in _TIMES_OF_DAY if name in parts) > _MOST_TIMES_OF_DAY:
         raise CalendarUnreadable("TOO_COMPLEX")
     return parts
 

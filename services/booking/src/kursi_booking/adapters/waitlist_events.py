@@ -1,11 +1,10 @@
 """Changes of the waiting list as events: the full state after the change, and the names that a message needs."""
 
 from kursi.booking.events.v1 import waitlist_events_pb2 as events_pb2
-from kursi.type.v1 import money_pb2
 from kursi_chassis.events.envelope import Event
 from kursi_chassis.grpc.times import timestamp
-from kursi_chassis.money import Money
 
+from kursi_booking.adapters.booking_events import money_message
 from kursi_booking.domain.booking import Item
 from kursi_booking.domain.waitlist import Entry, EntryChange, EntryEvent, EntryState, HeldTime
 
@@ -59,7 +58,7 @@ def _message(entry: Entry, change: EntryChange, told: EntryEvent) -> events_pb2.
 def _add_offer(message: events_pb2.WaitlistEvent, held: HeldTime) -> None:
     message.offer_id = str(held.offer_id)
     message.items.extend(_item(item) for item in held.items)
-    message.total.CopyFrom(_money(held.price))
+    message.total.CopyFrom(money_message(held.price))
 
 
 def _item(item: Item) -> events_pb2.WaitlistEvent.Item:
@@ -71,9 +70,5 @@ def _item(item: Item) -> events_pb2.WaitlistEvent.Item:
         staff_names=item.staff_names,
         start_time=timestamp(item.during.start),
         end_time=timestamp(item.during.end),
-        price=_money(item.price),
+        price=money_message(item.price),
     )
-
-
-def _money(amount: Money) -> money_pb2.Money:
-    return money_pb2.Money(currency_code=amount.currency_code, amount_minor=amount.amount_minor)

@@ -1,12 +1,13 @@
 """`kursi.booking.v1.BookingInternalService`."""
 
-from kursi.booking.v1 import booking_pb2, booking_service_pb2
+from kursi.booking.v1 import booking_service_pb2
 from kursi.type.v1 import money_pb2
 from kursi_chassis.grpc.chain import Context
 from kursi_chassis.grpc.money import to_proto
 from kursi_chassis.grpc.times import timestamp
 from kursi_chassis.validation import Violations
 
+from kursi_booking.api.rendering import STATES
 from kursi_booking.domain.booking import Booking
 from kursi_booking.usecases.get_payment_terms import GetPaymentTerms, PaymentTerms
 from kursi_booking.usecases.get_visit import GetVisit
@@ -27,7 +28,7 @@ class BookingInternalServicer:
         """What is to be paid for a booking."""
         with Violations() as check:
             booking_id = check.id("booking_id", request.booking_id)
-        return _rendered(await self._get_payment_terms(booking_id))
+        return _terms(await self._get_payment_terms(booking_id))
 
     async def GetVisit(
         self, request: booking_service_pb2.GetVisitRequest, context: Context
@@ -42,20 +43,20 @@ def _visit(booking: Booking) -> booking_service_pb2.Visit:
     return booking_service_pb2.Visit(
         booking_id=str(booking.booking_id),
         salon_id=str(booking.salon_id),
-        customer_id=str(booking.customer_id or ""),
-        state=booking_pb2.Booking.State.Value(booking.state.name),
+        customer_id=str(booking.customer_id),
+        state=STATES[booking.state],
         service_ids=[str(item.service_id) for item in booking.items],
         staff_ids=dict.fromkeys(str(item.staff_id) for item in booking.items),
     )
 
 
-def _rendered(terms: PaymentTerms) -> booking_service_pb2.PaymentTerms:
+def _terms(terms: PaymentTerms) -> booking_service_pb2.PaymentTerms:
     booking = terms.booking
     return booking_service_pb2.PaymentTerms(
         booking_id=str(booking.booking_id),
         salon_id=str(booking.salon_id),
-        customer_id=str(booking.customer_id or ""),
-        state=booking_pb2.Booking.State.Value(booking.state.name),
+        customer_id=str(booking.customer_id),
+        state=STATES[booking.state],
         prepayment_due=to_proto(terms.prepayment, money_pb2.Money),
         balance_due=to_proto(terms.balance, money_pb2.Money),
         no_show_fee_due=to_proto(terms.no_show_fee, money_pb2.Money),

@@ -175,10 +175,15 @@ def _guest(check: Violations, request: booking_service_pb2.CreateBookingRequest)
 
 
 def start(check: Violations, message: Timestamp) -> datetime:
-    """A start; visits begin at whole seconds."""
+    """The start of a visit."""
+    return whole_second(check, "start_time", message)
+
+
+def whole_second(check: Violations, field: str, message: Timestamp) -> datetime:
+    """An instant at which a visit can begin or end."""
     if message.nanos:
-        check.add("start_time", "MALFORMED")
-    return instant(check, "start_time", message)
+        check.add(field, "MALFORMED")
+    return instant(check, field, message)
 
 
 def optional_instant(check: Violations, request: Message, field: str) -> datetime | None:

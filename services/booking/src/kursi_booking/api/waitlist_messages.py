@@ -1,18 +1,16 @@
 """Entries of the waiting list as the contract shows them, and as callers ask for them."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.v1 import booking_service_pb2
 from kursi.booking.v1 import waitlist_service_pb2 as pb
 from kursi.type.v1 import money_pb2
 from kursi_chassis.grpc.money import to_proto
-from kursi_chassis.grpc.times import instant, timestamp
+from kursi_chassis.grpc.times import timestamp
 from kursi_chassis.validation import Violations
 
-from kursi_booking.api.requests import LONGEST_TEXT, wanted_items
+from kursi_booking.api.requests import LONGEST_TEXT, wanted_items, whole_second
 from kursi_booking.domain.booking import Item
 from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.waitlist import (
@@ -83,20 +81,13 @@ def _ranges(check: Violations, ranges: Sequence[pb.WishedRange]) -> tuple[TimeRa
     check.count("ranges", ranges, MOST_RANGES, least=1)
     found = []
     for position, wished in enumerate(ranges[:MOST_RANGES]):
-        start = _second(check, f"ranges[{position}].start_time", wished.start_time)
-        end = _second(check, f"ranges[{position}].end_time", wished.end_time)
+        start = whole_second(check, f"ranges[{position}].start_time", wished.start_time)
+        end = whole_second(check, f"ranges[{position}].end_time", wished.end_time)
         if end <= start:
             check.add(f"ranges[{position}].end_time", "EMPTY_RANGE")
         else:
             found.append(TimeRange(start, end))
     return tuple(found)
-
-
-def _second(check: Violations, field: str, stamp: Timestamp) -> datetime:
-    """An instant; visits begin at whole seconds."""
-    if stamp.nanos:
-        check.add(field, "MALFORMED")
-    return instant(check, field, stamp)
 
 
 def _wish(wish: Wish) -> booking_service_pb2.WantedItem:

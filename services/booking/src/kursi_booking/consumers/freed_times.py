@@ -1,7 +1,7 @@
 """What booking tells the world about freed time, heard by its own waiting list."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -12,14 +12,12 @@ from kursi_chassis.events.consumer import ignored
 from kursi_chassis.events.envelope import ReceivedEvent, unreadable_is_poison
 
 from kursi_booking.domain.slot import TimeRange
+from kursi_booking.usecases.match_waitlist import LONGEST_VISIT
 
 CONSUMER: Final = "booking-waitlist"
 _BOOKINGS = ("cancelled", "expired", "rescheduled")
 _ENTRIES = ("waitlist_created", "waitlist_offer_declined", "waitlist_offer_expired", "waitlist_cancelled")
 FILTERS = tuple(f"kursi.booking.v1.*.*.{what}" for what in (*_BOOKINGS, *_ENTRIES))
-
-_LONGEST_VISIT: Final = timedelta(days=1)
-"""An event of a move tells where the visit began before, not how long it was."""
 
 Match = Callable[[UUID, Sequence[TimeRange]], Awaitable[int]]
 
@@ -69,7 +67,7 @@ def _freed(booking: BookingEvent) -> TimeRange:
         return during
     before = _moment(booking.previous_start_time) if booking.HasField("previous_start_time") else during.start
     return _hull(
-        TimeRange(before, before + _LONGEST_VISIT), TimeRange(during.start, during.start + _LONGEST_VISIT)
+        TimeRange(before, before + LONGEST_VISIT), TimeRange(during.start, during.start + LONGEST_VISIT)
     )
 
 

@@ -13,6 +13,11 @@ class KeyedRequest:
     request_id: str
     fingerprint: bytes
 
+    @property
+    def without_key(self) -> "KeyedRequest":
+        """The same for what is only a part of it: the answer to the whole is kept, none of its own."""
+        return KeyedRequest(self.caller, self.method, "", b"")
+
 
 class AlreadyAnswered(Exception):
     """The request is a repetition; `answer` is what the first one was answered."""

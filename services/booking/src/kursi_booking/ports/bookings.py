@@ -59,7 +59,7 @@ class Undecided:
 
 
 class Turn(Protocol):
-    """The transaction of who chooses for a salon; others wait until it ends, but no longer than a second."""
+    """The transaction of who chooses for a salon; others wait until it ends, but not for ever."""
 
     @property
     def loads(self) -> Mapping[UUID, Load]:

@@ -9,7 +9,7 @@ from kursi_booking.usecases.acting import Acting, Order
 
 
 class CheckInBooking:
-    """See `__call__`."""
+    """Writes down that they came."""
 
     def __init__(self, acting: Acting) -> None:
         self._acting = acting

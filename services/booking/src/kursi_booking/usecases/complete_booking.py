@@ -9,7 +9,7 @@ from kursi_booking.usecases.acting import Acting, Order
 
 
 class CompleteBooking:
-    """See `__call__`."""
+    """Writes down that it is over."""
 
     def __init__(self, acting: Acting) -> None:
         self._acting = acting

@@ -9,7 +9,7 @@ from kursi_booking.usecases.acting import Acting, Order
 
 
 class ConfirmBooking:
-    """See `__call__`."""
+    """Gives the customer the salon's word."""
 
     def __init__(self, acting: Acting) -> None:
         self._acting = acting

@@ -215,7 +215,7 @@ class CreateSeries:
             claims=placement.claims,
             active_limit=offer.active_limit if act.party is Party.CUSTOMER else None,
             event=self._describe(None, change),
-            request=replace(errand.request, request_id=""),
+            request=errand.request.without_key,
             answer=b"",
             room=placement.room,
         )

@@ -119,8 +119,7 @@ class JoinSession:
             claims=(),
             active_limit=session.active_limit if act.party is Party.CUSTOMER else None,
             event=self._describe(None, change),
-            # Its key is kept by the transaction around it.
-            request=KeyedRequest(request.caller, request.method, "", b""),
+            request=request.without_key,
             answer=self._render(change.booking, None),
         )
 

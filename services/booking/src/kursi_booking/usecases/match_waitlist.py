@@ -30,7 +30,7 @@ MOST_ENTRIES = 500
 TRIES = 3
 """How often an entry is tried again when somebody books faster."""
 LONGEST_VISIT = timedelta(days=1)
-"""How long before the freed time a visit may start that needs it."""
+"""How long before the freed time a visit may start that needs it, and end after it began."""
 
 
 @dataclass(frozen=True, slots=True)
