@@ -27,9 +27,9 @@ from kursi_booking.usecases.confirm_series import ConfirmSeries
 from kursi_booking.usecases.create_series import CreateSeries
 from kursi_booking.usecases.create_session import CreateSession
 from kursi_booking.usecases.join_session import JoinSession
+from kursi_booking.usecases.read_series import ReadSeries
+from kursi_booking.usecases.read_sessions import ReadSessions
 from kursi_booking.usecases.series_acting import SeriesActing
-from kursi_booking.usecases.series_reading import SeriesReading
-from kursi_booking.usecases.session_reading import SessionReading
 
 
 class GroupParts:
@@ -82,7 +82,7 @@ class GroupParts:
             ),
             confirm=ConfirmSeries(acting, confirmed_answer),
             cancel=CancelSeries(acting, cancelled_answer),
-            reading=SeriesReading(store, clock),
+            reading=ReadSeries(store, clock),
         )
 
     def _sessions(self) -> SessionUseCases:
@@ -103,5 +103,5 @@ class GroupParts:
                 describe=describe_event,
                 render=booking_answer,
             ),
-            reading=SessionReading(store, self._offers, clock),
+            reading=ReadSessions(store, self._offers, clock),
         )

@@ -88,12 +88,12 @@ from kursi_booking.usecases.get_report import GetReport
 from kursi_booking.usecases.get_visit import GetVisit
 from kursi_booking.usecases.join_guest import CONSUMER as GUESTS_CONSUMER
 from kursi_booking.usecases.list_bookable_days import ListBookableDays
-from kursi_booking.usecases.list_slots import FindFreeTimes
+from kursi_booking.usecases.list_slots import ListSlots
 from kursi_booking.usecases.mark_no_show import MarkNoShow
 from kursi_booking.usecases.moving import Moving
 from kursi_booking.usecases.offer import OfferLoader
+from kursi_booking.usecases.read_bookings import ReadBookings
 from kursi_booking.usecases.read_calendar import ReadCalendar
-from kursi_booking.usecases.reading import Reading
 from kursi_booking.usecases.reschedule_booking import RescheduleBooking
 from kursi_booking.waitlist_wiring import WaitlistParts, freed_times_consumer
 
@@ -188,7 +188,7 @@ def feed_use_cases(have: Parts, key: str) -> FeedUseCases:
         create=CreateCalendarFeed(feeds, have.catalog, have.clock, SecretSealer(key), feed_answer),
         manage=ManageCalendarFeeds(feeds, have.clock),
         read=ReadCalendarFeed(feeds, have.catalog, have.clock),
-        reading=Reading(have.store, History(have.database)),
+        reading=ReadBookings(have.store, History(have.database)),
     )
 
 
@@ -206,7 +206,7 @@ def use_cases(have: Parts) -> UseCases:
     acting = Acting(have.store, have.clock, describe=describe_event, render=booking_answer)
     moving = Moving(acting, have.offers, have.expire_hold)
     return UseCases(
-        list_slots=FindFreeTimes(have.offers),
+        list_slots=ListSlots(have.offers),
         create=CreateBooking(
             have.store,
             have.offers,
@@ -224,7 +224,7 @@ def use_cases(have: Parts) -> UseCases:
         check_in=CheckInBooking(acting),
         complete=CompleteBooking(acting),
         mark_no_show=MarkNoShow(acting),
-        reading=Reading(have.store, History(have.database)),
+        reading=ReadBookings(have.store, History(have.database)),
     )
 
 

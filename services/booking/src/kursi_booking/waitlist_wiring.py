@@ -22,13 +22,13 @@ from kursi_booking.ports.offers import Offers
 from kursi_booking.settings import BookingSettings
 from kursi_booking.store.waitlist import WaitlistInDatabase
 from kursi_booking.usecases.accept_offer import AcceptOffer
+from kursi_booking.usecases.answer_waitlist import AnswerWaitlist
 from kursi_booking.usecases.expire_hold import ExpireHold
 from kursi_booking.usecases.join_guest import JoinGuest
 from kursi_booking.usecases.join_waitlist import JoinWaitlist
 from kursi_booking.usecases.match_waitlist import MatchParts, MatchWaitlist
 from kursi_booking.usecases.read_waitlist import ReadWaitlist
 from kursi_booking.usecases.run_out_offers import ExpireHoldOrOffer, RunOutOffers
-from kursi_booking.usecases.waitlist_acting import AnswerWaitlist
 
 
 class WaitlistParts:

@@ -24,7 +24,7 @@ from kursi_booking.usecases.calendar_feeds import (
     ReadCalendarFeed,
     WantedFeed,
 )
-from kursi_booking.usecases.reading import Reading
+from kursi_booking.usecases.read_bookings import ReadBookings
 
 NAME = "kursi.booking.v1.ICalendarService"
 
@@ -36,7 +36,7 @@ class FeedUseCases:
     create: CreateCalendarFeed
     manage: ManageCalendarFeeds
     read: ReadCalendarFeed
-    reading: Reading
+    reading: ReadBookings
 
 
 class ICalendarServicer(ical_service_pb2_grpc.ICalendarServiceServicer):

@@ -27,14 +27,13 @@ from kursi_booking.ports.series import SeriesFilter, SeriesView
 from kursi_booking.usecases.cancel_series import CancelSeries, Withdrawal
 from kursi_booking.usecases.confirm_series import ConfirmSeries
 from kursi_booking.usecases.create_series import CreateSeries, WantedSeries
+from kursi_booking.usecases.read_series import ReadSeries
 from kursi_booking.usecases.series_acting import Part
-from kursi_booking.usecases.series_reading import SeriesReading
 
 NAME = "kursi.booking.v1.SeriesService"
 
 _MODES = {mode: series_pb.Series.Mode.Value(mode.name) for mode in Mode}
 _MODES_BY_NUMBER = {number: mode for mode, number in _MODES.items()}
-_LONGEST_TEXT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class SeriesUseCases:
     create: CreateSeries
     confirm: ConfirmSeries
     cancel: CancelSeries
-    reading: SeriesReading
+    reading: ReadSeries
 
 
 class SeriesServicer(series_service_pb2_grpc.SeriesServiceServicer):
@@ -140,7 +139,7 @@ def _wanted(request: series_pb.CreateSeriesRequest) -> WantedSeries:
                 until=_until(check, request),
             ),
             mode=mode or Mode.ALL,
-            note=check.text("note", request.note, _LONGEST_TEXT, lines=True),
+            note=check.text("note", request.note, requests.LONGEST_TEXT, lines=True),
             customer_id=check.optional_id("customer_id", request.customer_id),
         )
 
@@ -176,7 +175,7 @@ def _withdrawal(request: series_pb.CancelSeriesRequest) -> Withdrawal:
     with Violations() as check:
         return Withdrawal(
             part=_part(check, request),
-            reason=check.text("reason", request.reason, _LONGEST_TEXT, lines=True),
+            reason=check.text("reason", request.reason, requests.LONGEST_TEXT, lines=True),
             waives_fee=request.waive_fee,
         )
 

@@ -1,9 +1,6 @@
 """The public half of the contract: parse, call, render."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
 
 from kursi.booking.v1 import booking_pb2 as pb
 from kursi.booking.v1 import booking_service_pb2 as service_pb
@@ -11,19 +8,19 @@ from kursi_chassis.caller import current_caller
 from kursi_chassis.grpc.chain import Context
 from kursi_chassis.grpc.paging import PageTokens, page_size
 
-from kursi_booking.api import requests
+from kursi_booking.api import positions, requests
 from kursi_booking.api.rendering import booking_message, history_message
 from kursi_booking.api.slots import ask_of, free_times
-from kursi_booking.ports.listing import BookingFilter, Position
-from kursi_booking.ports.offers import ListSlots
+from kursi_booking.ports.listing import BookingFilter
 from kursi_booking.usecases.cancel_booking import CancelBooking, CancelWithoutFee
 from kursi_booking.usecases.change_services import ChangeServices
 from kursi_booking.usecases.check_in_booking import CheckInBooking
 from kursi_booking.usecases.complete_booking import CompleteBooking
 from kursi_booking.usecases.confirm_booking import ConfirmBooking
 from kursi_booking.usecases.create_booking import CreateBooking
+from kursi_booking.usecases.list_slots import ListSlots
 from kursi_booking.usecases.mark_no_show import MarkNoShow
-from kursi_booking.usecases.reading import Reading
+from kursi_booking.usecases.read_bookings import ReadBookings
 from kursi_booking.usecases.reschedule_booking import RescheduleBooking
 
 NAME = "kursi.booking.v1.BookingService"
@@ -43,7 +40,7 @@ class UseCases:
     check_in: CheckInBooking
     complete: CompleteBooking
     mark_no_show: MarkNoShow
-    reading: Reading
+    reading: ReadBookings
 
 
 class BookingServicer:
@@ -71,11 +68,11 @@ class BookingServicer:
     ) -> service_pb.ListBookingsResponse:
         caller, wanted = current_caller(), requests.booking_filter(request)
         size, filters = page_size(request.page_size), _filters(wanted, caller.key)
-        position = _position(self._tokens.decode(request.page_token, filters))
+        position = positions.from_token(self._tokens.decode(request.page_token, filters))
         page = await self._do.reading.page(wanted, position, size, caller)
         return service_pb.ListBookingsResponse(
             bookings=[booking_message(booking, booking.settlement) for booking in page.bookings],
-            next_page_token=self._tokens.encode(_token(page.rest), filters) if page.rest else "",
+            next_page_token=self._tokens.encode(positions.to_token(page.rest), filters) if page.rest else "",
         )
 
     async def ListBookingHistory(
@@ -146,12 +143,3 @@ def _filters(wanted: BookingFilter, caller: str) -> dict[str, object]:
         "text": wanted.text,
         "order": wanted.order,
     }
-
-
-def _token(position: Position) -> list[str | int | None]:
-    start, booking_id = position
-    return [start.isoformat(), str(booking_id)]
-
-
-def _position(token: Sequence[str | int | None] | None) -> Position | None:
-    return (datetime.fromisoformat(str(token[0])), UUID(str(token[1]))) if token else None

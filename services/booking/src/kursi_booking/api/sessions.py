@@ -1,8 +1,6 @@
 """`kursi.booking.v1.SessionService`: parse, call, render."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,7 +17,7 @@ from kursi_chassis.grpc.paging import PageTokens, page_size
 from kursi_chassis.grpc.times import timestamp
 from kursi_chassis.validation import Violations
 
-from kursi_booking.api import requests
+from kursi_booking.api import positions, requests
 from kursi_booking.api.rendering import booking_message
 from kursi_booking.domain.session import MOST_SEATS, MOST_SEATS_AT_ONCE, Session, SessionState
 from kursi_booking.ports.listing import Position
@@ -27,12 +25,11 @@ from kursi_booking.ports.sessions import SessionFilter
 from kursi_booking.usecases.change_session import CancelSession, ResizeSession, SessionOrder
 from kursi_booking.usecases.create_session import CreateSession, WantedSession
 from kursi_booking.usecases.join_session import JoinSession, WantedSeats
-from kursi_booking.usecases.session_reading import SessionReading
+from kursi_booking.usecases.read_sessions import ReadSessions
 
 NAME = "kursi.booking.v1.SessionService"
 
 _STATES = {state: session_pb.Session.State.Value(state.name) for state in SessionState}
-_LONGEST_TEXT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class SessionUseCases:
     resize: ResizeSession
     cancel: CancelSession
     join: JoinSession
-    reading: SessionReading
+    reading: ReadSessions
 
 
 class SessionServicer(session_service_pb2_grpc.SessionServiceServicer):
@@ -86,14 +83,12 @@ class SessionServicer(session_service_pb2_grpc.SessionServiceServicer):
             "min": wanted.start_min if request.HasField("start_time_min") else None,
             "max": wanted.start_max,
         }
-        position, size = (
-            _position(self._tokens.decode(request.page_token, filters)),
-            page_size(request.page_size),
-        )
+        position = positions.from_token(self._tokens.decode(request.page_token, filters))
+        size = page_size(request.page_size)
         found = await self._do.reading.page(wanted, position, size + 1, current_caller())
         return session_pb.ListSessionsResponse(
             sessions=[_message(session) for session in found[:size]],
-            next_page_token=self._tokens.encode(_after(found[size - 1]), filters)
+            next_page_token=self._tokens.encode(positions.to_token(_position(found[size - 1])), filters)
             if len(found) > size
             else "",
         )
@@ -114,7 +109,7 @@ class SessionServicer(session_service_pb2_grpc.SessionServiceServicer):
             order = SessionOrder(
                 session_id=check.id("session_id", request.session_id),
                 etag=request.etag,
-                reason=check.text("reason", request.reason, _LONGEST_TEXT, lines=True),
+                reason=check.text("reason", request.reason, requests.LONGEST_TEXT, lines=True),
             )
         keyed = requests.keyed_request(request, "CancelSession", caller)
         return session_pb.Session.FromString(await self._do.cancel(order, keyed, caller))
@@ -141,7 +136,7 @@ class SessionServicer(session_service_pb2_grpc.SessionServiceServicer):
             wanted = WantedSeats(
                 session_id=check.id("session_id", request.session_id),
                 seats=check.integer("seats", request.seats or 1, 1, MOST_SEATS_AT_ONCE),
-                note=check.text("note", request.note, _LONGEST_TEXT, lines=True),
+                note=check.text("note", request.note, requests.LONGEST_TEXT, lines=True),
                 customer_id=check.optional_id("customer_id", request.customer_id),
             )
         keyed = requests.keyed_request(request, "JoinSession", caller)
@@ -161,6 +156,10 @@ class SessionServicer(session_service_pb2_grpc.SessionServiceServicer):
 def session_answer(session: Session) -> bytes:
     """A session as it is kept for repetitions."""
     return _message(session).SerializeToString()
+
+
+def _position(session: Session) -> Position:
+    return session.during.start, session.session_id
 
 
 def _message(session: Session) -> session_pb.Session:
@@ -188,11 +187,3 @@ def _message(session: Session) -> session_pb.Session:
         create_time=timestamp(session.created_at),
         update_time=timestamp(session.updated_at),
     )
-
-
-def _after(session: Session) -> list[str | int | None]:
-    return [session.during.start.isoformat(), str(session.session_id)]
-
-
-def _position(token: Sequence[str | int | None] | None) -> Position | None:
-    return (datetime.fromisoformat(str(token[0])), UUID(str(token[1]))) if token else None

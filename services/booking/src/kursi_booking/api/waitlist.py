@@ -1,8 +1,6 @@
 """`kursi.booking.v1.WaitlistService`: parse, call, render."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from kursi.booking.v1 import booking_pb2
@@ -12,15 +10,16 @@ from kursi_chassis.grpc.chain import Context
 from kursi_chassis.grpc.paging import PageTokens, page_size
 from kursi_chassis.validation import Violations
 
+from kursi_booking.api import positions
 from kursi_booking.api.requests import keyed_request
 from kursi_booking.api.waitlist_messages import entry_message, states_of, wished_visit
 from kursi_booking.domain.waitlist import Entry
 from kursi_booking.ports.listing import Position
 from kursi_booking.ports.waitlist import EntryFilter
 from kursi_booking.usecases.accept_offer import AcceptOffer
+from kursi_booking.usecases.answer_waitlist import AnswerWaitlist
 from kursi_booking.usecases.join_waitlist import JoinWaitlist
 from kursi_booking.usecases.read_waitlist import ReadWaitlist
-from kursi_booking.usecases.waitlist_acting import AnswerWaitlist
 
 NAME = "kursi.booking.v1.WaitlistService"
 
@@ -62,12 +61,14 @@ class WaitlistServicer:
         """A page of entries."""
         caller, wanted = current_caller(), _filter(request)
         size, filters = page_size(request.page_size), _filters(wanted, caller.key)
-        position = _position(self._tokens.decode(request.page_token, filters))
+        position = positions.from_token(self._tokens.decode(request.page_token, filters))
         found = await self._do.reading.page(wanted, position, size + 1, caller)
         more = len(found) > size
         return pb.ListWaitlistEntriesResponse(
             entries=[entry_message(entry) for entry in found[:size]],
-            next_page_token=self._tokens.encode(_after(found[size - 1]), filters) if more else "",
+            next_page_token=self._tokens.encode(positions.to_token(_position(found[size - 1])), filters)
+            if more
+            else "",
         )
 
     async def CancelWaitlistEntry(
@@ -126,9 +127,5 @@ def _filters(wanted: EntryFilter, caller: str) -> dict[str, object]:
     }
 
 
-def _after(entry: Entry) -> list[str | int | None]:
-    return [entry.created_at.isoformat(), str(entry.entry_id)]
-
-
-def _position(token: Sequence[str | int | None] | None) -> Position | None:
-    return (datetime.fromisoformat(str(token[0])), UUID(str(token[1]))) if token else None
+def _position(entry: Entry) -> Position:
+    return entry.created_at, entry.entry_id

@@ -18,7 +18,7 @@ class ListOrder(Enum):
 
 
 Position = tuple[datetime, UUID]
-"""Where a list of bookings goes on: start and id of the last one."""
+"""Where a list goes on: by what it is sorted, and the id of the last row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,11 +130,3 @@ class FreeTimes:
     total: Money
     as_of: datetime
     stale: bool
-
-
-class ListSlots(Protocol):
-    """The use case behind ListSlots."""
-
-    async def __call__(self, ask: Ask) -> FreeTimes:
-        """Free times in the order of their start. Raises: as `Offers.to_show`."""
-        ...

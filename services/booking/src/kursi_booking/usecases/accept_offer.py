@@ -17,8 +17,8 @@ from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import BookingStore, DescribeEvent, NewBooking, Render
 from kursi_booking.ports.offers import Offers
 from kursi_booking.ports.waitlist import DescribeEntry, Waitlist
+from kursi_booking.usecases.answer_waitlist import act_on_entry, visible_entry
 from kursi_booking.usecases.expire_hold import SYSTEM
-from kursi_booking.usecases.waitlist_acting import act_on_entry, visible_entry
 
 
 class AcceptOffer:

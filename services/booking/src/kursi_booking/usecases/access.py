@@ -46,6 +46,19 @@ async def expect_customer(
         await customers.expect(customer_id)
 
 
+def whose_list(salon_id: UUID | None, customer_id: UUID | None, caller: Caller) -> UUID | None:
+    """Of which customer a list may be: within a salon of whoever was asked for, None for all; else of the caller.
+
+    Raises: RoleRequired for somebody else's salon, Denied for another customer.
+    """
+    if salon_id is not None:
+        caller.require_role(salon_id, Role.STAFF)
+        return customer_id
+    if caller.user_id is None or customer_id not in (None, caller.user_id):
+        raise Denied
+    return caller.user_id
+
+
 def visible(booking: Booking | None, caller: Caller) -> Booking:
     """The booking, for its customer and the salon's members. Raises: BookingNotFound for others."""
     if booking is None:

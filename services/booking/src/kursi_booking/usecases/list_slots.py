@@ -10,7 +10,7 @@ from kursi_booking.ports.offers import Ask, FreeTimes, Offer, Offers
 from kursi_booking.usecases.offer import starts_of
 
 
-class FindFreeTimes:
+class ListSlots:
     """The use case behind ListSlots."""
 
     def __init__(self, offers: Offers) -> None:

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from uuid import UUID
 
-from kursi_chassis.caller import Caller, Role
-from kursi_chassis.errors import Denied
+from kursi_chassis.caller import Caller
 
 from kursi_booking.domain.waitlist import Entry
 from kursi_booking.ports.listing import Position
 from kursi_booking.ports.waitlist import EntryFilter, Waitlist
-from kursi_booking.usecases.waitlist_acting import visible_entry
+from kursi_booking.usecases.access import whose_list
+from kursi_booking.usecases.answer_waitlist import visible_entry
 
 
 class ReadWaitlist:
@@ -26,9 +26,5 @@ class ReadWaitlist:
         self, wanted: EntryFilter, after: Position | None, size: int, caller: Caller
     ) -> list[Entry]:
         """One page, newest first. Raises: RoleRequired for somebody else's salon, Denied for another customer."""
-        if wanted.salon_id is not None:
-            caller.require_role(wanted.salon_id, Role.STAFF)
-            return await self._waitlist.page(wanted, after, size)
-        if caller.user_id is None or wanted.customer_id not in (None, caller.user_id):
-            raise Denied
-        return await self._waitlist.page(replace(wanted, customer_id=caller.user_id), after, size)
+        customer_id = whose_list(wanted.salon_id, wanted.customer_id, caller)
+        return await self._waitlist.page(replace(wanted, customer_id=customer_id), after, size)

@@ -15,7 +15,7 @@ from kursi_booking.domain.series import SeriesNews, following, upcoming
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import BookingStore, DescribeEvent, Work
 from kursi_booking.ports.series import DescribeSeries, SeriesStore
-from kursi_booking.usecases.series_reading import visible_series
+from kursi_booking.usecases.read_series import visible_series
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,13 @@
 from dataclasses import replace
 from uuid import UUID
 
-from kursi_chassis.caller import Caller, Role
+from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
-from kursi_chassis.errors import Denied
 
 from kursi_booking.domain.series import Series, Upcoming
 from kursi_booking.domain.series_errors import SeriesNotFound
 from kursi_booking.ports.series import SeriesFilter, SeriesStore, SeriesView
-from kursi_booking.usecases.access import is_member
+from kursi_booking.usecases.access import is_member, whose_list
 
 
 def visible_series(series: Series | None, caller: Caller) -> Series:
@@ -22,7 +21,7 @@ def visible_series(series: Series | None, caller: Caller) -> Series:
     return series
 
 
-class SeriesReading:
+class ReadSeries:
     """What customers see of their own series, and members of a salon of its."""
 
     def __init__(self, store: SeriesStore, clock: Clock) -> None:
@@ -38,10 +37,6 @@ class SeriesReading:
         self, wanted: SeriesFilter, after: UUID | None, size: int, caller: Caller
     ) -> list[tuple[Series, Upcoming]]:
         """One page, the newest first. Raises: RoleRequired for somebody else's salon, Denied for another customer."""
-        now = self._clock.now()
-        if wanted.salon_id is not None:
-            caller.require_role(wanted.salon_id, Role.STAFF)
-            return await self._store.page(wanted, after, size, now)
-        if caller.user_id is None or wanted.customer_id not in (None, caller.user_id):
-            raise Denied
-        return await self._store.page(replace(wanted, customer_id=caller.user_id), after, size, now)
+        customer_id = whose_list(wanted.salon_id, wanted.customer_id, caller)
+        asked = replace(wanted, customer_id=customer_id)
+        return await self._store.page(asked, after, size, self._clock.now())

@@ -16,7 +16,7 @@ from kursi_booking.usecases.access import is_member
 from kursi_booking.usecases.change_session import act_on
 
 
-class SessionReading:
+class ReadSessions:
     """What there is to see of sessions. Those of a salon that is not live, its members see."""
 
     def __init__(self, store: SessionStore, offers: Offers, clock: Clock) -> None:

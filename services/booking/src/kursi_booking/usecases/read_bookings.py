@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import Protocol
 from uuid import UUID
 
-from kursi_chassis.caller import Caller, Role
-from kursi_chassis.errors import Denied
+from kursi_chassis.caller import Caller
 
 from kursi_booking.domain.booking import Booking, HistoryEntry
 from kursi_booking.ports.bookings import BookingStore
 from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
-from kursi_booking.usecases.access import visible
+from kursi_booking.usecases.access import visible, whose_list
 
 
 class HistoryOf(Protocol):
@@ -22,7 +21,7 @@ class HistoryOf(Protocol):
         ...
 
 
-class Reading:
+class ReadBookings:
     """What customers see of their own bookings, and members of a salon of its."""
 
     def __init__(self, store: BookingStore, history: HistoryOf) -> None:
@@ -42,9 +41,5 @@ class Reading:
         self, wanted: BookingFilter, after: Position | None, size: int, caller: Caller
     ) -> BookingPage:
         """One page. Raises: RoleRequired for somebody else's salon, Denied for another customer."""
-        if wanted.salon_id is not None:
-            caller.require_role(wanted.salon_id, Role.STAFF)
-            return await self._store.page(wanted, after, size)
-        if caller.user_id is None or wanted.customer_id not in (None, caller.user_id):
-            raise Denied
-        return await self._store.page(replace(wanted, customer_id=caller.user_id), after, size)
+        customer_id = whose_list(wanted.salon_id, wanted.customer_id, caller)
+        return await self._store.page(replace(wanted, customer_id=customer_id), after, size)
