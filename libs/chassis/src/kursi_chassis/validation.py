@@ -197,7 +197,10 @@ def _piles_up_marks(text: str) -> bool:
 
 
 def _has_control(text: str, allowed: str) -> bool:
-    return any(unicodedata.category(sign) == "Cc" and sign not in allowed for sign in text)
+    # What can be printed is no control character; almost every text is cleared at once.
+    return not text.isprintable() and any(
+        unicodedata.category(sign) == "Cc" and sign not in allowed for sign in text
+    )
 
 
 @cache

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from types import TracebackType
 from typing import NoReturn
 
@@ -315,6 +316,7 @@ def _as_code(code: object) -> grpc.StatusCode:
     )
 
 
+@lru_cache(maxsize=1_024)
 def client_address(header: str | None, peer: str) -> str:
     """The client's network address in its one usual spelling: as the gateway saw it, otherwise the peer's own.
 
