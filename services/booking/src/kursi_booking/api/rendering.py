@@ -28,7 +28,7 @@ CHANNELS = {Channel.CUSTOMER: pb.Booking.CUSTOMER, Channel.SALON: pb.Booking.SAL
 
 def booking_message(booking: Booking, settlement: CancellationOutcome | None) -> pb.Booking:
     """The booking, with what calling it off costs where that is known."""
-    during, policy = booking.during, booking.policy
+    during, policy, price = booking.during, booking.policy, booking.price
     return pb.Booking(
         id=str(booking.booking_id),
         salon_id=str(booking.salon_id),
@@ -41,15 +41,15 @@ def booking_message(booking: Booking, settlement: CancellationOutcome | None) ->
         time_zone=booking.salon.time_zone,
         local_start=during.start.astimezone(ZoneInfo(booking.salon.time_zone)).isoformat(),
         items=[_item(item) for item in booking.items],
-        total=_money(booking.price),
-        prepayment=_money(booking.prepayment),
+        total=_money(price),
+        prepayment=_money(policy.due_now(price)),
         paid=_money(booking.paid),
         hold_expire_time=_optional(booking.expires_at),
         policy=pb.Booking.PolicySnapshot(
             free_cancellation_until=timestamp(policy.free_cancellation_until(during.start)),
             reschedule_until=timestamp(policy.reschedule_until(during.start)),
-            late_cancellation_fee=_money(policy.late_cancellation_fee(booking.price)),
-            no_show_fee=_money(policy.no_show_fee(booking.price)),
+            late_cancellation_fee=_money(policy.late_cancellation_fee(price)),
+            no_show_fee=_money(policy.no_show_fee(price)),
             texts=policy.text,
         ),
         note=booking.note,

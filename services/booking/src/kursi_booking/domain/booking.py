@@ -166,7 +166,8 @@ class Change:
 
 def total(items: tuple[Item, ...]) -> Money:
     """The sum of the items' prices."""
-    result = Money.zero(items[0].price.currency_code)
-    for item in items:
+    first, *others = items
+    result = first.price
+    for item in others:
         result += item.price
     return result

@@ -140,6 +140,8 @@ def strictest_terms(terms: Sequence[PolicySnapshot]) -> PolicySnapshot:
 
     The texts of all are kept, each once, below each other.
     """
+    if len(terms) == 1:
+        return terms[0]
     ranks = list(Prepayment)
     return PolicySnapshot(
         cancellation_window=max(term.cancellation_window for term in terms),

@@ -42,6 +42,8 @@ def strictest(rules: Sequence[SlotRules]) -> SlotRules:
     """The rules of a visit with several services: coarsest step, longest notice, nearest horizon, earliest latest
     start, and no gaps where one of them asks for that.
     """
+    if len(rules) == 1:
+        return rules[0]
     latest = [rule.latest_minute for rule in rules if rule.latest_minute is not None]
     gap_free = any(rule.mode is StartMode.GAP_FREE for rule in rules)
     return SlotRules(
@@ -85,6 +87,8 @@ class Limits:
 
 def lowest(limits: Sequence[Limits]) -> Limits:
     """The limits of a visit with several services: the lowest of each."""
+    if len(limits) == 1:
+        return limits[0]
     return Limits(
         active_per_customer=_least(limit.active_per_customer for limit in limits),
         per_day=_least(limit.per_day for limit in limits),

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from math import ceil
 from uuid import UUID
 
@@ -164,7 +165,7 @@ class OfferLoader:
             as_of=context.as_of,
             stale=context.stale,
             waitlist_offer=min(service.waitlist_offer for service in services),
-            compared=_compared(context, ask),
+            compared=_compared(context, ask.first.astimezone(context.zone).date()),
             joined={
                 staff_id: member.joined
                 for staff_id, member in context.staff.items()
@@ -237,10 +238,10 @@ def _limits(services: Sequence[SalonService], judged: Sequence[SalonService], pa
     return replace(limits, per_staff_day=lowest([service.limits for service in services]).per_staff_day)
 
 
-def _compared(context: SalonContext, ask: Ask) -> DayRange:
-    """The 28 days around the first asked start, as far as working time is known for them."""
+@lru_cache(maxsize=1_024)
+def _compared(context: SalonContext, day: date) -> DayRange:
+    """The 28 days around that of the first asked start, as far as working time is known for them."""
     zone = context.zone
-    day = ask.first.astimezone(zone).date()
     # The window begins and ends at midnight UTC: a local day counts as known when most of it is.
     half = timedelta(hours=12)
     known_from = (datetime.fromtimestamp(context.window[0], zone) + half).date()
