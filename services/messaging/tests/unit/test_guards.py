@@ -163,6 +163,21 @@ def test_a_letter_waits_for_the_morning():
     assert decide(letter, None, QUIET, RIYADH, riyadh(23)) == Defer(riyadh(7, day=13))
 
 
+@pytest.mark.parametrize(
+    ("single", "many"),
+    [
+        (Event.BOOKING_CREATED, Event.SERIES_CREATED),
+        (Event.BOOKING_CONFIRMED, Event.SERIES_CONFIRMED),
+        (Event.BOOKING_CANCELLED, Event.SERIES_CANCELLED),
+    ],
+)
+def test_who_is_not_told_of_one_visit_is_not_told_of_many_at_once_unless_they_say_so(single, many):
+    off = {(single, Channel.SMS): False}
+    assert not Preferences(toggles=off).allows(many, Channel.SMS)
+    assert Preferences(toggles=off).allows(many, Channel.EMAIL)
+    assert Preferences(toggles={**off, (many, Channel.SMS): True}).allows(many, Channel.SMS)
+
+
 @pytest.mark.covers("D1")
 def test_what_is_switched_off_is_skipped_and_the_rest_is_sent():
     off = Preferences(toggles={(Event.BOOKING_CONFIRMED, Channel.SMS): False})
