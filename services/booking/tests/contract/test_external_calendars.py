@@ -395,3 +395,5 @@ async def test_it_is_read_again_when_asked_once_a_minute(world, server, connect,
     assert (refused.code, refused.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "REFRESHED_TOO_OFTEN")
     await read()
     assert len(server.requests) == 2
+    world.clock.advance(timedelta(seconds=60))
+    assert (await refresh()).id == made.id
