@@ -92,6 +92,17 @@ async def test_many_who_book_one_number_at_once_make_one_guest(identity):
     assert len(set(await asyncio.gather(*(ensure(identity, salon) for _ in range(10))))) == 1
 
 
+@pytest.mark.covers("B18")
+async def test_the_limit_of_a_salon_holds_for_many_new_numbers_at_once(start_identity):
+    async with start_identity(guests_per_day=3) as identity:
+        salon = new_id()
+        calls = [ensure(identity, salon, f"+96651322000{number}") for number in range(10)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert sum(not isinstance(answer, BaseException) for answer in answers) == 3
+        assert await identity.count("guests") == 3
+
+
+@pytest.mark.covers("B18")
 async def test_a_salon_names_so_many_new_numbers_a_day_and_no_more(start_identity, refusal_of):
     async with start_identity(guests_per_day=2) as identity:
         salon = new_id()
