@@ -114,6 +114,17 @@ async def test_what_could_not_be_delivered_fails_with_the_providers_code(stage):
     assert await stage.events() == ["sent", "failed"]
 
 
+@pytest.mark.covers("X18")
+async def test_what_became_of_an_earlier_try_does_not_undo_a_later_one(stage):
+    sms = await stage.due(recipient_id=stage.directory.knows(phone_number="+966500030003"))
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(sms, "sent"))
+    await stage.execute("UPDATE notifications SET external_id = 'of the next try' WHERE id = %s", sms)
+    await stage.deliver(await stage.reported("undelivered"))
+    assert await stage.has(sms, "sent")
+    assert await states(stage) == ["ignored"]
+
+
 @pytest.mark.covers("X17")
 async def test_a_report_that_overtakes_the_answer_is_applied_by_reference(stage):
     stage.configured(provider_timeout_seconds=2.5, lease_seconds=30, report_wait_seconds=30)
