@@ -11,6 +11,7 @@ import pytest
 from kursi.catalog.events.v1 import catalog_events_pb2 as events
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
+from kursi.catalog.v1 import review_service_pb2
 from kursi_catalog.store.edits import Change, changed_event
 from kursi_chassis.grpc.times import timestamp
 from kursi_chassis.ids import new_id
@@ -46,6 +47,23 @@ async def test_a_change_is_in_the_trail_with_before_and_after(world):
     assert (json.loads(entry.before_json), json.loads(entry.after_json)) == (
         {"city": "Riyadh"}, {"city": "Jeddah"},
     )  # fmt: skip
+
+
+@pytest.mark.covers("C9")
+async def test_each_line_says_who_from_where_and_in_which_request(world, make):
+    """Of what changes the salon, and of what does not."""
+    salon, user_id = await world.salon(), new_id()
+    owner = world.token(salon.id, user_id=user_id)
+    whence = {"x_request_id": "a-request", "x_envoy_external_address": "192.0.2.7"}
+    patch = api.UpdateSalonRequest(salon=pb.Salon(id=salon.id, city="Jeddah"))
+    await world.call("UpdateSalon", patch, owner, **whence)
+    booking_id = world.booking.visit(salon.id, user_id)
+    review = review_service_pb2.CreateReviewRequest(salon_id=salon.id, booking_id=booking_id, rating=5)
+    await world.call("CreateReview", review, world.mint.user(user_id), **whence)
+    found = await world.rows("SELECT action, actor, address, request_id FROM audit ORDER BY id DESC LIMIT 2")
+    assert [tuple(row.values()) for row in found] == [
+        (action, f"user:{user_id}", "192.0.2.7", "a-request") for action in ("review.posted", "salon.updated")
+    ]
 
 
 async def every_change(world, make, salon):
