@@ -5,6 +5,8 @@ import json
 import random
 from dataclasses import replace
 
+import grpc
+import httpx
 import pytest
 from google.api import httpbody_pb2
 from kursi.payment.v1 import payment_service_pb2
@@ -86,6 +88,26 @@ async def test_no_read_fails_when_one_of_two_replicas_dies(run_gateway, upstream
     stop.set()
     await asyncio.gather(*clients)
     assert set(answers) == {200}
+
+
+@pytest.mark.covers("G5")
+async def test_a_read_that_failed_is_tried_at_another_replica(run_gateway, upstream, keys):
+    broken = type(upstream)(keys)
+    broken.start()
+    gateway = await run_gateway([upstream.port, broken.port])
+    serve = broken.answer
+
+    def fail(method, request, context):
+        if method.endswith("/GetSalon"):
+            # Somebody else's read takes the good replica's turn, so that the broken one is next again.
+            httpx.get(f"http://{gateway.address}{SALON}", timeout=60)
+            context.abort(grpc.StatusCode.UNAVAILABLE, "broken")
+        return serve(method, request, context)
+
+    broken.answer = fail
+    answers = [(await gateway.client.get(SALON)).status_code for _ in range(4)]
+    broken.stop()
+    assert answers == [200] * 4
 
 
 @pytest.mark.covers("G5")

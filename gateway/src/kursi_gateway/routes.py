@@ -52,6 +52,10 @@ ON = {"@type": OFF["@type"], "config": {}}
 TRANSCODER_OFF = {
     f"envoy.filters.http.{name}": OFF for name in ("grpc_json_transcoder", "jwt_authn", "local_ratelimit")
 }
+PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
+PREVIOUS_HOSTS_CONFIG = (
+    "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+)
 VARIABLE = re.compile(r"\{[^}]*\}")
 
 
@@ -144,6 +148,11 @@ def _method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
             # Only a read may have reached the service before it is tried again. CANCELLED is what a dying server says.
             "retry_on": f"{retry_on},reset,cancelled,unavailable" if method.is_read else retry_on,
             "num_retries": 2,
+            # Not where it has just failed: of two replicas the dead one would be next in turn again as often as not.
+            "retry_host_predicate": [
+                {"name": PREVIOUS_HOSTS, "typed_config": {"@type": PREVIOUS_HOSTS_CONFIG}}
+            ],
+            "host_selection_retry_max_attempts": 3,
             "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
         },
     }
