@@ -348,6 +348,7 @@ async def test_a_letter_for_the_past_or_without_words_is_refused(messaging, stub
     assert await messaging.rows("event = 'manual'") == []
 
 
+@pytest.mark.covers("Q1")
 async def test_a_salon_writes_only_to_people_who_booked_there(messaging, stub, confirmed):
     visit = (await confirmed())["booking_confirmed", "sms", "1"]["booking_id"]
     stranger = await refusal(
@@ -358,6 +359,11 @@ async def test_a_salon_writes_only_to_people_who_booked_there(messaging, stub, c
         stub.SendNotification(letter(booking_id=str(new_id())), metadata=messaging.as_manager())
     )
     assert foreign.reason == "NOT_A_CUSTOMER"
+    other = new_id()
+    for about_it in ("", str(visit)):
+        elsewhere = letter(salon_id=str(other), booking_id=about_it)
+        answer = await refusal(stub.SendNotification(elsewhere, metadata=messaging.as_manager(other)))
+        assert answer.reason == "NOT_A_CUSTOMER"
     about = await stub.SendNotification(letter(booking_id=str(visit)), metadata=messaging.as_manager())
     assert about.booking_id == str(visit)
     denied = await refusal(stub.SendNotification(letter(), metadata=messaging.as_user(CUSTOMER)))

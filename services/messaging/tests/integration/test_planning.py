@@ -215,6 +215,21 @@ async def test_reminders_move_with_the_visit_and_go_with_it(messaging):
     }
 
 
+@pytest.mark.covers("Q3")
+async def test_a_reminder_that_was_put_off_or_is_to_be_tried_again_goes_with_the_visit_too(messaging):
+    visit = new_id()
+    await messaging.hear(booking("CONFIRMED", 1, booking_id=visit))
+    for status, offset in (("deferred", "120m%"), ("pending", "1440m%")):
+        await messaging.execute(
+            "UPDATE notifications SET status = %s WHERE occurrence LIKE %s AND event = 'reminder'",
+            status,
+            offset,
+        )
+    await messaging.hear(booking("CANCELLED", 2, booking_id=visit))
+    assert {row["status"] for row in await messaging.rows("event = 'reminder'")} == {"cancelled"}
+
+
+@pytest.mark.covers("Q3", "Q2")
 async def test_a_reminder_taken_back_by_a_person_stays_taken_back_when_the_booking_changes(messaging):
     visit = new_id()
     await messaging.hear(booking("CONFIRMED", 1, booking_id=visit))
