@@ -251,15 +251,17 @@ async def test_whose_payment_it_is_decides_who_sees_it(desk):
     assert {error.reason for error in (stranger, staff, other_salon)} == {"PAYMENT_NOT_FOUND"}
 
 
+@pytest.mark.covers("7")
 @pytest.mark.parametrize("method", ["RefundPayment", "CapturePayment", "VoidPayment"])
 async def test_money_is_moved_by_managers_of_the_salon(desk, method):
     payment = await desk.pay()
     request = getattr(pb2, f"{method}Request")(payment_id=payment.id)
 
-    customer = await refusal(getattr(desk.stub, method)(request, metadata=desk.as_customer()))
+    others = (desk.as_customer(), desk.as_manager(role=Role.STAFF), desk.as_manager(new_id()))
+    refusals = [await refusal(getattr(desk.stub, method)(request, metadata=other)) for other in others]
     nobody = await refusal(getattr(desk.stub, method)(request))
 
-    assert customer.reason == "PAYMENT_NOT_FOUND"
+    assert [one.reason for one in refusals] == ["PAYMENT_NOT_FOUND"] * 3
     assert nobody.code == grpc.StatusCode.UNAUTHENTICATED
     assert not desk.charges("refund")
 
