@@ -51,6 +51,7 @@ REPORTED = [
 ]
 
 
+@pytest.mark.covers("X18")
 @pytest.mark.parametrize(("reported", "before"), REPORTED)
 def test_a_report_moves_a_message_forward_only(reported, before):
     assert set(predecessors(reported)) == before

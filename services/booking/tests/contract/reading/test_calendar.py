@@ -193,6 +193,10 @@ async def test_what_only_touches_the_range_is_not_shown(world, look, booked):
     calendars = [await look(world.salon.at(16, first), world.salon.at(16, last)) for first, last in around]
     found = [shown(column_of(calendar, world.staff[0])) for calendar in calendars]
     assert found == [[], [], [booked.id], [booked.id]]
+    long = await world.book(world.salon.at(17, 10), *[world.service_id] * 3, staff=world.staff[0])
+    middle = await look(world.salon.at(17, 11), world.salon.at(17, 12))
+    (entry,) = column_of(middle, world.staff[0]).entries
+    assert entry.start_time == long.items[1].start_time
 
 
 @pytest.mark.covers("B13")
