@@ -317,6 +317,8 @@ async def test_a_letter_to_a_customer_is_due_at_once_or_at_its_time(messaging, s
     now = await stub.SendNotification(letter(request_id="l1"), metadata=messaging.as_manager())
     assert (now.status, now.event, now.body) == (Status.PENDING, pb2.MANUAL, "We open later.")
     assert await stub.SendNotification(letter(request_id="l1"), metadata=messaging.as_manager()) == now
+    written = await messaging.execute("SELECT action, actor FROM audit WHERE target_id = %s", now.id)
+    assert written == [("notification_written", f"user:{messaging.manager}")]
     other = await refusal(
         stub.SendNotification(letter(request_id="l1", body="Other"), metadata=messaging.as_manager())
     )
