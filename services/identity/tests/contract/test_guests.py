@@ -92,11 +92,18 @@ async def test_many_who_book_one_number_at_once_make_one_guest(identity):
     assert len(set(await asyncio.gather(*(ensure(identity, salon) for _ in range(10))))) == 1
 
 
+async def held_for_a_moment(database):
+    """Has the pool open a connection more: with the few that it begins with, little is at the same instant."""
+    async with database.autocommit() as connection:
+        await connection.execute("SELECT pg_sleep(0.2)")
+
+
 @pytest.mark.covers("B18")
 async def test_the_limit_of_a_salon_holds_for_many_new_numbers_at_once(start_identity):
     async with start_identity(guests_per_day=3) as identity:
         salon = new_id()
-        calls = [ensure(identity, salon, f"+96651322000{number}") for number in range(10)]
+        await asyncio.gather(*(held_for_a_moment(identity.database) for _ in range(8)))
+        calls = [ensure(identity, salon, f"+9665132200{number}") for number in range(10, 30)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert sum(not isinstance(answer, BaseException) for answer in answers) == 3
         assert await identity.count("guests") == 3
