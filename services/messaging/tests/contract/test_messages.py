@@ -176,6 +176,12 @@ async def test_scheduled_messages_are_listed_soonest_first(messaging, stub, conf
     due = [message.scheduled_time.ToDatetime() for message in (*page.notifications, *rest.notifications)]
     assert due == sorted(due)
     assert len({message.id for message in (*page.notifications, *rest.notifications)}) == len(due) == 14
+    gone = page.notifications[0].id
+    await messaging.execute("UPDATE notifications SET status = 'cancelled' WHERE id = %s", gone)
+    whole = rpc.ListScheduledNotificationsRequest(salon_id=str(SALON), page_size=50)
+    left = await stub.ListScheduledNotifications(whole, metadata=messaging.as_manager())
+    assert gone not in {message.id for message in left.notifications}
+    assert len(left.notifications) == 13
     denied = await refusal(
         stub.ListScheduledNotifications(
             rpc.ListScheduledNotificationsRequest(salon_id=str(SALON)), metadata=messaging.as_user(CUSTOMER)
