@@ -104,6 +104,7 @@ async def test_not_more_than_is_left_goes_back(desk):
 
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "REFUND_TOO_LARGE")
     assert error.metadata["refundableMinor"] == "5000"
+    assert error.text == "At most 50.00 SAR can be refunded."
 
 
 @pytest.mark.parametrize("minor", [0, -1])

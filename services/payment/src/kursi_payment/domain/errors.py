@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from kursi_chassis.errors import FailedPrecondition, Invalid, NotFound, Unauthenticated, Unavailable
+from kursi_chassis.money import Money
 
 
 class BookingNotFound(NotFound):
@@ -60,8 +61,11 @@ class RefundTooLarge(FailedPrecondition):
     """More than is left of what was taken."""
 
     reason = "REFUND_TOO_LARGE"
-    en = "At most {refundable_minor} minor units can be refunded."
-    ar = "أقصى مبلغ يمكن استرداده هو {refundable_minor} بالوحدة الصغرى."
+    en = "At most {refundable} can be refunded."
+    ar = "أقصى مبلغ يمكن استرداده هو {refundable}."
+
+    def __init__(self, refundable: Money) -> None:
+        super().__init__(refundable=refundable, refundable_minor=refundable.amount_minor)
 
 
 class AmountTooLarge(Invalid):

@@ -132,7 +132,7 @@ class Payment:
         if self.state not in (State.CAPTURED, State.PARTIALLY_REFUNDED):
             raise IllegalTransition(state=self.state, action="refund")
         if self.refundable < amount or amount.is_zero:
-            raise RefundTooLarge(refundable_minor=self.refundable.amount_minor)
+            raise RefundTooLarge(self.refundable)
         return self._changed(at, refunding=self.refunding + amount)
 
     def with_refund_released(self, amount: Money, at: datetime) -> "Payment":
@@ -146,7 +146,7 @@ class Payment:
     def given_back(self, amount: Money, at: datetime) -> "Payment":
         """`amount` has gone back, in whole or part. Raises: IllegalTransition, RefundTooLarge."""
         if self.refundable < amount:
-            raise RefundTooLarge(refundable_minor=self.refundable.amount_minor)
+            raise RefundTooLarge(self.refundable)
         refunded = self.refunded + amount
         state = State.REFUNDED if refunded == self.captured else State.PARTIALLY_REFUNDED
         return replace(self._moved(state, at), refunded=refunded)
