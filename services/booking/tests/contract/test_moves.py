@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.v1 import booking_pb2
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.catalog.v1 import catalog_pb2
+from kursi.type.v1.money_pb2 import Money
 from kursi_chassis.ids import new_id
 
 Booking = booking_pb2.Booking
@@ -93,6 +94,28 @@ async def test_a_moved_visit_of_several_parts_takes_them_as_they_are_sold_now(wo
     world.salon.answer.offers[-1].service.segments[1].duration.seconds = 30 * 60
     change_service(minutes=60)
     assert lasting(await move(world, booked, world.salon.at(18, 14))) == [70]
+
+
+@pytest.mark.covers("B6")
+async def test_a_moved_visit_keeps_an_add_on_that_is_not_sold_any_more(world, refusal, change_service):
+    oil = world.salon.answer.offers[0].service.add_ons.add(
+        id=str(new_id()), duration=Duration(seconds=900), price=Money(currency_code="SAR", amount_minor=500)
+    )
+    wanted = pb.WantedItem(
+        service_id=str(world.service_id), staff_id=str(world.staff[0]), add_on_ids=[oil.id]
+    )
+    request = world.request(world.salon.at(16, 10))
+    del request.items[:]
+    request.items.append(wanted)
+    booked = await world.stub.CreateBooking(request, metadata=world.customer())
+    del world.salon.answer.offers[0].service.add_ons[:]
+    change_service(minutes=90, price=15_000)
+    moved = await move(world, booked, world.salon.at(17, 14))
+    assert (lasting(moved), moved.total.amount_minor) == ([75], 10_500)
+    assert list(moved.items[0].add_on_ids) == [oil.id]
+    await world.book(world.salon.at(18, 14), staff=world.staff[0], metadata=world.customer(new_id()))
+    taken = await refusal(move(world, booked, world.salon.at(18, 14)))
+    assert (taken.reason, len(taken.metadata["alternatives"].split(","))) == ("SLOT_TAKEN", 5)
 
 
 @pytest.mark.covers("B8")

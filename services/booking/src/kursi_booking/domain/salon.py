@@ -88,6 +88,10 @@ class SalonService:
         """What it costs with the add-ons, at its own price."""
         return _sum(self.price, self.add_ons, add_on_ids)
 
+    def added_time(self, add_on_ids: Sequence[UUID]) -> int:
+        """How much longer it takes with the add-ons. Those that are not sold any more take nothing."""
+        return sum(self.add_ons[add_on].duration for add_on in add_on_ids if add_on in self.add_ons)
+
     def segments(self, duration: int, add_on_ids: Sequence[UUID]) -> tuple[Segment, ...]:
         """The service as the slot engine reads it, add-ons at its end.
 
@@ -95,7 +99,7 @@ class SalonService:
         one part then. Preparation keeps whatever the first part needs, and clean-up what the last one needs.
         """
         parts = self.parts if duration == self.duration else (_resized(self.parts[0], duration),)
-        extra = sum(self.add_ons[add_on].duration for add_on in add_on_ids)
+        extra = self.added_time(add_on_ids)
         return tuple(self._padded([*_with_work_at_the_end(parts, extra)]))
 
     def _padded(self, parts: Sequence[Part]) -> Iterator[Segment]:
@@ -160,7 +164,8 @@ def working_in_both(first: SalonContext, second: SalonContext) -> Mapping[UUID, 
 
 def _sum(price: Money, add_ons: Mapping[UUID, AddOn], chosen: Sequence[UUID]) -> Money:
     for add_on in chosen:
-        price += add_ons[add_on].price
+        if add_on in add_ons:
+            price += add_ons[add_on].price
     return price
 
 

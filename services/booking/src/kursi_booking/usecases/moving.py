@@ -6,11 +6,12 @@ from typing import TypeVar
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.db.retries import run_with_retries
-from kursi_chassis.errors import RetryLater
+from kursi_chassis.errors import DomainError, RetryLater
 from kursi_chassis.grpc.etag import check_etag
 
 from kursi_booking.domain.booking import Act, Booking, Change, Item
 from kursi_booking.domain.errors import (
+    AddOnNotFound,
     NotBookable,
     PrepaymentNeeded,
     SlotTaken,
@@ -106,17 +107,21 @@ class Moving:
 
     async def _place(self, before: Booking, act: Act, move: Move) -> Placement:
         """The first way that works out. Raises: what the last one raises, SlotTaken with other times."""
-        *preferred, last = move.asks
-        for ask in preferred:
+        refusal: DomainError = SlotTaken()
+        refused = first = move.asks[0]
+        for ask in move.asks:
             try:
                 return await self._placed(before, act, ask, move.check)
-            except _SOMEBODY_ELSE_MAY_DO:
-                continue
-        try:
-            return await self._placed(before, act, last, move.check)
-        except SlotTaken as refused:
-            around = nearby(last, act.at)
-            raise taken(await self._offers.to_book(around), around, last.first) from refused
+            except _SOMEBODY_ELSE_MAY_DO as error:
+                refusal, refused = error, ask
+            except AddOnNotFound:
+                # Whom it was booked with keeps an add-on that the salon took out; nobody else has it to give.
+                if ask is first:
+                    raise
+        if isinstance(refusal, SlotTaken):
+            around = nearby(refused, act.at)
+            raise taken(await self._offers.to_book(around), around, refused.first) from refusal
+        raise refusal
 
     async def _placed(self, before: Booking, act: Act, ask: Ask, check: Check) -> Placement:
         offer = await self._offers.to_book(ask)

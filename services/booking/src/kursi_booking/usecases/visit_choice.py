@@ -73,7 +73,7 @@ def _chosen(
 def _agreed(service: SalonService, wanted: WantedService, add_on_ids: Sequence[UUID]) -> int | None:
     if wanted.lasts is None or len(service.parts) > 1:
         return None
-    rest = int(wanted.lasts.total_seconds()) - sum(service.add_ons[one].duration for one in add_on_ids)
+    rest = int(wanted.lasts.total_seconds()) - service.added_time(add_on_ids)
     return rest if rest > 0 else None
 
 
@@ -145,11 +145,13 @@ def _performers(context: SalonContext, service: SalonService, party: Party) -> t
 def _add_ons(
     services: Sequence[SalonService], asked: Sequence[WantedService], add_on_ids: Sequence[UUID]
 ) -> list[list[UUID]]:
-    """Add-ons by service; those of the whole visit go to the first service that has them and not yet got them."""
+    """Add-ons by service; those of the whole visit go to the first service that has them and not yet got them. What was
+    agreed before keeps its own, sold or not.
+    """
     chosen = [list(wanted.add_on_ids) for wanted in asked]
     for index, (service, wanted) in enumerate(zip(services, asked, strict=True)):
         for position, add_on_id in enumerate(wanted.add_on_ids):
-            if add_on_id not in service.add_ons:
+            if add_on_id not in service.add_ons and wanted.lasts is None:
                 raise AddOnNotFound(f"items[{index}].add_on_ids[{position}]")
     for position, add_on_id in enumerate(add_on_ids):
         taker = next(
