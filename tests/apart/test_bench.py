@@ -6,8 +6,6 @@ from bench import r4_ingest, r6_growth, r7_start, search
 from bench.effort import GLIMPSE
 from bench.stage import bench_platform
 
-pytestmark = pytest.mark.timeout(300)  # some wait for a whole platform, on a busy machine for minutes
-
 
 @pytest.fixture(scope="module")
 def crowded():

@@ -23,8 +23,6 @@ from kursi_local.platform import Platform
 WARM_START_SECONDS = 15
 MOST_MEBIBYTES = 1536
 
-pytestmark = pytest.mark.timeout(300)  # two minutes are not enough for a first run on a busy machine
-
 
 @pytest.fixture(scope="module")
 def home():

@@ -26,12 +26,7 @@ IMPATIENT = {
 
 def pytest_collection_modifyitems(items):
     """Measurements write straight into databases and streams what no service would, so they come after all stories."""
-    here = Path(__file__).parent
-    items.sort(key=lambda item: item.path == here / "test_bench.py")
-    for item in items:
-        if item.path.parent == here:
-            # The first test waits for a whole platform too; on a busy machine two minutes are not enough for both.
-            item.add_marker(pytest.mark.timeout(300))
+    items.sort(key=lambda item: item.path == Path(__file__).with_name("test_bench.py"))
 
 
 @pytest.fixture(scope="package")

@@ -52,7 +52,7 @@ async def test_a_process_that_is_killed_halfway_leaves_the_offer_or_the_booking(
         with said.open("wb") as output:
             child = await asyncio.create_subprocess_exec(sys.executable, ACCEPTER, urls.app, stdout=output)
             try:
-                await eventually(lambda: len(said.read_text().splitlines()) > 30, timeout=120)
+                await eventually(lambda: len(said.read_text().splitlines()) > 30)
                 stopping.execute(HALFWAY)
                 await eventually(lambda: one(looking, STOPPED) == 1)
             finally:
