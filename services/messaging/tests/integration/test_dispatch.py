@@ -244,6 +244,7 @@ async def test_a_nudge_wakes_an_idle_dispatcher(stage):
         first = await stage.due()
         await eventually(lambda: stage.has(first, "sent"))
         dispatcher.pause_seconds = 1_800  # it gets there by itself, in half an hour
+        dispatcher.nudge()
         await eventually(lambda: dispatcher.pause_seconds == 3_600)
         second = await stage.due()
         dispatcher.nudge()
