@@ -55,7 +55,8 @@ class Planner:
 
         All in one transaction; what the consumer has seen before changes nothing.
         """
-        await run_with_retries(lambda: self._take_bookings(consumer, changes))
+        if changes:
+            await run_with_retries(lambda: self._take_bookings(consumer, changes))
 
     async def take_payments(self, consumer: str, payments: Mapping[UUID, PaymentChange]) -> None:
         """Take payments, by event id, into account."""
