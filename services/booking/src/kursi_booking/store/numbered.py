@@ -24,8 +24,10 @@ class NumberedStatement:
 
     async def execute(self, connection: Connection, parameters: Mapping[str, object]) -> None:
         """Run it. Raises: KeyError when a parameter is missing."""
-        async with AsyncRawCursor(connection) as cursor:
-            await cursor.execute(self.text, [parameters[name] for name in self.names])
+        cursor = connection.kept_cursors.get(self.text)
+        if cursor is None:
+            cursor = connection.kept_cursors[self.text] = AsyncRawCursor(connection)
+        await cursor.execute(self.text, [parameters[name] for name in self.names])
 
 
 def numbered(statement: LiteralString) -> NumberedStatement:
