@@ -7,6 +7,7 @@ import grpc
 import psycopg
 from kursi.catalog.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 from kursi_catalog.store import openings
+from kursi_chassis.db.database import Connection
 from kursi_local.platform import Platform
 
 from bench.city import invented_salons, settle
@@ -52,7 +53,7 @@ def _questions() -> list[catalog_service_pb2.SearchSalonsRequest]:
 
 async def _settle(platform: Platform, number: int) -> None:
     """Put the salons into catalog's database, unless they are there."""
-    async with await psycopg.AsyncConnection.connect(platform.database_url("catalog")) as connection:
+    async with await Connection.connect(platform.database_url("catalog")) as connection:
         cursor = await connection.execute("SELECT count(*) FROM salons WHERE slug LIKE 'invented-%'")
         if await cursor.fetchone() == (number,):
             return
