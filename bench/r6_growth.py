@@ -42,11 +42,12 @@ Calls = dict[str, Callable[[int], Awaitable[object]]]
 
 @dataclass(frozen=True)
 class Place:
-    """A salon, its owner and one of its customers."""
+    """A salon, its owner, one of its customers, and accounts that booked little."""
 
     salon: Salon
     owner: Session
     customer: Session
+    newcomers: Iterator[str]
     days: Iterator[int]
     """Days ahead on which nobody has created anything yet."""
 
@@ -61,7 +62,7 @@ class Place:
 async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     """The same calls before and after the growth, one caller at a time: it is the time of a call that must not grow."""
     with Api.of(platform) as api:
-        place, large = _place(api, STAFF), _place(api, 4 * STAFF)
+        place, large = (_place(api, staff, 4 + int(10 * effort.seconds)) for staff in (STAFF, 4 * STAFF))
         url = _superuser(platform)
         grow(url, [place.trade(BEFORE, 9)])
         before = await _times(platform, place, effort.seconds)
@@ -86,9 +87,16 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     )
 
 
-def _place(api: Api, staff: int) -> Place:
+def _place(api: Api, staff: int, newcomers: int) -> Place:
     owner = api.login(invented_number(), name="Bench owner")
-    return Place(open_salon(api, staff, owner), owner, api.login(invented_number()), itertools.count(40))
+    accounts = [api.login(invented_number()).user_id for _ in range(newcomers)]
+    return Place(
+        open_salon(api, staff, owner),
+        owner,
+        api.login(invented_number()),
+        itertools.cycle(accounts),
+        itertools.count(40),
+    )
 
 
 def _others(large: Place, bookings: int) -> list[Trade]:
@@ -167,7 +175,7 @@ def _calls(channel: grpc.aio.Channel, place: Place) -> Calls:
 def _create(
     bookings: "booking_service_pb2_grpc.BookingServiceAsyncStub", place: Place, owner: list[tuple[str, str]]
 ) -> Callable[[int], Awaitable[object]]:
-    """Each call books a time that nobody asked for, for somebody who never booked before."""
+    """Each call books a time that nobody asked for, for one of many accounts."""
     times = (
         (staff_id, _at(day, half_hour))
         for day in place.days
@@ -182,7 +190,7 @@ def _create(
             salon_id=place.salon.salon_id,
             start_time=start,
             items=[item],
-            customer_id=str(uuid.uuid4()),
+            customer_id=next(place.newcomers),
             request_id=str(uuid.uuid4()),
         )
         return bookings.CreateBooking(request, timeout=10, metadata=owner)
