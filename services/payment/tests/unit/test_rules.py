@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kursi_chassis.ids import new_id
 from kursi_chassis.money import Money
+from kursi_payment.adapters.moyasar_notices import MoyasarNotices
 from kursi_payment.adapters.moyasar_wire import Unreadable, statement
 from kursi_payment.domain.card_number import holds_card_number
-from kursi_payment.domain.errors import AmountMismatch, NothingDue
+from kursi_payment.domain.errors import AmountMismatch, NothingDue, WebhookMalformed
 from kursi_payment.domain.movement import Kind, Movement, Verdict, judge
 from kursi_payment.domain.payment import Purpose
 from kursi_payment.domain.standing import Standing, Statement
@@ -91,6 +92,21 @@ def test_a_tip_is_what_was_shown_up_to_the_largest():
             due(Purpose.TIP, shown)
     with pytest.raises(NothingDue):
         due(Purpose.TIP, Money("SAR", 10), accepts_tip=False)
+
+
+def notice(**changes):
+    usual = {"id": "a" * 100, "type": "payment_paid", "secret_token": "known", "live": False, "data": {}}
+    return json.dumps({**usual, **changes}).encode()
+
+
+@pytest.mark.covers("Y6")
+def test_a_notice_is_no_longer_than_notices_are():
+    notices = MoyasarNotices("known", is_live=False)
+    largest = notice() + b" " * (256 * 1024 - len(notice()))
+    assert notices.read(largest).event_id == "a" * 100
+    for wrong in (largest + b" ", notice(id="a" * 101), notice(id=""), notice(type="a" * 101)):
+        with pytest.raises(WebhookMalformed):
+            notices.read(wrong)
 
 
 def refund(**changes):
