@@ -16,7 +16,7 @@ from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.policy import Party, PolicySnapshot
 from kursi_booking.domain.slot import TimeRange
-from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.answers import AlreadyAnswered, KeyedRequest
 from kursi_booking.ports.bookings import NewBooking, TimeTaken
 from kursi_booking.store.bookings import Bookings
 from kursi_chassis.db.database import Database
@@ -159,3 +159,14 @@ async def test_claims_of_one_booking_that_touch_the_next_do_not_conflict(wide):
     await store.create(new_booking(hour_from(0), [resource]))
     await store.create(new_booking(hour_from(4), [resource]))
     assert await count(wide, "SELECT count(*) FROM bookings") == 2
+
+
+async def test_a_repetition_needs_no_second_connection(database_urls):
+    database = await Database.open(database_urls.app, pool_size=1, application_name="test")
+    store, resource = Bookings(database), new_id()
+    await store.create(new_booking(hour_from(0), [resource], request_id="key-1"))
+
+    with pytest.raises(AlreadyAnswered):
+        await store.create(new_booking(hour_from(4), [resource], request_id="key-1"))
+
+    await database.close()

@@ -20,11 +20,7 @@ class KeyedRequest:
 
 
 class AlreadyAnswered(Exception):
-    """The request is a repetition; `answer` is what the first one was answered."""
-
-    def __init__(self, answer: bytes) -> None:
-        super().__init__()
-        self.answer = answer
+    """The request is a repetition; what the first one was answered is kept."""
 
 
 class KeyedWork(Protocol):

@@ -137,7 +137,7 @@ class BookingStore(Protocol):
         """Write a whole new booking in one statement, and return its answer.
 
         Raises: TimeTaken when a claim is taken, DayFull when its day is, TooManyBookings when the customer's limit is reached,
-            AlreadyAnswered with the first answer when the request is a repetition.
+            AlreadyAnswered when the request is a repetition.
         """
         ...
 

@@ -52,7 +52,7 @@ class Bookings:
         """Write a whole new booking in one statement, and return its answer.
 
         Raises: TimeTaken when a claim is taken, DayFull when its day is, TooManyBookings when the customer's limit is
-            reached, AlreadyAnswered with the first answer when the request is a repetition.
+            reached, AlreadyAnswered when the request is a repetition.
         """
         opened = self._database.autocommit() if new.room is None else self._database.transaction()
         async with opened as connection:
@@ -65,7 +65,8 @@ class Bookings:
             await CREATE.execute(connection, create_parameters(new))
         except psycopg.errors.IntegrityError as error:
             if error.diag.constraint_name == _REPETITION:
-                raise AlreadyAnswered(await self.first_answer(new.request) or b"") from error
+                # Whoever reads the answer needs a connection, and must not wait for it with this one in hand.
+                raise AlreadyAnswered from error
             meaning = refused(error, new)
             if meaning is None:
                 raise

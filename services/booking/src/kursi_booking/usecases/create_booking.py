@@ -117,9 +117,7 @@ class CreateBooking:
         try:
             wanted = await self._named(wanted, caller)
             return await run_with_retries(lambda: self._create(wanted, request, caller))
-        except AlreadyAnswered as repeated:
-            return repeated.answer
-        except DomainError:
+        except (AlreadyAnswered, DomainError):
             # What stands in the way of a repetition may be the very booking that the first request made.
             first = await self._store.first_answer(request)
             if first is None:
