@@ -170,3 +170,11 @@ async def test_a_repetition_needs_no_second_connection(database_urls):
         await store.create(new_booking(hour_from(4), [resource], request_id="key-1"))
 
     await database.close()
+
+
+@pytest.mark.parametrize("claims", [1, 2])
+async def test_a_repetition_is_known_before_anything_is_in_its_way(wide, claims):
+    store, resources = Bookings(wide), [new_id() for _ in range(claims)]
+    await store.create(new_booking(hour_from(0), resources, request_id="key-1"))
+    with pytest.raises(AlreadyAnswered):
+        await store.create(new_booking(hour_from(0), resources, request_id="key-1"))

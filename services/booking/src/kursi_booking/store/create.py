@@ -23,14 +23,15 @@ LIMIT_REACHED: Final = "limit_reached"
 _NO_LIMIT: Final = 2**31 - 1
 
 # The parts of a WITH that write run in an order of their own unless one reads another. Each here reads the one before:
-# the answer's row first, where a repetition waits for the first request; then the locks; then the customer's counter;
+# the answer's row first, where a repetition waits for the first request (a condition without columns is asked before the
+# first row, so also where there is nothing to lock); then the locks; then the customer's counter;
 # then the claims. Only with all claims in hand is anything else written. When something is missing, the last line
 # raises, which takes the whole statement back.
 _CREATE: Final[LiteralString] = f"""
 WITH answered AS (
     {idempotency.INSERT_REPLY} WHERE %(reply_request_id)s <> '' RETURNING 1
 ), locked AS MATERIALIZED (
-    SELECT count(*) FROM ({TAKE_LOCKS} CROSS JOIN (SELECT count(*) FROM answered) AS first) AS locks
+    SELECT count(*) FROM ({TAKE_LOCKS} WHERE (SELECT count(*) FROM answered) >= 0) AS locks
 ), counted AS (
     INSERT INTO customer_counters AS counter (salon_id, customer_id, active)
     SELECT %(salon_id)s, %(customer_id)s, 1 FROM locked
