@@ -15,8 +15,8 @@ class Effort:
 
     @property
     def whole_seconds(self) -> int:
-        """For programs that count in seconds."""
-        return max(1, round(self.seconds))
+        """For programs that count in seconds, and may need one of them until all their clients have begun."""
+        return max(3, round(self.seconds))
 
 
 FULL = Effort()
