@@ -152,7 +152,7 @@ async def test_other_paths_keep_the_usual_limit(gateway, token, verb, path):
 @pytest.mark.covers("C8", "G4")
 async def test_who_pauses_before_a_body_that_is_too_large_still_reads_why_it_is_refused(gateway, token):
     async def late():
-        await asyncio.sleep(2)  # the refusal has come long ago
+        await asyncio.sleep(2)  # this pause is what is tested: the refusal has come long ago
         for _ in range(16):
             yield b" " * (USUAL_REQUEST_BYTES // 8)
 

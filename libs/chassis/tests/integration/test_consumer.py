@@ -159,6 +159,7 @@ async def test_an_event_that_takes_longer_than_the_ack_wait_stays_with_its_consu
     event = an_event()
     await publish(nats_client, event)
     handle = Effects(database)
+    # How long handling takes is what is tested: half as long again as the broker waits.
     handle.fail = lambda events: asyncio.sleep(4.5)
     three = replace(QUICK, ack_wait=timedelta(seconds=3))
 

@@ -90,6 +90,7 @@ async def test_two_pictures_at_most_are_read_at_once():
     seen = {0}
     while not reading.done():
         seen.add(len(children()))
+        # Between two looks the pictures go on; a child lives for tenths of a second.
         await asyncio.sleep(0.01)
     await reading
     assert 1 <= max(seen) <= 2
