@@ -211,6 +211,7 @@ async def test_as_many_people_are_named_at_the_same_starts_as_the_caller_wants(w
         slot.items[0].staff_ids for slot in one.slots
     ]
     assert {len(slot.items[0].staff_ids) for slot in everybody.slots} == {2}
+    assert {slot.items[0].staff_count for slot in one.slots} == {2}
     assert await slots([world.service_id], staff_limit=3) == everybody
 
 

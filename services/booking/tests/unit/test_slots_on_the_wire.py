@@ -6,9 +6,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from kursi.booking.v1 import booking_pb2
+from kursi.booking.v1 import booking_pb2, booking_service_pb2
 from kursi_booking.api.local_texts import local_text
-from kursi_booking.api.slots import few_free_times
+from kursi_booking.api.slots import few_free_times, free_times
 from kursi_booking.domain.availability import Opening
 from kursi_booking.ports.offers import FreeTimes
 from kursi_chassis.money import Money
@@ -19,7 +19,8 @@ TEAMS = [1, 3, 4, 200, 500]
 
 @pytest.mark.parametrize("services", [1, 3, 8])
 @pytest.mark.parametrize("zone", ["Asia/Riyadh", "Europe/Berlin"])
-def test_a_list_of_free_times_is_what_its_fields_say(services, zone):
+@pytest.mark.parametrize("limit", [None, 0, 1, 3, 600])
+def test_a_list_of_free_times_is_what_its_fields_say(services, zone, limit):
     rnd = random.Random(services)
     people = [UUID(int=rnd.getrandbits(128)) for _ in range(500)]
     service_ids = tuple(UUID(int=number + 1) for number in range(services))
@@ -27,13 +28,21 @@ def test_a_list_of_free_times_is_what_its_fields_say(services, zone):
     starts = sorted(rnd.sample(range(1_792_800_000, 1_793_400_000, 900), 60))
     times = [Opening(start, start + 5_400, rnd.choice(staffs), None) for start in starts]
     found = FreeTimes(times, service_ids, zone, Money("SAR", 100), datetime(2026, 10, 1, tzinfo=UTC), False)
-    assert list(few_free_times(found).slots) == [
+    answer = (
+        few_free_times(found)
+        if limit is None
+        else booking_service_pb2.ListSlotsResponse.FromString(free_times(found, limit))
+    )
+    most = 10 if limit == 0 else limit
+    assert list(answer.slots) == [
         booking_pb2.Slot(
             start_time={"seconds": start},
             end_time={"seconds": end},
             local_start=local_text(start, ZoneInfo(zone)),
             items=[
-                booking_pb2.SlotItem(service_id=str(service_id), staff_ids=map(str, team))
+                booking_pb2.SlotItem(
+                    service_id=str(service_id), staff_ids=map(str, team[:most]), staff_count=len(team)
+                )
                 for service_id, team in zip(service_ids, staff, strict=True)
             ],
         )

@@ -697,21 +697,25 @@ class SlotItem(_message.Message):
 
     SERVICE_ID_FIELD_NUMBER: _builtins.int
     STAFF_IDS_FIELD_NUMBER: _builtins.int
+    STAFF_COUNT_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
     """The service."""
+    staff_count: _builtins.int
+    """How many can perform it then, named or not."""
     @_builtins.property
     def staff_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Who can perform it at that time, each with helpers where it needs several people; at least one."""
+        """Who can perform it at that time, each with helpers where it needs several people; at least one, at most as many as were asked for."""
 
     def __init__(
         self,
         *,
         service_id: _builtins.str = ...,
         staff_ids: _abc.Iterable[_builtins.str] | None = ...,
+        staff_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["service_id", b"service_id", "staff_ids", b"staff_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["service_id", b"service_id", "staff_count", b"staff_count", "staff_ids", b"staff_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,8 +38,8 @@ class ListSlotsRequest(_message.Message):
     salon_id: _builtins.str
     """The salon."""
     staff_limit: _builtins.int
-    """At most so many people are named per service of a slot; 0: all who can perform it then. Who shows times for anybody does not need
-    fifty names at each of a thousand starts.
+    """At most so many people are named per service of a slot; 0: ten. `staff_count` says how many there are. Who shows times for anybody
+    needs one, and fifty names at each of a thousand starts are three megabytes.
     """
     @_builtins.property
     def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -51,18 +51,19 @@ class _Who:
         """One item per service. The caller keeps `staff`, or another object would get the identity of one."""
         teams = zip(self._services, staff, strict=True)
         items = self.known[id(staff)] = b"".join(
-            part for service, team in teams for part in self._item(service, team[: self._most])
+            part for service, team in teams for part in self._item(service, team)
         )
         return items
 
     def _item(self, service: bytes, team: Sequence[UUID]) -> tuple[bytes, ...]:
-        people = self._people
+        people, named = self._people, team[: self._most]
         try:
-            named = b"".join(map(people.__getitem__, map(id, team)))
+            names = b"".join(map(people.__getitem__, map(id, named)))
         except KeyError:
-            people.update((id(person), _person(person)) for person in team)
-            named = b"".join(map(people.__getitem__, map(id, team)))
-        return _head(_ITEMS, len(service) + len(named)), service, named
+            people.update((id(person), _person(person)) for person in named)
+            names = b"".join(map(people.__getitem__, map(id, named)))
+        count = _count(len(team))
+        return _head(_ITEMS, len(service) + len(names) + len(count)), service, names, count
 
 
 # Salons of one zone begin on the same minutes, and most visits take as long: what is kept serves all of a month's lists.
@@ -77,6 +78,11 @@ def _during(start: int, end: int, zone: ZoneInfo) -> bytes:
 
 def _person(staff_id: UUID) -> bytes:
     return booking_pb2.SlotItem(staff_ids=[str(staff_id)]).SerializeToString()
+
+
+@lru_cache(maxsize=1_024)
+def _count(staff: int) -> bytes:
+    return booking_pb2.SlotItem(staff_count=staff).SerializeToString()
 
 
 @lru_cache(maxsize=4_096)

@@ -20,6 +20,8 @@ from kursi_booking.ports.offers import Ask, FreeTimes, WantedService
 
 _LONGEST_RANGE = timedelta(days=62)
 _MOST_ADD_ONS = 20 * MAX_SERVICES
+_USUAL_STAFF = 10
+"""So many people are named per service of a slot unless the request says otherwise."""
 _MOST_STAFF = 2**31 - 1
 _ANYBODY = "any"
 
@@ -82,17 +84,21 @@ def _staff_ids(check: Violations, values: Sequence[str], services: int) -> Seque
     return chosen
 
 
-def free_times(found: FreeTimes, staff_limit: int = 0) -> bytes:
-    """The answer to ListSlots; with a limit, no more people than that are named per service of a slot."""
+def free_times(found: FreeTimes, staff_limit: int) -> bytes:
+    """The answer to ListSlots; no more than `staff_limit` people (0: as many as usual) are named per service of a slot."""
+    return _response(found, staff_limit or _USUAL_STAFF)
+
+
+def few_free_times(found: FreeTimes) -> booking_service_pb2.ListSlotsResponse:
+    """The same as a message that names everybody, for other answers to take from."""
+    return booking_service_pb2.ListSlotsResponse.FromString(_response(found, None))
+
+
+def _response(found: FreeTimes, most_staff: int | None) -> bytes:
     rest = booking_service_pb2.ListSlotsResponse(
         time_zone=found.time_zone,
         total=to_proto(found.total, money_pb2.Money),
         as_of=timestamp(found.as_of),
         stale=found.stale,
     )
-    return slot_fields(found, staff_limit or None) + rest.SerializeToString()
-
-
-def few_free_times(found: FreeTimes) -> booking_service_pb2.ListSlotsResponse:
-    """The same as a message, for other answers to take from."""
-    return booking_service_pb2.ListSlotsResponse.FromString(free_times(found))
+    return slot_fields(found, most_staff) + rest.SerializeToString()
