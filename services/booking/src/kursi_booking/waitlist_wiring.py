@@ -76,6 +76,7 @@ class WaitlistParts:
             WaitlistUseCases(
                 join=JoinWaitlist(
                     self.waitlist,
+                    self._store,
                     offers,
                     self._clock,
                     customers=customers,

@@ -165,6 +165,19 @@ async def test_a_repeated_move_answers_as_the_first_time(world):
 
 
 @pytest.mark.covers("B8")
+async def test_a_move_to_where_the_visit_was_keeps_its_answer_whatever_becomes_of_the_visit(world, refusal):
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    stayed = await move(world, booked, world.salon.at(16, 10), request_id="m")
+    same = await change(world, booked, world.service_id, request_id="c")
+    await move(world, booked, world.salon.at(17, 10))
+    assert await move(world, booked, world.salon.at(16, 10), request_id="m") == stayed == booked
+    assert await change(world, booked, world.service_id, request_id="c") == same == booked
+    assert (await world.get(booked)).revision == 2
+    reused = await refusal(move(world, booked, world.salon.at(18, 10), request_id="m"))
+    assert reused.reason == "REQUEST_ID_REUSED"
+
+
+@pytest.mark.covers("B8")
 async def test_moving_an_older_revision_is_refused(world, refusal):
     booked = await world.book(world.salon.at(16, 10))
     await move(world, booked, world.salon.at(17, 10))

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from kursi.booking.v1 import booking_service_pb2
+from kursi.catalog.v1 import catalog_pb2
 from kursi_chassis.ids import new_id
 from waiting_room import OPEN_CLAIMS, Entry, moment
 
@@ -281,6 +282,19 @@ async def test_the_same_key_gets_the_same_answer(room, world, refusal):
     reused = await refusal(room.accept(entry, request_id="take", offer_id=str(new_id())))
     assert reused.reason == "REQUEST_ID_REUSED"
     assert await world.rows("SELECT count(*) FROM bookings") == [(1,)]
+
+
+@pytest.mark.covers("B12")
+async def test_who_waits_gets_the_first_answer_also_when_nobody_could_begin_to_wait_any_more(room, refusal):
+    user, salon = new_id(), room.world.salon
+    first = await room.join(user=user, request_id="join")
+    salon.answer.salon.status = catalog_pb2.Salon.SUSPENDED
+    salon.version += 1
+    room.world.kept.heard_of(salon.id, salon.version)
+    assert await room.join(user=user, request_id="join") == first
+    room.world.clock.set(salon.at(17, 9))
+    assert await room.join(user=user, request_id="join") == first
+    assert (await refusal(room.join(user=user, request_id="late"))).reason == "INVALID_ARGUMENT"
 
 
 async def test_a_repeated_decline_and_cancel_get_their_first_answers(room):

@@ -8,7 +8,7 @@ from uuid import UUID
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
-from kursi_chassis.errors import Denied
+from kursi_chassis.errors import Denied, DomainError
 from kursi_chassis.ids import new_id
 from kursi_chassis.intervals import merged
 from kursi_chassis.validation import Violations
@@ -20,6 +20,7 @@ from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
 from kursi_booking.domain.waitlist import FARTHEST, MOST_OPEN, Entry, EntryState, Wish, join
 from kursi_booking.ports.answers import KeyedRequest
+from kursi_booking.ports.bookings import BookingStore
 from kursi_booking.ports.guests import Customers
 from kursi_booking.ports.offers import Ask, Offers, WantedService
 from kursi_booking.ports.waitlist import DescribeEntry, RenderEntry, Waitlist
@@ -44,6 +45,7 @@ class JoinWaitlist:
     def __init__(
         self,
         waitlist: Waitlist,
+        store: BookingStore,
         offers: Offers,
         clock: Clock,
         *,
@@ -53,6 +55,7 @@ class JoinWaitlist:
     ) -> None:
         self._customers = customers
         self._waitlist = waitlist
+        self._store = store
         self._offers = offers
         self._clock = clock
         self._describe = describe
@@ -63,6 +66,16 @@ class JoinWaitlist:
 
         Raises: Denied, Invalid, TooManyWaitlistEntries, AlreadyWaiting; what `Offers.to_book` raises.
         """
+        try:
+            return await self._join(wished, request, caller)
+        except DomainError:
+            # What stands in the way of a repetition may have come after the first request.
+            first = await self._store.first_answer(request)
+            if first is None:
+                raise
+            return first
+
+    async def _join(self, wished: WishedVisit, request: KeyedRequest, caller: Caller) -> bytes:
         now = self._clock.now()
         customer_id, act = _on_behalf(wished, caller, now)
         _check_ranges(wished.ranges, now)

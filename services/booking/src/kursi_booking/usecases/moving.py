@@ -88,7 +88,7 @@ class Moving:
         """The answer, or None when somebody changed the booking or took the place meanwhile: then look again."""
         before, act, move = await self._understood(order, caller, plan)
         if move is None:
-            return self._acting.render(before, before.settlement)
+            return await self._stay(before, request)
         placement = await self._place(before, act, move)
         try:
             return await self._take(before, act, move, placement, request)
@@ -96,6 +96,16 @@ class Moving:
             for booking_id in await self._acting.store.overdue_holds(placement.claims, act.at):
                 await self._expire_hold(booking_id)
             return None
+
+    async def _stay(self, before: Booking, request: KeyedRequest) -> bytes:
+        """The booking as it is. Kept like any other answer: when the request is repeated, it may be elsewhere."""
+        async with self._acting.store.work() as work:
+            kept = await work.kept_answer(request)
+            if kept is not None:
+                return kept
+            answer = self._acting.render(before, before.settlement)
+            await work.keep_answer(request, answer)
+            return answer
 
     async def _understood(self, order: Order, caller: Caller, plan: Plan) -> tuple[Booking, Act, Move | None]:
         before = visible(await self._acting.store.find(order.booking_id), caller)
