@@ -4,8 +4,11 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
+from uuid import UUID
 
 import grpc
+import psycopg
 import pytest
 from kursi.identity.events.v1 import identity_events_pb2 as events_pb2
 from kursi.identity.v1 import identity_service_pb2 as pb2
@@ -17,6 +20,7 @@ from kursi_chassis.ids import new_id
 from kursi_chassis.revocation_feed import RevocationFeed
 from kursi_chassis.testing.eventually import eventually, on_this_machine
 from kursi_chassis.testing.rpc import bearer, refused
+from kursi_identity.store import sessions
 
 OTHER_PHONE = "+966512345679"
 
@@ -77,6 +81,23 @@ async def test_all_sessions_end_together(identity, refusal_of):
     for pair in (phone, tablet):
         assert (await refusal_of(identity.refresh(pair.refresh_token))).reason == "REFRESH_TOKEN_INVALID"
         assert (await refusal_of(identity.me(pair.access_token))).reason == "TOKEN_REVOKED"
+
+
+@pytest.mark.covers("I9")
+async def test_sessions_that_two_calls_end_at_once_are_told_of_once(identity):
+    user_id = (await identity.log_in()).user.id
+    await identity.log_in_again()
+    connect = partial(psycopg.AsyncConnection.connect, identity.urls.superuser)
+    async with await connect() as first, await connect() as second:
+        now = identity.clock.now()
+        assert len(await sessions.revoke_all(first, UUID(user_id), now)) == 2
+        later = asyncio.create_task(sessions.revoke_all(second, UUID(user_id), now))
+        waiting = (
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        await eventually(lambda: identity.rows(waiting))
+        await first.commit()
+        assert await later == []
 
 
 @pytest.mark.covers("I9")

@@ -99,11 +99,15 @@ async def revoke(connection: Connection, user_id: UUID, session_id: UUID, now: d
 async def revoke_all(
     connection: Connection, user_id: UUID, now: datetime, *, but_newest: int = 0
 ) -> list[UUID]:
-    """End the user's sessions, all but the newest so many, and say which."""
+    """End the user's sessions, all but the newest so many, and say which.
+
+    A session that somebody else ends meanwhile is chosen below all the same; looked at again once its row is
+    free, it is not ended a second time.
+    """
     cursor = await connection.execute(
         """
         UPDATE sessions SET revoked_at = %(now)s
-        WHERE id IN (
+        WHERE revoked_at IS NULL AND id IN (
             SELECT id FROM sessions WHERE user_id = %(user)s AND revoked_at IS NULL AND expires_at > %(now)s
             ORDER BY created_at DESC, id DESC OFFSET %(kept)s
         )
