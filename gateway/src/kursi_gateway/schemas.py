@@ -1,5 +1,6 @@
 """Messages of the contract as JSON schemas, as the transcoder reads and writes them."""
 
+from collections import Counter
 from typing import Any  # JSON schemas are untyped JSON
 
 from google.api import field_behavior_pb2
@@ -68,6 +69,7 @@ class Schemas:
                 self._add(file, message, file.package, (4, index))
             for enum in file.enum_type:
                 self._enums[f"{file.package}.{enum.name}"] = enum
+        self._names = Counter(_own_name(name) for name in self._messages)
 
     def _add(
         self, file: FileDescriptorProto, message: DescriptorProto, prefix: str, path: tuple[int, ...]
@@ -113,11 +115,7 @@ class Schemas:
         """A reference to a message's schema, which thereby becomes part of the document."""
         if name in WELL_KNOWN:
             return WELL_KNOWN[name]
-        short = (
-            name.rsplit(".v1.", maxsplit=1)[-1].replace(".", "_")
-            if name.startswith("kursi.")
-            else name.rsplit(".", 1)[-1]
-        )
+        short = self._short(name)
         if short not in self._used:
             self._used[short] = {}
             self._used[short] = self.inline(name)
@@ -142,6 +140,11 @@ class Schemas:
         """Everything that was referred to."""
         return dict(sorted(self._used.items()))
 
+    def _short(self, name: str) -> str:
+        """A message's name within its domain; where two domains use it, the domain's name comes first."""
+        own = _own_name(name)
+        return own if self._names[own] == 1 else f"{name.split('.')[1].capitalize()}{own}"
+
     def _property(self, field: FieldDescriptorProto) -> dict[str, Any]:
         schema = dict(field_schema(field, self))
         if comment := self.comment(field):
@@ -151,6 +154,13 @@ class Schemas:
         if _behaves(field, "INPUT_ONLY"):
             schema["writeOnly"] = True
         return schema
+
+
+def _own_name(message: str) -> str:
+    """Without its package: `Booking_Item`."""
+    if message.startswith("kursi."):
+        return message.rpartition(".v1.")[2].replace(".", "_")
+    return message.rpartition(".")[2]
 
 
 def field_schema(field: FieldDescriptorProto, schemas: Schemas) -> dict[str, Any]:
