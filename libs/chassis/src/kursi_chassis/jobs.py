@@ -14,9 +14,10 @@ from prometheus_client import Counter, Gauge
 
 from kursi_chassis import idempotency
 from kursi_chassis.db.database import Connection, Database
-from kursi_chassis.db.leadership import leadership, pause
+from kursi_chassis.db.leadership import leadership
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.events import inbox, outbox
+from kursi_chassis.roles import pause
 
 _log = structlog.get_logger()
 

@@ -10,8 +10,7 @@
             ...
             yield {"serve": server.run, "relay": relay.run, "consume": consumer.run}
 
-A role is a coroutine function that works until the event it is given is set, and then finishes what it has
-begun. The end, in order: SIGTERM or SIGINT (or a role that ends or fails) sets the event; the roles drain and
+The end, in order: SIGTERM or SIGINT (or a role that ends or fails) sets the event; the roles drain and
 return, all at once; whoever has not returned within the limit is cancelled; `build` closes what it opened. A
 second signal cancels at once. The exit code is 1 when a role failed or had to be cancelled.
 """
@@ -21,18 +20,18 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import NoReturn, TypeVar
 
 from kursi_chassis.logging import configure_logging, get_logger
 from kursi_chassis.metrics import serve_metrics
+from kursi_chassis.roles import Role
 from kursi_chassis.settings import ServiceSettings
 from kursi_chassis.telemetry import record_traces
 
 S = TypeVar("S", bound=ServiceSettings)
 
-Role = Callable[[asyncio.Event], Awaitable[None]]
 Build = Callable[[S, frozenset[str]], AbstractAsyncContextManager[Mapping[str, Role]]]
 
 ALL_ROLES = "run"

@@ -3,7 +3,7 @@
 revocations = Revocations(clock)
 verifier = TokenVerifier(..., revocations=revocations)
 feed = RevocationFeed(nats_client, revocations, clock)
-yield {"serve": serve_following(server.run, feed.run)}
+yield {"serve": together(server.run, feed.run)}
 """
 
 import asyncio
@@ -20,11 +20,10 @@ from prometheus_client import Counter, Gauge
 
 from kursi_chassis.caller import Role
 from kursi_chassis.clock import Clock
-from kursi_chassis.db.leadership import pause
 from kursi_chassis.events.streams import STREAMS, ensure_stream
 from kursi_chassis.grpc.tokens import LEEWAY, TOKEN_LIFETIME, Revocations
 from kursi_chassis.logging import get_logger
-from kursi_chassis.process import Role as ProcessRole
+from kursi_chassis.roles import pause
 
 _STREAM = STREAMS["identity"]
 _PREFIX = "kursi.identity.v1."
@@ -119,18 +118,3 @@ class RevocationFeed:
 
 def _instant(event: events_pb2.SessionEvent | events_pb2.MembershipEvent) -> datetime:
     return event.occur_time.ToDatetime(UTC)
-
-
-def serve_following(serve: ProcessRole, follow: ProcessRole) -> ProcessRole:
-    """The `serve` role of a server that refuses what identity took back: both run, both end together."""
-
-    async def run(stopping: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_play(follow, stopping))
-            await serve(stopping)
-
-    return run
-
-
-async def _play(role: ProcessRole, stopping: asyncio.Event) -> None:
-    await role(stopping)

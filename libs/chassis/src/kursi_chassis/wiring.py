@@ -1,12 +1,13 @@
 """What the `main` of every service opens in the same way: its database, its connections to the broker, its server.
 
 async with AsyncExitStack() as stack:
-    wiring = Wiring(settings, stack, SystemClock())
-    database = await wiring.database()
-    yield {
-        "serve": await wiring.serve(servicers, fetch_keys, database),
-        "relay": await wiring.relay(database),
-    }
+wiring = Wiring(settings, stack, SystemClock())
+database = await wiring.database()
+yield {
+"serve": await wiring.serve(servicers, fetch_keys, database),
+"relay": await wiring.relay(database),
+"consume": await wiring.consume(database, Subscription(STREAMS["booking"], ...)),
+}
 """
 
 from collections.abc import Sequence
@@ -19,12 +20,13 @@ from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Database
 from kursi_chassis.db.migrate import migrate
 from kursi_chassis.events.connection import close_nats, connect_nats
+from kursi_chassis.events.consumer import EventConsumer, Subscription
 from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import STREAMS
 from kursi_chassis.grpc.server import GrpcServer
 from kursi_chassis.grpc.tokens import FetchKeys, Revocations, TokenVerifier
-from kursi_chassis.process import Role
-from kursi_chassis.revocation_feed import RevocationFeed, serve_following
+from kursi_chassis.revocation_feed import RevocationFeed
+from kursi_chassis.roles import Role, together
 from kursi_chassis.settings import ServiceSettings
 
 
@@ -64,6 +66,14 @@ class Wiring:
         database.on_commit(relay.nudge)
         return relay.run
 
+    async def consume(self, database: Database, *subscriptions: Subscription) -> Role:
+        """The `consume` role: handles what the subscriptions deliver, over one connection. Raises: as `nats`."""
+        client, replicas = await self.nats("consumer"), self.settings.event_stream_replicas
+        consumers = [
+            EventConsumer(client, database, subscription, replicas=replicas) for subscription in subscriptions
+        ]
+        return together(*(consumer.run for consumer in consumers))
+
     async def serve(
         self, servicers: Sequence[tuple[object, str]], fetch_keys: FetchKeys, database: Database
     ) -> Role:
@@ -79,7 +89,7 @@ class Wiring:
     async def following(self, serve: Role, revocations: Revocations) -> Role:
         """A `serve` role that hears of what identity takes back. Raises: as `nats`."""
         feed = RevocationFeed(await self.nats("revocations"), revocations, self.clock)
-        return serve_following(serve, feed.run)
+        return together(serve, feed.run)
 
     def address(self, service: str) -> str:
         """Where another service is. Raises: ValueError naming the variable that does not say so."""

@@ -10,7 +10,7 @@ import pytest
 from kursi_chassis.db.database import Database
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.events import dead_letters, inbox, meters
-from kursi_chassis.events.consumer import EventConsumer, Limits, ignored
+from kursi_chassis.events.consumer import EventConsumer, Limits, Subscription, ignored
 from kursi_chassis.events.envelope import Poison
 from kursi_chassis.events.streams import Stream, ensure_consumer, ensure_stream
 from kursi_chassis.testing.eventually import eventually
@@ -54,8 +54,8 @@ class Effects:
 async def consuming(client, database, handle, limits=QUICK):
     stopping = asyncio.Event()
     consumer = EventConsumer(
-        client, database, stream=STREAM, durable="c1", filter_subjects=["kursi.test.v1.>"], handle=handle, limits=limits
-    )  # fmt: skip
+        client, database, Subscription(STREAM, "c1", ["kursi.test.v1.>"], handle), limits=limits
+    )
     task = asyncio.create_task(consumer.run(stopping))
     try:
         yield consumer

@@ -1,6 +1,5 @@
 """Where the booking service is put together; nothing else builds pools, channels or servers."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,14 +9,12 @@ from kursi.catalog.v1 import catalog_service_pb2_grpc as catalog_grpc
 from kursi.identity.v1 import identity_service_pb2_grpc as identity_grpc
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
-from kursi_chassis.events.consumer import EventConsumer
+from kursi_chassis.events.consumer import Subscription
 from kursi_chassis.events.streams import STREAMS
 from kursi_chassis.jobs import Job, JobRunner, retention_jobs
-from kursi_chassis.process import Role
-from kursi_chassis.revocation_feed import serve_following
+from kursi_chassis.roles import Role, together
 from kursi_chassis.wiring import Wiring
 from kursi_peers import Peers
-from nats.aio.client import Client
 
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.catalog import CatalogClient
@@ -41,6 +38,9 @@ from kursi_booking.api.rendering import booking_answer
 from kursi_booking.api.reports import ReportServicer
 from kursi_booking.api.servicer import BookingServicer, UseCases
 from kursi_booking.consumers.catalog_changes import CatalogChanges
+from kursi_booking.consumers.freed_times import CONSUMER as WAITLIST_CONSUMER
+from kursi_booking.consumers.freed_times import FILTERS as FREED_FILTERS
+from kursi_booking.consumers.freed_times import HandleFreedTimes, Match
 from kursi_booking.consumers.guests import FILTERS as GUEST_FILTERS
 from kursi_booking.consumers.guests import HandleGuests
 from kursi_booking.consumers.leavers import CONSUMER as LEAVERS_CONSUMER
@@ -95,7 +95,7 @@ from kursi_booking.usecases.offer import OfferLoader
 from kursi_booking.usecases.read_bookings import ReadBookings
 from kursi_booking.usecases.read_calendar import ReadCalendar
 from kursi_booking.usecases.reschedule_booking import RescheduleBooking
-from kursi_booking.waitlist_wiring import WaitlistParts, freed_times_consumer
+from kursi_booking.waitlist_wiring import WaitlistParts
 
 ROLES = ("serve", "relay", "consume", "jobs")
 
@@ -240,13 +240,7 @@ async def build(settings: BookingSettings, roles: frozenset[str]) -> AsyncIterat
         if "relay" in roles:
             built["relay"] = await wiring.relay(database)
         if "consume" in roles:
-            client = await wiring.nats("consumer")
-            built["consume"] = together(
-                payments_consumer(client, database, wiring.clock, settings).run,
-                guests_consumer(client, database, wiring.clock, settings).run,
-                leavers_consumer(client, database, wiring.clock, settings).run,
-                await _freed_times(wiring, settings, database, client),
-            )
+            built["consume"] = await _consume(wiring, settings, database)
         if "jobs" in roles:
             built["jobs"] = together(
                 jobs(database, wiring.clock),
@@ -263,7 +257,7 @@ async def _serve(wiring: Wiring, settings: BookingSettings, database: Database) 
     have = parts(database, kept, IdentityCustomers(identity), wiring.clock, settings)
     offered = servicers(have, settings)
     serve = await wiring.serve(offered, peers.signing_keys, database)
-    return serve_following(serve, CatalogChanges(await wiring.nats("catalog"), kept).run)
+    return together(serve, CatalogChanges(await wiring.nats("catalog"), kept).run)
 
 
 async def _catalog(wiring: Wiring, peers: Peers) -> CatalogClient:
@@ -271,11 +265,17 @@ async def _catalog(wiring: Wiring, peers: Peers) -> CatalogClient:
     return CatalogClient(catalog, wiring.clock)
 
 
-async def _freed_times(wiring: Wiring, settings: BookingSettings, database: Database, client: Client) -> Role:
+async def _consume(wiring: Wiring, settings: BookingSettings, database: Database) -> Role:
     kept = await _catalog(wiring, await Peers.open(wiring))
     match = _waiting(database, wiring.clock).match(_offers(kept, database, wiring.clock, settings))
-    freed_times = freed_times_consumer(client, database, match, settings)
-    return together(freed_times.run, CatalogChanges(await wiring.nats("catalog"), kept).run)
+    consume = await wiring.consume(
+        database,
+        payments_subscription(database, wiring.clock),
+        guests_subscription(database, wiring.clock),
+        leavers_subscription(database, wiring.clock),
+        freed_times_subscription(match),
+    )
+    return together(consume, CatalogChanges(await wiring.nats("catalog"), kept).run)
 
 
 async def _sweep(wiring: Wiring, settings: BookingSettings, database: Database) -> Role:
@@ -296,52 +296,29 @@ def _offers(kept: CatalogClient, database: Database, clock: Clock, settings: Boo
     )
 
 
-def payments_consumer(
-    client: Client, database: Database, clock: Clock, settings: BookingSettings
-) -> EventConsumer:
+def payments_subscription(database: Database, clock: Clock) -> Subscription:
     """What payments do to bookings."""
     store = Bookings(database)
     expire_hold = WaitlistParts(database, store, clock).expire_hold
-    apply = ApplyPayment(store, expire_hold, clock, describe_event)
-    return EventConsumer(
-        client,
-        database,
-        stream=STREAMS["payment"],
-        durable=CONSUMER,
-        filter_subjects=FILTERS,
-        handle=HandlePayments(apply),
-        replicas=settings.event_stream_replicas,
-    )
+    handle = HandlePayments(ApplyPayment(store, expire_hold, clock, describe_event))
+    return Subscription(STREAMS["payment"], CONSUMER, FILTERS, handle)
 
 
-def guests_consumer(
-    client: Client, database: Database, clock: Clock, settings: BookingSettings
-) -> EventConsumer:
-    """What becomes of visits when the person behind a number comes."""
-    return EventConsumer(
-        client,
-        database,
-        stream=STREAMS["identity"],
-        durable=GUESTS_CONSUMER,
-        filter_subjects=GUEST_FILTERS,
-        handle=HandleGuests(_waiting(database, clock).join_guest),
-        replicas=settings.event_stream_replicas,
-    )
+def guests_subscription(database: Database, clock: Clock) -> Subscription:
+    """Gives a guest's visits to the account of the person behind the phone number."""
+    handle = HandleGuests(_waiting(database, clock).join_guest)
+    return Subscription(STREAMS["identity"], GUESTS_CONSUMER, GUEST_FILTERS, handle)
 
 
-def leavers_consumer(
-    client: Client, database: Database, clock: Clock, settings: BookingSettings
-) -> EventConsumer:
-    """What becomes of calendars when members leave."""
-    return EventConsumer(
-        client,
-        database,
-        stream=STREAMS["identity"],
-        durable=LEAVERS_CONSUMER,
-        filter_subjects=LEAVER_FILTERS,
-        handle=HandleLeavers(EndFeedsOfLeavers(CalendarFeedsInDatabase(database), clock)),
-        replicas=settings.event_stream_replicas,
-    )
+def leavers_subscription(database: Database, clock: Clock) -> Subscription:
+    """Ends the calendar feeds of members who leave a salon."""
+    handle = HandleLeavers(EndFeedsOfLeavers(CalendarFeedsInDatabase(database), clock))
+    return Subscription(STREAMS["identity"], LEAVERS_CONSUMER, LEAVER_FILTERS, handle)
+
+
+def freed_times_subscription(match: Match) -> Subscription:
+    """Offers time that became free, as booking's own events say, to those who wait for it."""
+    return Subscription(STREAMS["booking"], WAITLIST_CONSUMER, FREED_FILTERS, HandleFreedTimes(match))
 
 
 def jobs(database: Database, clock: Clock) -> Role:
@@ -357,17 +334,3 @@ def jobs(database: Database, clock: Clock) -> Role:
         ],
     )
     return together(expirer.run, runner.run)
-
-
-def together(*roles: Role) -> Role:
-    """Roles that one process plays side by side, until all have stopped."""
-
-    async def run(stopping: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for role in roles:
-                tasks.create_task(play(role, stopping))
-
-    async def play(role: Role, stopping: asyncio.Event) -> None:
-        await role(stopping)
-
-    return run

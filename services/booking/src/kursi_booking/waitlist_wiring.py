@@ -2,24 +2,19 @@
 
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Database
-from kursi_chassis.events.consumer import EventConsumer
-from kursi_chassis.events.streams import STREAMS
-from kursi_chassis.process import Role
-from nats.aio.client import Client
+from kursi_chassis.roles import Role
 
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.waitlist_events import describe_entry_event
 from kursi_booking.api.rendering import booking_answer
 from kursi_booking.api.waitlist import WaitlistServicer, WaitlistUseCases
 from kursi_booking.api.waitlist_messages import entry_answer
-from kursi_booking.consumers.freed_times import CONSUMER, FILTERS, HandleFreedTimes
 from kursi_booking.jobs.hold_expiry import HoldExpirer
 from kursi_booking.jobs.waitlist_sweep import WaitlistSweep
 from kursi_booking.ports.bookings import BookingStore
 from kursi_booking.ports.guests import Customers
 from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Offers
-from kursi_booking.settings import BookingSettings
 from kursi_booking.store.waitlist import WaitlistInDatabase
 from kursi_booking.usecases.accept_offer import AcceptOffer
 from kursi_booking.usecases.answer_waitlist import AnswerWaitlist
@@ -99,18 +94,3 @@ class WaitlistParts:
             ),
             page_token_key,
         )
-
-
-def freed_times_consumer(
-    client: Client, database: Database, match: MatchWaitlist, settings: BookingSettings
-) -> EventConsumer:
-    """Booking's own events, for those who wait."""
-    return EventConsumer(
-        client,
-        database,
-        stream=STREAMS["booking"],
-        durable=CONSUMER,
-        filter_subjects=FILTERS,
-        handle=HandleFreedTimes(match),
-        replicas=settings.event_stream_replicas,
-    )

@@ -11,9 +11,10 @@ from kursi.booking.v1 import booking_pb2, booking_service_pb2_grpc
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.payment.events.v1.payment_events_pb2 import PaymentEvent
 from kursi_booking.adapters.booking_events import describe_event
-from kursi_booking.main import payments_consumer
+from kursi_booking.main import payments_subscription
 from kursi_booking.store.due_holds import DueHoldsInDatabase
 from kursi_booking.usecases.expire_hold import ExpireHolds
+from kursi_chassis.events.consumer import EventConsumer
 from kursi_chassis.events.envelope import Event
 from kursi_chassis.events.streams import STREAMS, ensure_stream
 from kursi_chassis.ids import new_id
@@ -326,9 +327,7 @@ async def test_a_cancellation_and_the_end_of_the_hold_at_the_same_instant_are_on
 
 
 @pytest.mark.covers("B10")
-async def test_events_of_payments_reach_the_bookings_through_the_stream(
-    world, till, hold, nats_client, booking_settings
-):
+async def test_events_of_payments_reach_the_bookings_through_the_stream(world, till, hold, nats_client):
     booking = await hold()
     jetstream = nats_client.jetstream()
     await ensure_stream(jetstream, STREAMS["payment"])
@@ -342,7 +341,7 @@ async def test_events_of_payments_reach_the_bookings_through_the_stream(
             event.subject, event.payload, headers={**event.wire_headers(), "Nats-Msg-Id": f"copy {number}"}
         )
     stopping = asyncio.Event()
-    consumer = payments_consumer(nats_client, world.database, world.clock, booking_settings)
+    consumer = EventConsumer(nats_client, world.database, payments_subscription(world.database, world.clock))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(consumer.run(stopping))
         await eventually(lambda: is_confirmed(world, booking))

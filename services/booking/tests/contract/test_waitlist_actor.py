@@ -11,7 +11,8 @@ import pytest_asyncio
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi_booking.consumers.freed_times import HandleFreedTimes
 from kursi_booking.domain.errors import CatalogUnavailable
-from kursi_booking.waitlist_wiring import freed_times_consumer
+from kursi_booking.main import freed_times_subscription
+from kursi_chassis.events.consumer import EventConsumer
 from kursi_chassis.events.envelope import ReceivedEvent
 from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import STREAMS
@@ -36,11 +37,11 @@ async def running(*roles):
 
 
 @pytest_asyncio.fixture
-async def actor(room, world, nats_client, booking_settings):
+async def actor(room, world, nats_client):
     """Booking's relay, its own consumer of freed time, and what ends offers, at work while the test runs."""
     relay = Relay(world.database, nats_client, STREAMS["booking"])
     world.database.on_commit(relay.nudge)
-    consumer = freed_times_consumer(nats_client, world.database, room.match, booking_settings)
+    consumer = EventConsumer(nats_client, world.database, freed_times_subscription(room.match))
     async with running(relay.run, consumer.run, room.parts.expirer):
         yield room
 

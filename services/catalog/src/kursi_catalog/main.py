@@ -7,7 +7,7 @@ from datetime import timedelta
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
 from kursi_chassis.jobs import Job, JobRunner, retention_jobs
-from kursi_chassis.process import Role
+from kursi_chassis.roles import Role
 from kursi_chassis.wiring import Wiring
 from kursi_peers import Peers
 

@@ -11,7 +11,7 @@ from kursi_chassis.db.database import Database
 from kursi_chassis.grpc.server import GrpcServer
 from kursi_chassis.grpc.tokens import Revocations
 from kursi_chassis.jobs import JobRunner
-from kursi_chassis.process import Role
+from kursi_chassis.roles import Role
 from kursi_chassis.wiring import Wiring, verifier_of
 
 from kursi_identity.api import internal, my_memberships, servicer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,17 +9,14 @@ from datetime import timedelta
 
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
-from kursi_chassis.events.consumer import EventConsumer, Handle
-from kursi_chassis.events.streams import STREAMS
-from kursi_chassis.jobs import JobRunner, retention_jobs
-from kursi_chassis.process import Role
+from kursi_chassis.jobs import Job, JobRunner, retention_jobs
+from kursi_chassis.roles import Role
 from kursi_chassis.wiring import Wiring
 from kursi_peers import Peers
-from nats.aio.client import Client
 
 from kursi_messaging.adapters.contacts import IdentityContacts
 from kursi_messaging.api.servicer import NAME, MessagingServicer, Reports
-from kursi_messaging.consumers.handlers import BOOKINGS, PAYMENTS, PEOPLE, Handlers
+from kursi_messaging.consumers.handlers import Handlers
 from kursi_messaging.dispatch.wiring import delivery_reports, dispatcher
 from kursi_messaging.jobs.retention import Retention
 from kursi_messaging.queries.notifications import Notifications
@@ -51,10 +47,18 @@ async def build(settings: MessagingSettings, roles: frozenset[str]) -> AsyncIter
         wiring = Wiring(settings, stack, SystemClock())
         database, clock = await wiring.database(), wiring.clock
         parts = Parts(settings, database, clock, build_planner(settings, database, clock))
-        makers = {
-            "serve": _serve, "relay": _relay, "consume": _consume, "dispatch": _dispatch, "jobs": _jobs,
-        }  # fmt: skip
-        yield {name: await make(parts, wiring) for name, make in makers.items() if name in roles}
+        built: dict[str, Role] = {}
+        if "serve" in roles:
+            built["serve"] = await _serve(wiring, parts)
+        if "relay" in roles:
+            built["relay"] = await wiring.relay(database)
+        if "consume" in roles:
+            built["consume"] = await wiring.consume(database, *Handlers(parts.planner).subscriptions())
+        if "dispatch" in roles:
+            built["dispatch"] = await _dispatch(wiring, parts)
+        if "jobs" in roles:
+            built["jobs"] = JobRunner(database, jobs(parts)).run
+        yield built
 
 
 def build_planner(settings: MessagingSettings, database: Database, clock: Clock) -> Planner:
@@ -81,13 +85,13 @@ def build_servicer(parts: Parts, reports: Reports) -> MessagingServicer:
     )
 
 
-async def _serve(parts: Parts, wiring: Wiring) -> Role:
+async def _serve(wiring: Wiring, parts: Parts) -> Role:
     peers = await Peers.open(wiring)
     reports = delivery_reports(parts.settings, parts.database, parts.clock)
     return await wiring.serve([(build_servicer(parts, reports), NAME)], peers.signing_keys, parts.database)
 
 
-async def _dispatch(parts: Parts, wiring: Wiring) -> Role:
+async def _dispatch(wiring: Wiring, parts: Parts) -> Role:
     """The dispatcher, with a pool of its own: it is nudged by what the rest of the process commits."""
     database = await wiring.database("dispatch")
     peers = await Peers.open(wiring)
@@ -97,50 +101,12 @@ async def _dispatch(parts: Parts, wiring: Wiring) -> Role:
     return role.run
 
 
-async def _relay(parts: Parts, wiring: Wiring) -> Role:
-    return await wiring.relay(parts.database)
-
-
-async def _consume(parts: Parts, wiring: Wiring) -> Role:
-    nats_client = await wiring.nats("consumers")
-    handlers = Handlers(parts.planner)
-    consumers = [
-        _consumer(parts, nats_client, stream, durable=durable, subject=subject, handle=handle)
-        for stream, durable, subject, handle in (
-            ("booking", BOOKINGS, "kursi.booking.v1.>", handlers.bookings),
-            ("payment", PAYMENTS, "kursi.payment.v1.>", handlers.payments),
-            ("identity", PEOPLE, "kursi.identity.v1.user.>", handlers.people),
-        )
-    ]
-
-    async def run(stopping: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for consumer in consumers:
-                tasks.create_task(consumer.run(stopping))
-
-    return run
-
-
-def _consumer(
-    parts: Parts, nats_client: Client, stream: str, *, durable: str, subject: str, handle: Handle
-) -> EventConsumer:
-    return EventConsumer(
-        nats_client,
-        parts.database,
-        stream=STREAMS[stream],
-        durable=durable,
-        filter_subjects=[subject],
-        handle=handle,
-        replicas=parts.settings.event_stream_replicas,
-    )
-
-
-async def _jobs(parts: Parts, _wiring: Wiring) -> Role:
+def jobs(parts: Parts) -> list[Job]:
+    """Deletes what was kept long enough."""
     retention = Retention(
         parts.database,
         parts.clock,
         kept=timedelta(days=parts.settings.retention_days),
         customers_kept=timedelta(days=parts.settings.customers_kept_days),
     )
-    jobs = [retention.job(), *retention_jobs(parts.database, "outbox", "inbox", "replies")]
-    return JobRunner(parts.database, jobs).run
+    return [retention.job(), *retention_jobs(parts.database, "outbox", "inbox", "replies")]

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
-from kursi_chassis.events.consumer import EventConsumer, Limits
+from kursi_chassis.events.consumer import EventConsumer, Limits, Subscription
 from kursi_chassis.events.envelope import MESSAGE_ID
 from kursi_chassis.events.streams import STREAMS, ensure_stream
 from kursi_chassis.ids import new_id
@@ -34,10 +34,7 @@ async def consuming(messaging, nats_client, handle):
     consumer = EventConsumer(
         nats_client,
         messaging.database,
-        stream=STREAMS["booking"],
-        durable=BOOKINGS,
-        filter_subjects=["kursi.booking.v1.>"],
-        handle=handle,
+        Subscription(STREAMS["booking"], BOOKINGS, ["kursi.booking.v1.>"], handle),
         limits=Limits(first_delay=timedelta(milliseconds=50)),
     )
     task = asyncio.create_task(consumer.run(stopping))

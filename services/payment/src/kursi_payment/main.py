@@ -1,18 +1,17 @@
 """Where payment is put together; nothing else builds pools, channels, clients or servers."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from kursi_chassis.clock import SystemClock
 from kursi_chassis.db.database import Database
-from kursi_chassis.events.consumer import EventConsumer
+from kursi_chassis.events.consumer import Subscription
 from kursi_chassis.events.streams import STREAMS
 from kursi_chassis.grpc.paging import PageTokens
 from kursi_chassis.http_client import HttpClient, http_client
 from kursi_chassis.jobs import Job, JobRunner, retention_jobs
-from kursi_chassis.process import Role
+from kursi_chassis.roles import Role, together
 from kursi_chassis.wiring import Wiring
 from kursi_peers import Peers
 
@@ -48,7 +47,7 @@ async def build(settings: PaymentSettings, roles: frozenset[str]) -> AsyncIterat
         if "relay" in roles:
             built["relay"] = await wiring.relay(database)
         if "consume" in roles:
-            built["consume"] = await _consume(wiring, assembly, database)
+            built["consume"] = await wiring.consume(database, subscription(assembly))
         if "jobs" in roles:
             built["jobs"] = _jobs(assembly, database, http)
         yield built
@@ -59,6 +58,12 @@ def servicer(assembly: Assembly, bookings: GrpcBookings) -> PaymentServicer:
     settings = assembly.settings
     pages = PageTokens(settings.page_token_key.get_secret_value(), "payments")
     return PaymentServicer(assembly.use_cases(bookings), settings.callback_origins, pages)
+
+
+def subscription(assembly: Assembly) -> Subscription:
+    """What happens to bookings, as far as it concerns payments."""
+    handle = HandleBookings(FollowBooking(assembly.begin, assembly.clock))
+    return Subscription(STREAMS["booking"], CONSUMER, FILTERS, handle)
 
 
 def jobs(assembly: Assembly, database: Database, http: HttpClient, wakeups: Wakeups) -> list[Job]:
@@ -84,29 +89,10 @@ def jobs(assembly: Assembly, database: Database, http: HttpClient, wakeups: Wake
 def _jobs(assembly: Assembly, database: Database, http: HttpClient) -> Role:
     wakeups = Wakeups(database)
     runner = JobRunner(database, jobs(assembly, database, http, wakeups))
-
-    async def run(stopping: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(wakeups.run(stopping))
-            tasks.create_task(runner.run(stopping))
-
-    return run
+    return together(wakeups.run, runner.run)
 
 
 async def _serve(wiring: Wiring, assembly: Assembly, database: Database) -> Role:
     peers = await Peers.open(wiring)
     bookings = GrpcBookings(await peers.channel("booking", REPEATABLE))
     return await wiring.serve([(servicer(assembly, bookings), SERVICE)], peers.signing_keys, database)
-
-
-async def _consume(wiring: Wiring, assembly: Assembly, database: Database) -> Role:
-    consumer = EventConsumer(
-        await wiring.nats("consumer"),
-        database,
-        stream=STREAMS["booking"],
-        durable=CONSUMER,
-        filter_subjects=FILTERS,
-        handle=HandleBookings(FollowBooking(assembly.begin, assembly.clock)),
-        replicas=assembly.settings.event_stream_replicas,
-    )
-    return consumer.run

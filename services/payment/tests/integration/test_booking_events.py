@@ -8,7 +8,7 @@ import pytest
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi.payment.v1 import payment_pb2
 from kursi.payment.v1 import payment_service_pb2 as pb2
-from kursi_chassis.events.consumer import EventConsumer
+from kursi_chassis.events.consumer import EventConsumer, Subscription
 from kursi_chassis.events.envelope import Event, Poison, ReceivedEvent
 from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import STREAMS
@@ -223,10 +223,7 @@ async def test_a_cancellation_arrives_through_the_broker_and_its_refund_leaves_t
     consumer = EventConsumer(
         nats_client,
         desk.database,
-        stream=STREAMS["booking"],
-        durable="payment-bookings",
-        filter_subjects=FILTERS,
-        handle=HandleBookings(desk.follow_booking),
+        Subscription(STREAMS["booking"], "payment-bookings", FILTERS, HandleBookings(desk.follow_booking)),
     )
     relay = Relay(desk.database, nats_client, STREAMS["payment"])
     stopping = asyncio.Event()

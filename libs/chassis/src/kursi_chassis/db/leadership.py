@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from kursi_chassis.db.database import Connection, Database
+from kursi_chassis.roles import pause
 
 _SECONDS_BETWEEN_TRIES = 0.5
 
@@ -30,15 +31,6 @@ async def leadership(
                 return
             await pause(stopping, _SECONDS_BETWEEN_TRIES)
     yield None
-
-
-async def pause(stopping: asyncio.Event, seconds: float) -> None:
-    """Sleep, but not past the moment in which `stopping` is set."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    except TimeoutError:
-        return
 
 
 async def _try_lock(connection: Connection, duty: str) -> bool:

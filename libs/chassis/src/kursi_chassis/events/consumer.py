@@ -24,12 +24,12 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from kursi_chassis.db.database import Database
-from kursi_chassis.db.leadership import pause
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.events import meters
 from kursi_chassis.events.dead_letters import DeadLetter, DeadLetters
 from kursi_chassis.events.envelope import Poison, ReceivedEvent, read, received
 from kursi_chassis.events.streams import Stream, ensure_consumer, ensure_stream
+from kursi_chassis.roles import pause
 
 _log = structlog.get_logger()
 
@@ -45,8 +45,20 @@ TRANSIENT = (
 )
 """Errors that say nothing about the event: the world around it is out of order."""
 
-
 _SECONDS_BETWEEN_REPLAYS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Which events of a stream are handled, by what, and under which name the broker keeps the place in the stream.
+
+    `subjects` are NATS subjects, wildcards allowed. Another `durable` starts at the beginning of the stream.
+    """
+
+    stream: Stream
+    durable: str
+    subjects: Sequence[str]
+    handle: Handle
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +104,19 @@ class EventConsumer:
         self,
         nats_client: Client,
         database: Database,
+        subscription: Subscription,
         *,
-        stream: Stream,
-        durable: str,
-        filter_subjects: Sequence[str],
-        handle: Handle,
         limits: Limits = Limits(),
         replicas: int = 1,
     ) -> None:
         self._jetstream = nats_client.jetstream()
-        self._stream = stream
-        self._durable = durable
-        self._filter_subjects = filter_subjects
-        self._handle = handle
+        self._stream = subscription.stream
+        self._durable = subscription.durable
+        self._subjects = subscription.subjects
+        self._handle = subscription.handle
         self._limits = limits
         self._replicas = replicas
-        self._dead_letters = DeadLetters(database, durable, stream.name)
+        self._dead_letters = DeadLetters(database, subscription.durable, subscription.stream.name)
         self._transient_failures = 0
         self._deaths_in_a_row = 0
         self._batches_in_vain = 0
@@ -136,7 +145,7 @@ class EventConsumer:
             self._jetstream,
             self._stream.name,
             self._durable,
-            self._filter_subjects,
+            self._subjects,
             ack_wait=self._limits.ack_wait,
             max_ack_pending=self._limits.batch,
         )

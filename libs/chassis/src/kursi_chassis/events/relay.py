@@ -17,12 +17,13 @@ from nats.js.api import PubAck
 from psycopg.rows import class_row
 
 from kursi_chassis.db.database import Connection, Database
-from kursi_chassis.db.leadership import leadership, pause
+from kursi_chassis.db.leadership import leadership
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.events import meters
 from kursi_chassis.events.envelope import MESSAGE_ID
 from kursi_chassis.events.reconciler import Reconciler
 from kursi_chassis.events.streams import Stream, ensure_stream
+from kursi_chassis.roles import pause
 
 _log = structlog.get_logger()
 

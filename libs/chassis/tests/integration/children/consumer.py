@@ -11,7 +11,7 @@ from datetime import timedelta
 from kursi_chassis.db.database import Database
 from kursi_chassis.events import inbox
 from kursi_chassis.events.connection import connect_nats
-from kursi_chassis.events.consumer import EventConsumer, Limits
+from kursi_chassis.events.consumer import EventConsumer, Limits, Subscription
 from kursi_chassis.events.envelope import ReceivedEvent
 from kursi_chassis.events.streams import Stream
 
@@ -33,10 +33,7 @@ async def main(database_url: str, nats_url: str, hang: str) -> None:
     await EventConsumer(
         client,
         database,
-        stream=Stream(name="TEST", subjects=("kursi.test.v1.>",)),
-        durable="c1",
-        filter_subjects=["kursi.test.v1.>"],
-        handle=handle,
+        Subscription(Stream(name="TEST", subjects=("kursi.test.v1.>",)), "c1", ["kursi.test.v1.>"], handle),
         limits=Limits(ack_wait=timedelta(seconds=1)),
     ).run(asyncio.Event())
 

@@ -7,9 +7,9 @@ from uuid import UUID
 import nats.errors
 from google.protobuf.message import DecodeError
 from kursi.catalog.events.v1.catalog_events_pb2 import CatalogChangedEvent
-from kursi_chassis.db.leadership import pause
 from kursi_chassis.events.streams import STREAMS, ensure_stream
 from kursi_chassis.logging import get_logger
+from kursi_chassis.roles import pause
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api

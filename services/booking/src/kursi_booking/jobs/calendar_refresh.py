@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import psycopg
-from kursi_chassis.db.leadership import pause
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.logging import get_logger
+from kursi_chassis.roles import pause
 from prometheus_client import Counter
 
 from kursi_booking.domain.external_calendar import Attempt

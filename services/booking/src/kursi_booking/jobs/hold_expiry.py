@@ -7,9 +7,9 @@ from typing import Protocol
 
 import psycopg
 from kursi_chassis.clock import Clock
-from kursi_chassis.db.leadership import pause
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.logging import get_logger
+from kursi_chassis.roles import pause
 from prometheus_client import Counter, Gauge
 
 BATCH = 500

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 from uuid import UUID
 
-from kursi_chassis.events.consumer import ignored
+from kursi_chassis.events.consumer import Subscription, ignored
 from kursi_chassis.events.envelope import ReceivedEvent
+from kursi_chassis.events.streams import STREAMS
 from kursi_chassis.telemetry import parse_traceparent
 
 from kursi_messaging.consumers import decoding, decoding_news
@@ -33,6 +34,14 @@ class Handlers:
         self._planner = planner
         self._offers = OfferPlanner(planner)
         self._news = NewsPlanner(planner)
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """Everything that messaging listens to."""
+        return (
+            Subscription(STREAMS["booking"], BOOKINGS, ["kursi.booking.v1.>"], self.bookings),
+            Subscription(STREAMS["payment"], PAYMENTS, ["kursi.payment.v1.>"], self.payments),
+            Subscription(STREAMS["identity"], PEOPLE, ["kursi.identity.v1.user.>"], self.people),
+        )
 
     async def bookings(self, events: Sequence[ReceivedEvent]) -> None:
         """Events of booking: of its bookings, series and waiting lists, and of calendars that clash with it."""
