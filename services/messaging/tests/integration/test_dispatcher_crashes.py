@@ -6,8 +6,11 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 import pytest
+from kursi_chassis.clock import FixedClock
+from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
 
 
@@ -132,6 +135,65 @@ async def test_an_answer_that_comes_after_the_lease_is_recorded_without_effect(s
     assert (row["status"], row["external_id"]) == ("sending", "")
     assert attempt["outcome"] == "accepted"
     assert await stage.events() == []
+
+
+async def waits_for_the_attempts(stage) -> bool:
+    rows = await stage.select(
+        "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+        "WHERE datname = current_database() AND relation = 'attempts'::regclass AND NOT granted"
+    )
+    return bool(rows)
+
+
+async def under_way(stage, body: str, since: datetime) -> object:
+    """A message whose holder died during the call, which it had begun at `since`."""
+    sms = await confirmation(stage, body=body, provider="twilio", status="sending", attempt_count=1,
+                             lease_token=new_id(), lease_until=stage.clock.now())  # fmt: skip
+    await stage.insert("attempts", {"notification_id": sms, "number": 1, "provider": "twilio",
+                                    "lease_token": new_id(), "dispatched_at": since})  # fmt: skip
+    return sms
+
+
+@pytest.mark.covers("X15")
+async def test_of_two_messages_in_doubt_with_the_same_words_only_one_is_the_one_that_the_provider_has(stage):
+    since, first = stage.clock.now(), await confirmation(stage)
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(first, "sent"))
+    body = (await stage.row(first))["body"]
+    await stage.execute("DELETE FROM notifications")
+    doubts = [await under_way(stage, body, since), await under_way(stage, body, since)]
+    async with stage.dispatching():
+        await eventually(lambda: everything_is_sent(stage))
+    rows = [await stage.row(doubt) for doubt in doubts]
+    assert {row["external_id"] for row in rows} == {message.sid for message in stage.twilio.messages()}
+    assert sorted(row["possible_duplicate"] for row in rows) == [False, True]
+
+
+@pytest.mark.covers("X15")
+async def test_a_message_under_way_is_left_to_its_holder_while_that_lives(stage):
+    """The sweeper looks every 50 ms all the while."""
+    stage.twilio.fault("slow", method="POST", seconds=1)
+    sms = await confirmation(stage)
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(sms, "sent"))
+    assert [attempt.method for attempt in stage.twilio.attempts()] == ["POST"]
+    assert (await stage.row(sms))["attempt_count"] == 1
+
+
+@pytest.mark.covers("X16")
+async def test_a_holder_that_stood_still_before_the_call_does_not_make_it(stage):
+    """Another one may have taken the message for one that was sent, or not, and be sending it now."""
+    stage.clock = FixedClock(stage.clock.now())
+    async with stage.dispatching():
+        async with stage.database.transaction() as holder:
+            await holder.execute("LOCK TABLE attempts IN SHARE MODE")
+            sms = await confirmation(stage)
+            await eventually(lambda: waits_for_the_attempts(stage))
+            stage.clock.advance(timedelta(seconds=stage.settings.lease_seconds / 2))
+        await eventually(lambda: stage.has(sms, "sent"))
+    tries = [(attempt["outcome"], attempt["code"]) for attempt in await stage.attempts(sms)]
+    assert tries == [("retryable", "too_late_to_send"), ("accepted", "")]
+    assert (len(stage.twilio.attempts()), (await stage.row(sms))["possible_duplicate"]) == (1, False)
 
 
 async def test_two_dispatchers_of_which_one_is_killed_send_each_message_once(stage):

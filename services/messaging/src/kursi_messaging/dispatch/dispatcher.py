@@ -7,6 +7,7 @@ import contextlib
 import time
 from asyncio import TaskGroup
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from kursi_chassis.clock import Clock
@@ -145,6 +146,7 @@ class Dispatcher:
         The record is a transaction of its own, committed before the calls: a crash must leave behind which
         messages may have been sent.
         """
+        began_at = self._clock.now()
         try:
             numbers = await run_with_retries(lambda: self._record(ready, token))
         except Unavailable:
@@ -153,7 +155,8 @@ class Dispatcher:
             self._hold(-len(ready))
             return
         for notification_id, number in numbers.items():
-            sending.create_task(self._send(ready[notification_id], token, number))
+            given = ready[notification_id]
+            sending.create_task(self._send(given, _held(given.due, token, number), began_at))
         moved_on = [one for key, one in ready.items() if key not in numbers]
         if moved_on:
             await self._finish([judging.put_back(_held(one.due, token)) for one in moved_on])
@@ -168,13 +171,17 @@ class Dispatcher:
                 now=self._clock.now(),
             )
 
-    async def _send(self, ready: Ready, token: UUID, number: int) -> None:
+    async def _send(self, ready: Ready, held: Held, began_at: datetime) -> None:
+        if self._clock.now() - began_at >= self._rules.lease / 2:
+            # Whoever stood still (a frozen process, a moved machine) may have lost the message to somebody who
+            # sends it at this moment. A call that begins sooner is over before the lease is.
+            await self._finish([judging.not_sent(held)])
+            return
         started = time.perf_counter()
-        outcome = await _give(ready, number)
+        outcome = await _give(ready, held.attempt)
         provider, channel = ready.sender.name, ready.due.row.channel
         metrics.HANDED_OVER_SECONDS.labels(provider).observe(time.perf_counter() - started)
         metrics.ATTEMPTS.labels(channel, provider, WORDS[type(outcome)]).inc()
-        held = _held(ready.due, token, number)
         await self._finish([judging.judge(held, outcome, self._rules, self._clock.now())])
 
     async def _finish(self, verdicts: Sequence[Verdict]) -> None:

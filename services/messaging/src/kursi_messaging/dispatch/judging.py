@@ -105,6 +105,12 @@ def put_back(held: Held, due_at: datetime | None = None) -> Verdict:
     return Verdict(id=held.id, token=held.token, status=Status.PENDING, due_at=due_at)
 
 
+def not_sent(held: Held) -> Verdict:
+    """Let go of a message that was recorded as given away and then, too late, was not."""
+    tried = Tried(number=held.attempt, outcome=WORDS[Retryable], code="too_late_to_send")
+    return Verdict(id=held.id, token=held.token, status=Status.PENDING, tried=tried)
+
+
 def stop(held: Held, status: Status, reason: str, now: datetime) -> Verdict:
     """SKIPPED or FAILED without a try."""
     if status is Status.SKIPPED:
