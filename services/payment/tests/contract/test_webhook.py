@@ -145,6 +145,31 @@ async def test_the_same_notice_twenty_times_at_once_applies_once(desk):
 
 
 @pytest.mark.covers("Y6")
+async def test_a_notice_that_comes_again_later_is_no_news(desk):
+    _, handle = await unpaid(desk)
+    await send(desk, notice(handle))
+    await desk.attend.due()
+    asked = len(desk.moyasar.attempts(method="GET"))
+
+    await send(desk, notice(handle))
+
+    assert await desk.attend.due() == 0
+    assert len(desk.moyasar.attempts(method="GET")) == asked
+
+
+@pytest.mark.covers("Y6")
+async def test_a_notice_calls_the_jobs_when_it_is_stored(desk):
+    _, handle = await unpaid(desk)
+    async with desk.database.session() as connection:
+        await connection.execute("LISTEN payment_work")
+        await send(desk, notice(handle))
+
+        called = [call.channel async for call in connection.notifies(timeout=60, stop_after=1)]
+
+    assert called == ["payment_work"]
+
+
+@pytest.mark.covers("Y6")
 async def test_a_notice_that_comes_while_somebody_looks_has_a_look_of_its_own(desk):
     """What the provider had said a moment before may be older than what the notice is about."""
     payment, handle = await unpaid(desk)
@@ -157,6 +182,7 @@ async def test_a_notice_that_comes_while_somebody_looks_has_a_look_of_its_own(de
         await desk.attend.due()
         async with desk.assembly.begin() as work:
             await work.looked(payment_id, Look(began_at, ended_at, next_at=None))
+    assert await desk.rows("SELECT state FROM provider_events") == [("waiting",)]
 
     await desk.attend.due()
 
@@ -164,6 +190,7 @@ async def test_a_notice_that_comes_while_somebody_looks_has_a_look_of_its_own(de
     assert await desk.rows("SELECT state FROM provider_events") == [("applied",)]
 
 
+@pytest.mark.covers("Y6")
 async def test_a_notice_is_not_put_off_by_who_wants_a_look_later(desk):
     payment, handle = await unpaid(desk)
     desk.moyasar.decide(handle, "approve")
@@ -176,6 +203,7 @@ async def test_a_notice_is_not_put_off_by_who_wants_a_look_later(desk):
     assert await desk.state(payment.id) == "captured"
 
 
+@pytest.mark.covers("Y6")
 async def test_a_notice_about_somebody_elses_payment_is_kept_and_nobody_waits_for_it(desk):
     """Several systems may share an account of the provider, and all of them hear of everything."""
     await send(desk, notice(uuid4()))

@@ -16,6 +16,7 @@ from kursi_chassis.ids import new_id
 from kursi_chassis.money import Money
 from kursi_chassis.testing.eventually import eventually
 from kursi_payment.consumers.bookings import FILTERS, HandleBookings, decode
+from kursi_payment.ports import Look
 from kursi_payment.usecases.follow_booking import BookingChange, Happening
 
 Payment = payment_pb2.Payment
@@ -188,13 +189,29 @@ async def test_a_refund_whose_process_stood_still_is_left_to_whoever_looks_next(
     async with desk.database.transaction() as holder:
         await holder.execute("SELECT 1 FROM movements FOR UPDATE")
         attending = asyncio.create_task(desk.attend.due())
-        await eventually(lambda: desk.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+        await eventually(lambda: _waits_for_a_lock(desk))
         desk.clock.advance(timedelta(minutes=1))
     await attending
     assert desk.charges("refund") == []
 
     desk.clock.advance(timedelta(minutes=1))
     await desk.look_at_everything()
+    assert [movement.amount for movement in desk.charges("refund")] == [10_000]
+
+
+@pytest.mark.covers("Y9")
+async def test_a_refund_that_is_asked_for_while_somebody_looks_has_a_look_of_its_own(desk):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id)
+    began_at = desk.clock.now()
+    async with desk.assembly.conversations.hold(UUID(payment.id), timedelta(0)):
+        desk.clock.advance(timedelta(milliseconds=200))
+        await desk.follow_booking([change(booking_id, refund=10_000)])
+        async with desk.assembly.begin() as work:
+            await work.looked(UUID(payment.id), Look(began_at, desk.clock.now(), next_at=None))
+
+    await desk.attend.due()
+
     assert [movement.amount for movement in desk.charges("refund")] == [10_000]
 
 
@@ -242,6 +259,12 @@ async def test_a_cancellation_arrives_through_the_broker_and_its_refund_leaves_t
         published = await eventually(lambda: _messages(nats_client, 2))
         stopping.set()
     assert published == 2
+
+
+async def _waits_for_a_lock(desk):
+    return await desk.rows(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
 
 
 async def _stream_is_there(nats_client):
