@@ -1,7 +1,9 @@
 """A salon to book in, told by a catalog that speaks the real contract over the network."""
 
 import sys
+import zoneinfo
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -332,6 +334,18 @@ def salon(catalog):
 def make_salon(catalog):
     """Another salon, in a zone of choice."""
     return lambda zone="Asia/Riyadh": catalog.add(Salon(zone))
+
+
+@pytest.fixture
+def unheard_of_zone(tmp_path):
+    """A zone that this process knows and the database does not, as after a change of its country's law; else like Auckland."""
+    rules = resources.files("tzdata").joinpath("zoneinfo/Pacific/Auckland").read_bytes()
+    (tmp_path / "Kursi").mkdir()
+    (tmp_path / "Kursi" / "Unheard").write_bytes(rules)
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath(to=[str(tmp_path)])
+    yield "Kursi/Unheard"
+    zoneinfo.reset_tzpath(to=before)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import grpc
@@ -13,7 +13,7 @@ from kursi.catalog.v1 import catalog_pb2
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import refused
 
-MARCH = (date(2026, 3, 1), date(2026, 3, 31))
+MARCH = tuple(int(datetime(2026, month, 1, tzinfo=UTC).timestamp()) for month in (3, 4))
 UNLIMITED = {"maximum_active_bookings": 100}
 
 
@@ -94,6 +94,21 @@ async def test_a_day_is_one_of_the_salons_calendar_not_of_utc(world, make_salon,
         rule,
     ]
     assert await outcome(world.book(world.salon.at(15, 14), service)) == "booked"
+    assert await outcome(world.book(world.salon.at(17, 9), service)) == "booked"
+
+
+@pytest.mark.covers("B1", "B4")
+async def test_a_day_is_counted_by_the_rules_of_who_shows_its_times(world, make_salon, unheard_of_zone):
+    world.salon = make_salon(unheard_of_zone)
+    service = world.salon.service(
+        world.salon.staff(),
+        terms={**UNLIMITED, "maximum_bookings_per_day": 2, "maximum_bookings_per_staff_day": 2},
+    )
+    await world.book(world.salon.at(16, 9), service)
+    assert await starts(world, service)
+    await world.book(world.salon.at(16, 14), service)
+    assert await starts(world, service) == []
+    assert await outcome(world.book(world.salon.at(16, 15), service)) == "DAY_FULL"
     assert await outcome(world.book(world.salon.at(17, 9), service)) == "booked"
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from kursi_chassis.events.envelope import Event
+from kursi_chassis.intervals import Interval
 
 from kursi_booking.domain.booking import Booking, Change
 from kursi_booking.domain.claims import Claim
@@ -16,7 +17,7 @@ from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.domain.policy import CancellationOutcome
 from kursi_booking.ports.answers import KeyedRequest, KeyedWork
 from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
-from kursi_booking.ports.supply import DayRange, DayRoom
+from kursi_booking.ports.supply import DayRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,11 @@ class DayFull(TimeTaken):
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Whom of several people to choose, by what they have on these days."""
+    """Whom of several people to choose, by what they have in this time."""
 
     salon_id: UUID
     people: Sequence[UUID]
-    compared: DayRange
+    compared: Interval
 
 
 class Turn(Protocol):
@@ -153,8 +154,8 @@ class BookingStore(Protocol):
         """Held bookings and offers whose time is over but that are not yet expired and are in the way of these claims."""
         ...
 
-    async def loads(self, staff_ids: Sequence[UUID], days: DayRange) -> Mapping[UUID, Load]:
-        """What each of them has on these days; who has nothing is not there."""
+    async def loads(self, staff_ids: Sequence[UUID], during: Interval) -> Mapping[UUID, Load]:
+        """What each of them has that starts then; who has nothing is not there."""
         ...
 
     def turn(self, open_question: Undecided) -> AbstractAsyncContextManager[Turn]:

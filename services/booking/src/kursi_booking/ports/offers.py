@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from kursi_chassis.intervals import Interval
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.availability import Opening, Question
 from kursi_booking.domain.booking import SalonFacts
 from kursi_booking.domain.policy import Party, PolicySnapshot
 from kursi_booking.domain.salon import WAITLIST_OFFER
-from kursi_booking.ports.supply import DayRange
 
 Names = Mapping[str, str]
 """A name by language."""
@@ -92,8 +92,8 @@ class Offer:
     as_of: datetime
     stale: bool
     waitlist_offer: timedelta = WAITLIST_OFFER
-    compared: DayRange = (date.min, date.min)
-    """The days over which a fair choice compares what people have and when they work."""
+    compared: Interval = (0, 0)
+    """The time over which a fair choice compares what people have and when they work."""
     joined: Mapping[UUID, int] = field(default_factory=dict)
     """Since when they perform services, where that is known."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from kursi_chassis.intervals import Interval
 
@@ -62,11 +63,14 @@ class Occupancy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CountedDays:
-    """On which days visits are counted, of the salon and of these people; `own_booking` does not count."""
+    """On which days of the salon's zone visits are counted, of the salon and of these people; `own_booking` does not
+    count.
+    """
 
     salon_id: UUID
     staff_ids: Sequence[UUID]
     days: DayRange
+    zone: ZoneInfo
     own_booking: UUID | None
 
 
@@ -86,6 +90,7 @@ class DayRoom:
     """
 
     salon_id: UUID
+    zone: ZoneInfo
     day: date
     people: Sequence[UUID]
     limits: Limits

@@ -36,7 +36,10 @@ visit AS (
     WHERE b.salon_id = %(salon_id)s AND b.start_at >= %(start)s AND b.start_at < %(end)s AND b.state IN {states}
 )"""
 
-_DAY: Final[LiteralString] = "(v.start_at AT TIME ZONE %(zone)s)::date::text"
+# Days are told by where they begin: the database may know other rules for the zone than who asks.
+_DAY: Final[LiteralString] = (
+    "(%(first)s::date + width_bucket(v.start_at, %(bounds)s::timestamptz[]) - 1)::text"
+)
 _BY_SERVICE: Final[LiteralString] = """
 visit AS v CROSS JOIN LATERAL (SELECT DISTINCT service_id::text AS key FROM booking_items WHERE booking_id = v.id) AS k"""
 _BY_STAFF: Final[LiteralString] = """
@@ -93,7 +96,7 @@ _RETURNING: Final[LiteralString] = """
 SELECT key, '', count(*), count(*) FILTER (WHERE since < first), count(*) FILTER (WHERE since IS NULL OR since >= first)
 FROM keyed JOIN known USING (customer_id) GROUP BY key ORDER BY key"""
 
-# Each person's booked time by local day. Where days begin comes along, because only the zone's own rules know it.
+# Each person's booked time by local day, by its number.
 _BOOKED_TIME: Final[LiteralString] = f"""
 WITH visit AS (
     SELECT id FROM bookings
@@ -104,18 +107,18 @@ WITH visit AS (
     WHERE salon_id = %(salon_id)s AND end_at - start_at > interval '24 hours' AND end_at > %(start)s
         AND start_at < %(end)s AND state IN {_BOOKED}
 ), covered AS (
-    SELECT worker.staff_id, local.day::date AS day, range_agg(tstzrange(
-               greatest(i.start_at, (%(bounds)s::timestamptz[])[local.day::date - %(first)s::date + 1]),
-               least(i.end_at, (%(bounds)s::timestamptz[])[local.day::date - %(first)s::date + 2]))) AS times
+    SELECT worker.staff_id, %(first)s::date + local.number - 1 AS day, range_agg(tstzrange(
+               greatest(i.start_at, (%(bounds)s::timestamptz[])[local.number]),
+               least(i.end_at, (%(bounds)s::timestamptz[])[local.number + 1]))) AS times
     FROM visit CROSS JOIN LATERAL (SELECT * FROM booking_items WHERE booking_id = visit.id OFFSET 0) AS i
     CROSS JOIN LATERAL (
         SELECT i.staff_id
         UNION ALL SELECT (assistant ->> 'staff_id')::uuid FROM jsonb_array_elements(i.assistants) AS assistant
     ) AS worker
     CROSS JOIN LATERAL generate_series(
-        (i.start_at AT TIME ZONE %(zone)s)::date,
-        ((i.end_at - interval '1 microsecond') AT TIME ZONE %(zone)s)::date, interval '1 day') AS local (day)
-    WHERE local.day BETWEEN %(first)s AND %(last)s
+        width_bucket(i.start_at, %(bounds)s::timestamptz[]),
+        width_bucket(i.end_at - interval '1 microsecond', %(bounds)s::timestamptz[])) AS local (number)
+    WHERE local.number BETWEEN 1 AND cardinality(%(bounds)s::timestamptz[]) - 1
     GROUP BY 1, 2
 )
 SELECT staff_id, day, (SELECT sum(extract(epoch FROM upper(t) - lower(t)))::bigint FROM unnest(times) AS t) FROM covered
@@ -154,14 +157,8 @@ class ReportsInDatabase:
 
     async def booked_seconds(self, wanted: WantedReport, days: LocalDays) -> Mapping[tuple[UUID, date], int]:
         """How much of each day each person is booked."""
-        parameters = {
-            **_parameters(wanted, days),
-            "first": days.days[0],
-            "last": days.days[-1],
-            "bounds": [*days.begins, days.end],
-        }
         async with self._database.reading() as connection:
-            cursor = await connection.execute(_BOOKED_TIME, parameters, prepare=False)
+            cursor = await connection.execute(_BOOKED_TIME, _parameters(wanted, days), prepare=False)
             return {(staff_id, day): seconds for staff_id, day, seconds in await cursor.fetchall()}
 
     async def names(self, grouping: Grouping, ids: Sequence[UUID], days: LocalDays) -> Mapping[UUID, Names]:
@@ -176,7 +173,8 @@ def _parameters(wanted: WantedReport, days: LocalDays) -> dict[str, object]:
         "salon_id": wanted.salon_id,
         "start": days.begins[0],
         "end": days.end,
-        "zone": days.zone.key,
+        "first": days.days[0],
+        "bounds": [*days.begins, days.end],
     }
 
 

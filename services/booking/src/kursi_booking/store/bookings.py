@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 import psycopg
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.idempotency import Replies
+from kursi_chassis.intervals import Interval
 from psycopg.rows import class_row
 
 from kursi_booking.domain.booking import Booking
@@ -20,7 +21,6 @@ from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.ports.answers import AlreadyAnswered, KeyedRequest
 from kursi_booking.ports.bookings import NewBooking, Turn, Undecided, Work
 from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
-from kursi_booking.ports.supply import DayRange
 from kursi_booking.store.create import CREATE, create_parameters, refused
 from kursi_booking.store.listing import find_page
 from kursi_booking.store.rows import read_bookings
@@ -106,10 +106,10 @@ class Bookings:
             )
             return [overdue for (overdue,) in await cursor.fetchall()]
 
-    async def loads(self, staff_ids: Sequence[UUID], days: DayRange) -> Mapping[UUID, Load]:
-        """What each of them has on these days; who has nothing is not there."""
+    async def loads(self, staff_ids: Sequence[UUID], during: Interval) -> Mapping[UUID, Load]:
+        """What each of them has that starts then; who has nothing is not there."""
         async with self._database.reading() as connection:
-            return await read_loads(connection, staff_ids, days)
+            return await read_loads(connection, staff_ids, during)
 
     @asynccontextmanager
     async def turn(self, open_question: Undecided) -> AsyncIterator[Turn]:

@@ -9,74 +9,75 @@ come before all other locks but the turn of a salon, in one order.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
 from kursi_chassis.db.database import Connection, Database
+from kursi_chassis.intervals import Interval
 
 from kursi_booking.domain.fair_choice import Load
+from kursi_booking.domain.report import LocalDays
 from kursi_booking.ports.bookings import DayFull
-from kursi_booking.ports.supply import CountedDays, DayCounts, DayRange, DayRoom
+from kursi_booking.ports.supply import CountedDays, DayCounts, DayRoom
 
-# The window in UTC reaches a day further to both sides than any local day; the local date then decides.
 _VISITS: Final[LiteralString] = """
-WITH span AS (
-    SELECT (%(first)s::date - 1)::timestamptz AS low, (%(last)s::date + 2)::timestamptz AS high
-), part AS (
+WITH part AS (
     SELECT i.staff_id, i.booking_id, i.start_at, i.end_at FROM booking_items AS i
     WHERE i.staff_id = ANY (%(staff_ids)s::uuid[])
-        AND i.visit_start_at >= (SELECT low FROM span) AND i.visit_start_at < (SELECT high FROM span)
+        AND i.visit_start_at >= %(low)s AND i.visit_start_at < %(high)s
     UNION ALL
     SELECT assistant.id, i.booking_id, i.start_at, i.end_at FROM unnest(%(staff_ids)s::uuid[]) AS assistant (id)
     JOIN booking_items AS i ON i.assistants <> '[]'
         AND i.assistants @> jsonb_build_array(jsonb_build_object('staff_id', assistant.id))
-        AND i.visit_start_at >= (SELECT low FROM span) AND i.visit_start_at < (SELECT high FROM span)
+        AND i.visit_start_at >= %(low)s AND i.visit_start_at < %(high)s
 ), visit AS (
-    SELECT part.staff_id, b.id, (b.start_at AT TIME ZONE b.time_zone)::date AS day, part.end_at - part.start_at AS busy,
-           b.created_at
+    SELECT part.staff_id, b.id, b.start_at, part.end_at - part.start_at AS busy, b.created_at
     FROM part JOIN bookings AS b ON b.id = part.booking_id
     WHERE b.session_id IS NULL AND b.state NOT IN ('cancelled', 'expired')
     UNION ALL
-    SELECT s.staff_id, s.id, (s.start_at AT TIME ZONE s.time_zone)::date, s.end_at - s.start_at, s.created_at
+    SELECT s.staff_id, s.id, s.start_at, s.end_at - s.start_at, s.created_at
     FROM sessions AS s
     WHERE s.staff_id = ANY (%(staff_ids)s::uuid[]) AND s.state = 'scheduled'
-        AND s.start_at >= (SELECT low FROM span) AND s.start_at < (SELECT high FROM span)
+        AND s.start_at >= %(low)s AND s.start_at < %(high)s
 )
 """
 
 _LOADS: Final[LiteralString] = f"""
 {_VISITS}
 SELECT staff_id, round(extract(epoch FROM sum(busy)) / 60)::bigint, max(created_at) FROM visit
-WHERE day BETWEEN %(first)s AND %(last)s GROUP BY staff_id
+GROUP BY staff_id
 """  # noqa: S608 -- put together from constants
+
+# On which of the days that begin at `begins` a visit starts. The database knows zones too, by rules of another year
+# perhaps; a day has to be the same to who shows its times and to who counts them.
+_DAY: Final[LiteralString] = "%(first)s::date + width_bucket(start_at, %(begins)s::timestamptz[]) - 1"
 
 # A booking that is about to move is in nobody's way, its own included.
 _COUNTS: Final[LiteralString] = f"""
 {_VISITS}, offered AS (
-    SELECT o.id, o.items, (to_timestamp((o.items -> 0 ->> 'start_at')::bigint) AT TIME ZONE e.time_zone)::date AS day
+    SELECT o.id, o.items, to_timestamp((o.items -> 0 ->> 'start_at')::bigint) AS start_at
     FROM waitlist_entries AS e JOIN waitlist_offers AS o ON o.entry_id = e.id AND o.state = 'open'
     WHERE e.salon_id = %(salon_id)s AND e.state = 'offered'
 ), taken_part AS (
-    SELECT day, staff_id, id FROM visit
+    SELECT start_at, staff_id, id FROM visit
     UNION ALL
-    SELECT day, (jsonb_path_query(items, '$.**.staff_id') #>> '{{}}')::uuid, id FROM offered
+    SELECT start_at, (jsonb_path_query(items, '$.**.staff_id') #>> '{{}}')::uuid, id FROM offered
 )
-SELECT day, staff_id, count(DISTINCT id) FROM taken_part
-WHERE day BETWEEN %(first)s AND %(last)s AND id IS DISTINCT FROM %(own_booking)s::uuid GROUP BY day, staff_id
+SELECT {_DAY}, staff_id, count(DISTINCT id) FROM taken_part
+WHERE start_at >= %(low)s AND start_at < %(high)s AND id IS DISTINCT FROM %(own_booking)s::uuid GROUP BY 1, 2
 UNION ALL
-SELECT day, NULL, count(*) FROM (
-    SELECT (b.start_at AT TIME ZONE b.time_zone)::date AS day FROM bookings AS b
+SELECT {_DAY}, NULL, count(*) FROM (
+    SELECT b.start_at FROM bookings AS b
     WHERE b.salon_id = %(salon_id)s AND b.session_id IS NULL AND b.state NOT IN ('cancelled', 'expired')
-        AND b.start_at >= (SELECT low FROM span) AND b.start_at < (SELECT high FROM span)
-        AND b.id IS DISTINCT FROM %(own_booking)s::uuid
+        AND b.start_at >= %(low)s AND b.start_at < %(high)s AND b.id IS DISTINCT FROM %(own_booking)s::uuid
     UNION ALL
-    SELECT (s.start_at AT TIME ZONE s.time_zone)::date FROM sessions AS s
-    WHERE s.salon_id = %(salon_id)s AND s.state = 'scheduled'
-        AND s.start_at >= (SELECT low FROM span) AND s.start_at < (SELECT high FROM span)
+    SELECT s.start_at FROM sessions AS s
+    WHERE s.salon_id = %(salon_id)s AND s.state = 'scheduled' AND s.start_at >= %(low)s AND s.start_at < %(high)s
     UNION ALL
-    SELECT day FROM offered
+    SELECT start_at FROM offered WHERE start_at >= %(low)s AND start_at < %(high)s
 ) AS begun
-WHERE day BETWEEN %(first)s AND %(last)s GROUP BY day
+GROUP BY 1
 """  # noqa: S608 -- put together from constants
 
 
@@ -95,7 +96,7 @@ async def without_room(connection: Connection, rooms: Sequence[DayRoom | None]) 
     if limited:
         await connection.execute(_TAKE_DAYS, [[f"{room.salon_id} {room.day}" for _, room in limited]])
     for position, room in limited:
-        wanted = CountedDays(room.salon_id, room.people, (room.day, room.day), room.own_booking)
+        wanted = CountedDays(room.salon_id, room.people, (room.day, room.day), room.zone, room.own_booking)
         if not room.is_left(await read_counts(connection, wanted)):
             return position
     return None
@@ -107,20 +108,24 @@ async def expect_room(connection: Connection, room: DayRoom | None) -> None:
         raise DayFull
 
 
-async def read_loads(connection: Connection, staff_ids: Sequence[UUID], days: DayRange) -> dict[UUID, Load]:
-    """What each of them has on these days; who has nothing is not there."""
-    parameters = {"staff_ids": list(staff_ids), "first": days[0], "last": days[1]}
+async def read_loads(connection: Connection, staff_ids: Sequence[UUID], during: Interval) -> dict[UUID, Load]:
+    """What each of them has that starts then; who has nothing is not there."""
+    low, high = (datetime.fromtimestamp(moment, UTC) for moment in during)
+    parameters = {"staff_ids": list(staff_ids), "low": low, "high": high}
     cursor = await connection.execute(_LOADS, parameters)
     return {staff_id: Load(minutes, last) for staff_id, minutes, last in await cursor.fetchall()}
 
 
 async def read_counts(connection: Connection, wanted: CountedDays) -> DayCounts:
     """How many visits there are per day, and per staff member and day."""
+    days = LocalDays.of(wanted.zone, *wanted.days)
     parameters = {
         "salon_id": wanted.salon_id,
         "staff_ids": list(wanted.staff_ids),
         "first": wanted.days[0],
-        "last": wanted.days[1],
+        "begins": list(days.begins),
+        "low": days.begins[0],
+        "high": days.end,
         "own_booking": wanted.own_booking,
     }
     cursor = await connection.execute(_COUNTS, parameters)

@@ -22,6 +22,7 @@ from kursi_booking.domain.start_rule import (
     StartPolicy,
     StartRules,
     lowest,
+    midnight,
     strictest,
 )
 from kursi_booking.domain.visit import Visit
@@ -31,7 +32,6 @@ from kursi_booking.ports.supply import (
     Catalog,
     CountedDays,
     DayCounts,
-    DayRange,
     Occupancy,
     StaffDays,
     Taken,
@@ -191,7 +191,7 @@ class OfferLoader:
         first, last = (datetime.fromtimestamp(moment, context.zone).date() for moment in starts_of(ask))
         people = {person for one in request.chosen for person in (*one.staff_ids, *one.assistant_ids)}
         return await self._staff_days(
-            CountedDays(ask.salon_id, sorted(people), (first, last), ask.own_booking)
+            CountedDays(ask.salon_id, sorted(people), (first, last), context.zone, ask.own_booking)
         )
 
     async def _request(self, ask: Ask, context: SalonContext) -> _Request:
@@ -239,7 +239,7 @@ def _limits(services: Sequence[SalonService], judged: Sequence[SalonService], pa
 
 
 @lru_cache(maxsize=1_024)
-def _compared(context: SalonContext, day: date) -> DayRange:
+def _compared(context: SalonContext, day: date) -> Interval:
     """The 28 days around that of the first asked start, as far as working time is known for them."""
     zone = context.zone
     # The window begins and ends at midnight UTC: a local day counts as known when most of it is.
@@ -247,7 +247,7 @@ def _compared(context: SalonContext, day: date) -> DayRange:
     known_from = (datetime.fromtimestamp(context.window[0], zone) + half).date()
     known_to = (datetime.fromtimestamp(context.window[1], zone) - half).date() - timedelta(days=1)
     first, last = max(day - timedelta(days=13), known_from), min(day + timedelta(days=14), known_to)
-    return min(first, day), max(last, day)
+    return midnight(zone, min(first, day)), midnight(zone, max(last, day) + timedelta(days=1))
 
 
 def starts_of(ask: Ask) -> Interval:

@@ -23,7 +23,7 @@ from kursi_booking.domain.errors import MAX_ALTERNATIVES, SlotTaken, refusal
 from kursi_booking.domain.fair_choice import Load, Workload, by_fairness
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.slot import TimeRange
-from kursi_booking.domain.start_rule import Rule, midnight
+from kursi_booking.domain.start_rule import Rule
 from kursi_booking.domain.visit import RequestedService
 from kursi_booking.ports.offers import Ask, Offer, OfferedService, Performer
 from kursi_booking.ports.supply import DayRoom
@@ -92,7 +92,7 @@ def candidates(offer: Offer) -> list[UUID]:
 
 
 def fairly(offer: Offer, loads: Mapping[UUID, Load]) -> Offer:
-    """The offer with its people in the order of whose turn it is, by what they work and have on the days compared."""
+    """The offer with its people in the order of whose turn it is, by what they work and have in the time compared."""
     workloads = [_workload(offer, person, loads.get(person)) for person in candidates(offer)]
     turn = {person: number for number, person in enumerate(by_fairness(workloads))}
     return replace(offer, questions=tuple(_fair(question, turn) for question in offer.questions))
@@ -111,11 +111,10 @@ def _in_turn(service: RequestedService, turn: Mapping[UUID, int]) -> RequestedSe
 
 
 def _workload(offer: Offer, person: UUID, load: Load | None) -> Workload:
-    zone = ZoneInfo(offer.salon.time_zone)
     first, last = offer.compared
-    start = max(midnight(zone, first), offer.joined.get(person, 0))
+    start = max(first, offer.joined.get(person, 0))
     working = merged(offer.questions[0].supply.working.get(person, ())) if offer.questions else ()
-    present = clip(working, start, max(start, midnight(zone, last + timedelta(days=1))))
+    present = clip(working, start, max(start, last))
     return Workload(
         person,
         booked_minutes=load.minutes if load else 0,
@@ -165,6 +164,7 @@ def _room(offer: Offer, ask: Ask, items: Sequence[Item], check: Check) -> DayRoo
         limits = replace(limits, per_day=None)
     if not limits.of_days:
         return None
-    day = ask.first.astimezone(ZoneInfo(offer.salon.time_zone)).date()
+    zone = ZoneInfo(offer.salon.time_zone)
+    day = ask.first.astimezone(zone).date()
     people = {person for item in items for person in item.people}
-    return DayRoom(ask.salon_id, day, sorted(people), limits, ask.own_booking)
+    return DayRoom(ask.salon_id, zone, day, sorted(people), limits, ask.own_booking)
