@@ -194,6 +194,20 @@ async def test_who_is_quicker_than_others_is_offered_where_only_they_fit(world, 
     assert (last.local_start[11:16], list(last.items[0].staff_ids)) == ("16:30", [str(second)])
 
 
+@pytest.mark.covers("B1")
+async def test_ways_to_share_the_services_that_take_equally_long_are_one_free_time(world, slots):
+    quick, slow = world.staff
+    cut, wash = (
+        world.salon.service(quick, slow, own={quick: {"duration": {"seconds": 1_800}}}) for _ in range(2)
+    )
+    answer = await slots([cut, wash], world.salon.at(16, 10), world.salon.at(16, 10, 1))
+    minutes = [(slot.end_time.seconds - slot.start_time.seconds) // 60 for slot in answer.slots]
+    assert minutes == [60, 90, 120]
+    people = [[set(item.staff_ids) for item in slot.items] for slot in answer.slots]
+    alone, both = [{str(quick)}, {str(slow)}], {str(quick), str(slow)}
+    assert people == [[alone[0]] * 2, [both] * 2, [alone[1]] * 2]
+
+
 async def test_one_person_throughout_and_one_per_service_can_be_asked_for(world, slots):
     first, second = map(str, world.staff)
     twice = [world.service_id, world.service_id]

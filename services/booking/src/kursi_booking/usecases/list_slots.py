@@ -1,6 +1,7 @@
 """Free times for a visit."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from kursi_chassis.intervals import Interval
 from kursi_chassis.money import Money
@@ -35,11 +36,26 @@ def free_times_of(offer: Offer, openings: Sequence[Opening]) -> FreeTimes:
 
 
 def openings_of(offer: Offer, starts: Interval) -> list[Opening]:
-    """What any of the questions offers; who needs longer at the same start comes after who is quicker."""
+    """What any of the questions offers, each start and end once; who needs longer at the same start comes after who is
+    quicker.
+    """
     found = [opening for question in offer.questions for opening in find_openings(question, *starts)]
-    if len(offer.questions) > 1:
-        found.sort(key=lambda opening: (opening.start, opening.end))
-    return found
+    return found if len(offer.questions) == 1 else _each_once(found)
+
+
+def _each_once(found: Sequence[Opening]) -> list[Opening]:
+    """Ways to share the services that take equally long differ only in who performs what."""
+    together: dict[Interval, Opening] = {}
+    for opening in sorted(found, key=lambda one: (one.start, one.end)):
+        during = opening.start, opening.end
+        same = together.get(during)
+        together[during] = opening if same is None else same._replace(staff=_either(same, opening))
+    return list(together.values())
+
+
+def _either(one: Opening, other: Opening) -> tuple[tuple[UUID, ...], ...]:
+    teams = zip(one.staff, other.staff, strict=True)
+    return tuple(tuple(dict.fromkeys((*first, *second))) for first, second in teams)
 
 
 def _total(offer: Offer) -> Money:
