@@ -390,3 +390,17 @@ async def test_the_answer_knows_the_shortest_service_whatever_is_asked_for(world
     await world.service(salon, duration=make.minutes(5), active=False, performers=performers)
     context = await ask(world, question(salon, service_ids=[service.id]))
     assert context.shortest_service == make.minutes(25)
+
+
+@pytest.mark.covers("C11")
+async def test_the_shortest_service_is_one_that_a_customer_can_book_with_the_quickest_of_its_people(
+    world, make
+):
+    salon, service, member = await a_working_salon(world, make)
+    await world.service(salon, duration=make.minutes(5))
+    inside = await world.staff(salon, bookable_online=False)
+    await world.service(salon, duration=make.minutes(10), performers=[pb.Performer(staff_id=inside.id)])
+    quick = pb.Performer(staff_id=member.id, duration=make.minutes(15))
+    await world.service(salon, duration=make.minutes(40), buffer_after=make.minutes(5), performers=[quick])
+    context = await ask(world, question(salon, service_ids=[service.id]))
+    assert context.shortest_service == make.minutes(20)

@@ -22,8 +22,12 @@ from kursi_catalog.store import hours, policies, resources, salons, services, st
 from kursi_catalog.store.rows import Row
 from kursi_catalog.store.schedules import CLOSURES, interval, salon_schedule
 
-_SHORTEST = """(SELECT COALESCE(min(x.duration_minutes + x.buffer_before_minutes + x.buffer_after_minutes), 0)
-     FROM services x WHERE x.salon_id = s.id AND x.active AND x.archive_time IS NULL) AS shortest_minutes"""
+# What nobody performs cannot be booked, and who is quicker than others can be booked for less.
+_SHORTEST = """(SELECT COALESCE(min(COALESCE(p.duration_minutes, x.duration_minutes)
+        + x.buffer_before_minutes + x.buffer_after_minutes), 0)
+     FROM services x JOIN service_performers p ON p.service_id = x.id JOIN staff_members m ON m.id = p.staff_id
+     WHERE x.salon_id = s.id AND x.active AND x.archive_time IS NULL
+        AND m.bookable_online AND m.archive_time IS NULL) AS shortest_minutes"""
 _TIME_OFF = """, ARRAY(
     SELECT ARRAY[floor(extract(epoch FROM x.start_time))::bigint, ceil(extract(epoch FROM x.end_time))::bigint]
     FROM time_off x WHERE x.staff_id = it.id AND x.end_time > %(start)s AND x.start_time < %(end)s) AS time_off"""
