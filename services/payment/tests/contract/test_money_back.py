@@ -267,6 +267,23 @@ async def test_money_is_moved_by_managers_of_the_salon(desk, method):
     assert not desk.charges("refund")
 
 
+@pytest.mark.covers("Y13")
+@pytest.mark.parametrize("place", ["request_id", "etag", "payment_id", "reason"])
+@pytest.mark.parametrize("method", ["RefundPayment", "CapturePayment", "VoidPayment"])
+async def test_a_card_number_in_a_request_that_moves_money_is_refused_and_not_kept(desk, method, place):
+    message = getattr(pb2, f"{method}Request")
+    fields = {"payment_id": str(new_id()), place: "4111111111111111"}
+    request = message(
+        **{name: text for name, text in fields.items() if name in message.DESCRIPTOR.fields_by_name}
+    )
+
+    error = await refusal(getattr(desk.stub, method)(request, metadata=desk.as_manager()))
+
+    has_place = place in message.DESCRIPTOR.fields_by_name
+    assert error.reason == ("CARD_NUMBER_REFUSED" if has_place else "PAYMENT_NOT_FOUND")
+    assert "4111111111111111" not in error.text
+
+
 async def test_payments_are_listed_newest_first_page_by_page(desk):
     made = [await desk.pay() for _ in range(3)]
     await desk.refund(made[2], 1_000)

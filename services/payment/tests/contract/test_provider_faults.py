@@ -214,3 +214,44 @@ async def test_totals_that_fit_no_story_are_left_to_a_person(desk):
     assert await desk.rows("SELECT flagged FROM payments WHERE id = %s", payment.id) == [("REFUND_UNCLEAR",)]
     assert await desk.rows("SELECT count(*) FROM audit WHERE action = 'payment_flagged'") == [(1,)]
     assert [movement.amount for movement in desk.charges("refund")] == [3_000]
+
+
+@pytest.mark.covers("Y9")
+async def test_a_refund_that_the_provider_refuses_for_good_is_left_to_a_person(desk):
+    """Whoever called the visit off is told that the money comes back, and nobody of us tries again."""
+    payment = await desk.pay()
+    desk.moyasar.fault("status", method="POST", path="/v1/payments/*/refund", code=400)
+
+    (refund,) = (await desk.refund(payment, 10_000)).refunds
+
+    assert refund.state == payment_pb2.Refund.FAILED
+    assert await desk.rows("SELECT flagged, refunding_minor FROM payments") == [("REFUND_REFUSED", 0)]
+    assert await desk.rows("SELECT count(*) FROM audit WHERE action = 'payment_flagged'") == [(1,)]
+
+
+PAGE = "<html>404 Not Found</html>"
+
+
+@pytest.mark.covers("Y5")
+async def test_a_page_of_somebody_in_between_does_not_say_that_nothing_was_charged(desk):
+    desk.moyasar.fault("timeout_after_accept", method="POST", path="/v1/payments")
+    desk.moyasar.fault("status", method="GET", path="/v1/payments/*", code=404, body=PAGE, times=2)
+    payment = await desk.pay()
+    desk.clock.advance(timedelta(minutes=2))
+
+    await desk.look_at_everything()
+    assert await desk.state(payment.id) == "created"
+
+    await desk.look_at_everything()
+    assert await desk.state(payment.id) == "captured"
+
+
+@pytest.mark.covers("Y4")
+async def test_a_page_of_somebody_in_between_does_not_end_a_refund(desk):
+    payment = await desk.pay()
+    desk.moyasar.fault("status", method="POST", path="/v1/payments/*/refund", code=404, body=PAGE)
+
+    await desk.refund(payment)
+    await desk.look_at_everything()
+
+    assert (await desk.get(payment)).state == Payment.REFUNDED

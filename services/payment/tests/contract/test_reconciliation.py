@@ -117,9 +117,36 @@ async def test_the_daily_sweep_follows_what_was_done_at_the_dashboard(desk):
 
 
 @pytest.mark.covers("Y7")
-async def test_what_cannot_be_is_flagged_once_and_changes_nothing(desk):
+async def test_the_daily_sweep_compares_what_was_paid_back_in_part_too_and_nothing_after_a_month(desk):
     payment = await desk.pay()
-    desk.moyasar.payments(payment_id=payment.id)[0].amount = 1
+    await desk.refund(payment, 5_000)
+    (theirs,) = desk.moyasar.payments(payment_id=payment.id)
+    theirs.refunded = theirs.amount
+
+    desk.clock.advance(timedelta(days=30, seconds=1))
+    await desk.attend.sweep()
+    assert await desk.attend.due() == 0
+
+    desk.clock.advance(timedelta(days=-20))
+    await desk.attend.sweep()
+    assert await desk.attend.due() == 1
+    assert await desk.state(payment.id) == "refunded"
+
+
+@pytest.mark.covers("Y7")
+@pytest.mark.parametrize(
+    ("field", "value", "flag"),
+    [
+        ("amount", 1, "AMOUNT_DIFFERS"),
+        ("currency", "USD", "AMOUNT_DIFFERS"),
+        ("captured", 1, "TAKEN_DIFFERS"),
+        ("status", "failed", "FAILED_AFTER_SUCCESS"),
+        ("refunded", 25_001, "REFUNDED_MORE_THAN_TAKEN"),
+    ],
+)
+async def test_what_cannot_be_is_flagged_once_and_changes_nothing(desk, field, value, flag):
+    payment = await desk.pay()
+    setattr(desk.moyasar.payments(payment_id=payment.id)[0], field, value)
 
     await desk.look_at_everything()
     for _ in range(2):
@@ -128,7 +155,7 @@ async def test_what_cannot_be_is_flagged_once_and_changes_nothing(desk):
         await desk.attend.due()
 
     assert await desk.state(payment.id) == "captured"
-    assert await desk.rows("SELECT flagged FROM payments") == [("AMOUNT_DIFFERS",)]
+    assert await desk.rows("SELECT flagged FROM payments") == [(flag,)]
     assert await desk.rows("SELECT count(*) FROM audit WHERE action = 'payment_flagged'") == [(1,)]
 
 

@@ -4,10 +4,13 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
+import grpc
 import pytest
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
+from kursi.booking.v1 import booking_pb2
 from kursi.payment.v1 import payment_pb2
 from kursi.payment.v1 import payment_service_pb2 as pb2
+from kursi.type.v1 import money_pb2
 from kursi_chassis.events.consumer import EventConsumer, Subscription
 from kursi_chassis.events.envelope import Event, Poison, ReceivedEvent
 from kursi_chassis.events.relay import Relay
@@ -16,6 +19,7 @@ from kursi_chassis.ids import new_id
 from kursi_chassis.money import Money
 from kursi_chassis.testing.eventually import eventually
 from kursi_payment.consumers.bookings import FILTERS, HandleBookings, decode
+from kursi_payment.metrics import REFUND_SHORTFALL
 from kursi_payment.ports import Look
 from kursi_payment.usecases.follow_booking import BookingChange, Happening
 
@@ -128,12 +132,76 @@ async def test_a_no_shows_fee_that_was_paid_before_takes_no_more(desk):
     assert await desk.state(reserved.id) == "voided"
 
 
+def tip(minor=5_000, **changes):
+    amount = money_pb2.Money(currency_code="SAR", amount_minor=minor)
+    return {"purpose": Payment.TIP, "amount": amount, **changes}
+
+
+@pytest.mark.covers("Y9")
+async def test_a_tip_does_not_go_back_and_pays_no_fee(desk):
+    booking_id = desk.booked(state=booking_pb2.Booking.CONFIRMED)
+    given = await desk.pay(booking_id, **tip())
+    reserved = await desk.pay(booking_id, authorize_only=True)
+
+    await desk.follow_booking([change(booking_id, Happening.NO_SHOW, fee=9_000)])
+    await desk.follow_booking([change(booking_id, Happening.REFUND_DUE, refund=5_000, revision=6)])
+    await desk.attend.due()
+
+    assert [movement.amount for movement in desk.charges("capture")] == [9_000]
+    assert [await desk.state(payment.id) for payment in (given, reserved)] == ["captured", "captured"]
+
+
+@pytest.mark.covers("Y9")
+async def test_a_no_shows_fee_goes_over_the_reservations_but_tips(desk):
+    booking_id = desk.booked(state=booking_pb2.Booking.CONFIRMED)
+    promised = await desk.pay(booking_id, **tip(authorize_only=True))
+    await desk.pay(booking_id, authorize_only=True)
+    await desk.pay(booking_id, purpose=Payment.BALANCE, authorize_only=True)
+
+    await desk.follow_booking([change(booking_id, Happening.NO_SHOW, fee=30_000)])
+    await desk.attend.due()
+
+    assert sorted(movement.amount for movement in desk.charges("capture")) == [5_000, 25_000]
+    assert await desk.state(promised.id) == "voided"
+
+
+@pytest.mark.covers("Y9")
+async def test_what_went_back_before_covers_no_fee(desk):
+    booking_id = desk.booked()
+    await desk.refund(await desk.pay(booking_id))
+    await desk.pay(booking_id, purpose=Payment.BALANCE, authorize_only=True)
+
+    await desk.follow_booking([change(booking_id, Happening.NO_SHOW, fee=9_000)])
+    await desk.attend.due()
+
+    assert [movement.amount for movement in desk.charges("capture")] == [9_000]
+
+
+@pytest.mark.covers("Y9")
+async def test_what_a_manager_has_begun_is_not_decided_again(desk):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id, authorize_only=True)
+    desk.moyasar.fault("status", method="POST", path="/v1/payments/*/capture", code=503)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await desk.stub.CapturePayment(
+            pb2.CapturePaymentRequest(payment_id=payment.id), metadata=desk.as_manager()
+        )
+
+    await desk.follow_booking([change(booking_id)])
+    desk.clock.advance(timedelta(minutes=2))
+    await desk.look_at_everything()
+
+    assert await desk.state(payment.id) == "captured"
+    assert desk.charges("void") == []
+
+
 @pytest.mark.covers("Y9")
 async def test_a_reservation_that_comes_after_the_visit_was_off_is_given_up(desk):
     booking_id = desk.booked()
     source = pb2.Source(token=await desk.token(verified=False))
     payment = await desk.pay(booking_id, source=source, authorize_only=True)
     await desk.follow_booking([change(booking_id)])
+    await desk.follow_booking([change(booking_id, Happening.REFUND_DUE, revision=6)])
     (theirs,) = desk.moyasar.payments(payment_id=payment.id)
     desk.moyasar.decide(theirs.id, "approve")
 
@@ -142,6 +210,7 @@ async def test_a_reservation_that_comes_after_the_visit_was_off_is_given_up(desk
     assert await desk.state(payment.id) == "voided"
 
 
+@pytest.mark.covers("Y9")
 async def test_a_reservation_for_a_visit_that_was_reinstated_is_kept(desk):
     booking_id = desk.booked()
     await desk.follow_booking(
@@ -157,10 +226,12 @@ async def test_a_reservation_for_a_visit_that_was_reinstated_is_kept(desk):
 async def test_money_that_was_not_taken_does_not_go_back(desk):
     booking_id = desk.booked()
     payment = await desk.pay(booking_id)
+    before = REFUND_SHORTFALL._value.get()
 
     await desk.follow_booking([change(booking_id, refund=99_000)])
     await desk.attend.due()
 
+    assert REFUND_SHORTFALL._value.get() == before + 1
     assert [movement.amount for movement in desk.charges("refund")] == [25_000]
     assert await desk.state(payment.id) == "refunded"
 

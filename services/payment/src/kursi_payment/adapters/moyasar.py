@@ -10,13 +10,13 @@ from uuid import UUID
 from kursi_chassis.http_client import Accepted, Ambiguous, HttpClient, Outcome, Refused
 from kursi_chassis.money import Money
 
-from kursi_payment.adapters.moyasar_wire import Unreadable, error_type, order, statement
+from kursi_payment.adapters.moyasar_wire import Unreadable, error_type, is_theirs, order, statement
 from kursi_payment.domain.standing import Absent, Answer, Finding, NotDone, Unknown
 from kursi_payment.metrics import PROVIDER_ANSWERS
 from kursi_payment.ports import Charge
 
 _NOT_FOUND: Final = 404
-# Refusals of the request itself. 401, 403 and 405 speak of our account, and may be mended.
+# Refusals of the request itself, in the provider's own words. 401, 403 and 405 speak of our account, and may be mended.
 _FINAL: Final = frozenset({400, 404, 409, 422})
 # "Come back later" that does not say whether the request was processed.
 _OPEN: Final = frozenset({408, 425, 503})
@@ -40,7 +40,7 @@ class Moyasar:
 
     async def find(self, handle: UUID) -> Finding:
         outcome = await self._http.send("GET", f"/payments/{handle}", auth=self._account)
-        if isinstance(outcome, Refused) and outcome.status == _NOT_FOUND:
+        if isinstance(outcome, Refused) and outcome.status == _NOT_FOUND and is_theirs(outcome.body):
             PROVIDER_ANSWERS.labels("find", "absent").inc()
             return Absent()
         answer = _answer(outcome, handle)
@@ -75,9 +75,9 @@ def _answer(outcome: Outcome, handle: UUID) -> Answer:
                 return statement(body, handle)
             except Unreadable as error:  # it was accepted, so it may have been done
                 return Unknown(f"unreadable: {error}")
-        case Refused(status=status, why=why, retry_after=retry_after):
+        case Refused(status=status, body=body, why=why, retry_after=retry_after):
             if status in _OPEN:
                 return Unknown(why, retry_after)
-            return NotDone(why, status in _FINAL, retry_after)
+            return NotDone(why, status in _FINAL and is_theirs(body), retry_after)
         case Ambiguous(why=why):
             return Unknown(why)

@@ -91,6 +91,11 @@ def error_type(body: bytes) -> str:
     return read_text((http_client.read_object(body) or {}).get("type"))
 
 
+def is_theirs(body: bytes) -> bool:
+    """Whether an error can be the provider's own: all of its are objects. Pages come from whoever stands in between."""
+    return http_client.read_object(body) is not None
+
+
 def _source(source: Source, *, authorize_only: bool) -> dict[str, object]:
     manual: dict[str, object] = {"manual": True} if authorize_only else {}
     match source.kind:

@@ -75,7 +75,8 @@ def refund_order(request: payment_service_pb2.RefundPaymentRequest) -> MoveOrder
 
 
 def capture_order(request: payment_service_pb2.CapturePaymentRequest) -> MoveOrder:
-    """Raises: Invalid."""
+    """Raises: Invalid, CardNumberRefused."""
+    refuse_card_numbers(request)
     with Violations() as check:
         payment_id = check.id("payment_id", request.payment_id)
         amount = _amount(check, request)
@@ -83,7 +84,8 @@ def capture_order(request: payment_service_pb2.CapturePaymentRequest) -> MoveOrd
 
 
 def void_order(request: payment_service_pb2.VoidPaymentRequest) -> MoveOrder:
-    """Raises: Invalid."""
+    """Raises: Invalid, CardNumberRefused."""
+    refuse_card_numbers(request)
     payment_id = id_of(request)
     return MoveOrder(payment_id=payment_id, kind=Kind.VOID, amount=None, reason="", etag=request.etag)
 

@@ -169,6 +169,9 @@ class Talk:
             return await self._ask_if_unknown(payment.id, payment.handle, answer)
         if answer.is_final:
             await self._settle(written, Progress.FAILED)
+            if movement.kind is Kind.REFUND:
+                # Nobody tries again, and whoever asked for it may be long gone.
+                await self._flag(payment.id, "REFUND_REFUSED")
             return statement
         async with self.begin() as work:
             await work.save_movement(written.not_sent(self.clock.now()))
