@@ -15,10 +15,8 @@ from kursi_chassis.db.database import Database
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.databases import DatabaseUrls
 from kursi_chassis.testing.rpc import TokenMint, bearer, serving
-from kursi_messaging.api.servicer import NAME
 from kursi_messaging.consumers.handlers import Handlers
-from kursi_messaging.dispatch.wiring import delivery_reports
-from kursi_messaging.main import Parts, build_planner, build_servicer
+from kursi_messaging.main import Parts, build_planner, servicers
 from kursi_messaging.settings import MessagingSettings
 from kursi_messaging.usecases.planning import Planner
 from psycopg.rows import dict_row
@@ -86,7 +84,7 @@ class Messaging:
     async def served(self) -> AsyncIterator[MessagingServiceStub]:
         parts = Parts(self.settings, self.database, self.clock, self.planner)
         async with serving(
-            [(build_servicer(parts, delivery_reports(self.settings, self.database, self.clock)), NAME)],
+            servicers(parts),
             self.mint,
         ) as channel:
             yield MessagingServiceStub(channel)

@@ -27,9 +27,8 @@ from kursi_chassis.testing.rpc import ISSUER, Peer, TokenMint, bearer, rpc_setti
 from kursi_chassis.testing.servers import free_port
 from kursi_payment.adapters.bookings import GrpcBookings
 from kursi_payment.adapters.moyasar import Moyasar
-from kursi_payment.api.servicer import SERVICE
 from kursi_payment.assembly import Assembly
-from kursi_payment.main import servicer
+from kursi_payment.main import servicers
 from kursi_payment.settings import PaymentSettings
 from kursi_payment.usecases.attend import Attend
 from kursi_payment.usecases.follow_booking import FollowBooking
@@ -287,9 +286,7 @@ async def desk(
     ):
         provider = Moyasar(http, settings.moyasar_secret_key.get_secret_value())
         assembly = Assembly(settings, database, provider, fixed_clock)
-        async with serving(
-            [(servicer(assembly, GrpcBookings(booking)), SERVICE)], mint, settings=settings
-        ) as channel:
+        async with serving(servicers(assembly, GrpcBookings(booking)), mint, settings=settings) as channel:
             yield Desk(
                 PaymentServiceStub(channel),
                 mint,

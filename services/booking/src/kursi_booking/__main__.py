@@ -1,4 +1,4 @@
-"""`python -m kursi_booking ROLE…`."""
+"""Runs the booking service: `python -m kursi_booking ROLE…`. `run` is all roles; `migrate` comes first."""
 
 from kursi_chassis.process import main
 from kursi_chassis.wiring import migrate_database
@@ -6,4 +6,5 @@ from kursi_chassis.wiring import migrate_database
 from kursi_booking.main import ROLES, build
 from kursi_booking.settings import BookingSettings
 
-main(BookingSettings, build, roles=ROLES, commands={"migrate": migrate_database})
+if __name__ == "__main__":
+    main(BookingSettings, build, roles=ROLES, commands={"migrate": migrate_database})

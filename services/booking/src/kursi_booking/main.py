@@ -1,4 +1,4 @@
-"""Where the booking service is put together; nothing else builds pools, channels or servers."""
+"""Builds the booking service: the only place that opens databases, connections and clients."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,9 +16,11 @@ from kursi_chassis.roles import Role, together
 from kursi_chassis.wiring import Wiring
 from kursi_peers import Peers
 
+from kursi_booking.adapters import catalog as catalog_adapter
+from kursi_booking.adapters import customers as customers_adapter
 from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.adapters.catalog import CatalogClient
-from kursi_booking.adapters.customers import REPEATABLE, IdentityCustomers
+from kursi_booking.adapters.customers import IdentityCustomers
 from kursi_booking.adapters.sealing import SecretSealer
 from kursi_booking.api import (
     availability,
@@ -100,10 +102,6 @@ from kursi_booking.waitlist_wiring import WaitlistParts
 ROLES = ("serve", "relay", "consume", "jobs")
 
 _STRAGGLERS_EVERY = timedelta(minutes=1)
-_CATALOG_READS = [
-    "kursi.catalog.v1.CatalogInternalService/GetBookingContext",
-    "kursi.catalog.v1.CatalogInternalService/ExplainWorkingTime",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +251,9 @@ async def build(settings: BookingSettings, roles: frozenset[str]) -> AsyncIterat
 async def _serve(wiring: Wiring, settings: BookingSettings, database: Database) -> Role:
     peers = await Peers.open(wiring)
     kept = await _catalog(wiring, peers)
-    identity = identity_grpc.IdentityInternalServiceStub(await peers.channel("identity", REPEATABLE))
+    identity = identity_grpc.IdentityInternalServiceStub(
+        await peers.channel("identity", customers_adapter.REPEATABLE)
+    )
     have = parts(database, kept, IdentityCustomers(identity), wiring.clock, settings)
     offered = servicers(have, settings)
     serve = await wiring.serve(offered, peers.signing_keys, database)
@@ -261,7 +261,9 @@ async def _serve(wiring: Wiring, settings: BookingSettings, database: Database) 
 
 
 async def _catalog(wiring: Wiring, peers: Peers) -> CatalogClient:
-    catalog = catalog_grpc.CatalogInternalServiceStub(await peers.channel("catalog", _CATALOG_READS))
+    catalog = catalog_grpc.CatalogInternalServiceStub(
+        await peers.channel("catalog", catalog_adapter.REPEATABLE)
+    )
     return CatalogClient(catalog, wiring.clock)
 
 

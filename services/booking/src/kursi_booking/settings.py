@@ -1,4 +1,4 @@
-"""What the booking service is told by its environment (`KURSI_BOOKING_…`)."""
+"""Settings of the booking service beyond those that every service has: environment variables `KURSI_BOOKING_…`."""
 
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network

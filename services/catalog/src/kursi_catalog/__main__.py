@@ -1,4 +1,4 @@
-"""`python -m kursi_catalog ROLE…`: serve, relay, jobs; `run` is all of them; `migrate` comes first."""
+"""Runs the catalog service: `python -m kursi_catalog ROLE…`. `run` is all roles; `migrate` comes first."""
 
 from kursi_chassis.process import main
 from kursi_chassis.wiring import migrate_database

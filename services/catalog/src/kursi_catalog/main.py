@@ -1,4 +1,4 @@
-"""Where the catalog is put together; nothing else builds pools, channels or servers."""
+"""Builds the catalog service: the only place that opens databases, connections and clients."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -113,7 +113,7 @@ def platform_policy(settings: CatalogSettings) -> Policy:
 
 @asynccontextmanager
 async def build(settings: CatalogSettings, roles: frozenset[str]) -> AsyncIterator[Mapping[str, Role]]:
-    """The roles that were asked for, and what they share, open while the block runs."""
+    """The roles that were asked for; everything they need is open inside the block."""
     async with AsyncExitStack() as stack:
         wiring = Wiring(settings, stack, SystemClock())
         database = await wiring.database()

@@ -1,4 +1,4 @@
-"""What the catalog can be told by its environment, beyond what every service can."""
+"""Settings of the catalog service beyond those that every service has: environment variables `KURSI_CATALOG_…`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +12,10 @@ _DAY = timedelta(days=1)
 
 
 class CatalogSettings(ServiceSettings):
-    """`KURSI_CATALOG_…`. The `policy_` fields are the platform's rules of booking; salons and services override
-    them. Spans are given in seconds or as ISO 8601 durations (`PT15M`).
+    """The settings of the catalog service.
+
+    The `policy_` fields are the platform's rules of booking; salons and services override them. Spans are given in
+    seconds or as ISO 8601 durations (`PT15M`).
     """
 
     service: ClassVar[str] = "catalog"

@@ -98,7 +98,7 @@ def rotate_keys(settings: IdentitySettings) -> None:
 
 
 def build_server(parts: Parts) -> GrpcServer:
-    """The server of both halves of the contract. It verifies tokens with its own keys."""
+    """Identity's server: unlike the others it verifies tokens with its own keys."""
     settings, keys = parts.settings, parts.keys
 
     async def is_ready() -> bool:
@@ -107,8 +107,13 @@ def build_server(parts: Parts) -> GrpcServer:
         return True
 
     verifier = verifier_of(settings, keys.jwks, parts.clock, parts.revocations)
+    return GrpcServer(settings, servicers(parts), verifier, is_ready=is_ready)
+
+
+def servicers(parts: Parts) -> list[tuple[object, str]]:
+    """What the server offers, by the names in the contract."""
     members = Members(parts.database, parts.clock, parts.revocations)
-    services = [
+    return [
         (_public_servicer(parts, members), servicer.NAME),
         (
             MembershipServicer(MyMemberships(parts.database, parts.clock, parts.revocations)),
@@ -116,7 +121,6 @@ def build_server(parts: Parts) -> GrpcServer:
         ),
         (_internal_servicer(parts, members), internal.NAME),
     ]
-    return GrpcServer(settings, services, verifier, is_ready=is_ready)
 
 
 def _public_servicer(parts: Parts, members: Members) -> servicer.IdentityServicer:

@@ -1,4 +1,4 @@
-"""What the identity service is told by its environment (`KURSI_IDENTITY_…`)."""
+"""Settings of the identity service beyond those that every service has: environment variables `KURSI_IDENTITY_…`."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""`python -m kursi_messaging ROLE…`."""
+"""Runs the messaging service: `python -m kursi_messaging ROLE…`. `run` is all roles; `migrate` comes first."""
 
 from kursi_chassis.process import main
 from kursi_chassis.wiring import migrate_database
@@ -6,4 +6,5 @@ from kursi_chassis.wiring import migrate_database
 from kursi_messaging.main import ROLES, build
 from kursi_messaging.settings import MessagingSettings
 
-main(MessagingSettings, build, roles=ROLES, commands={"migrate": migrate_database})
+if __name__ == "__main__":
+    main(MessagingSettings, build, roles=ROLES, commands={"migrate": migrate_database})

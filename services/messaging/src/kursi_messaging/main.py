@@ -14,8 +14,8 @@ from kursi_chassis.roles import Role
 from kursi_chassis.wiring import Wiring
 from kursi_peers import Peers
 
-from kursi_messaging.adapters.contacts import IdentityContacts
-from kursi_messaging.api.servicer import NAME, MessagingServicer, Reports
+from kursi_messaging.adapters.contacts import REPEATABLE, IdentityContacts
+from kursi_messaging.api.servicer import NAME, MessagingServicer
 from kursi_messaging.consumers.handlers import Handlers
 from kursi_messaging.dispatch.wiring import delivery_reports, dispatcher
 from kursi_messaging.jobs.retention import Retention
@@ -26,8 +26,6 @@ from kursi_messaging.usecases.letters import Letters
 from kursi_messaging.usecases.planning import Planner, PlanningRules
 
 ROLES = ("serve", "relay", "consume", "dispatch", "jobs")
-
-_IDENTITY_READS = ["kursi.identity.v1.IdentityInternalService/BatchGetContacts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +69,31 @@ def build_planner(settings: MessagingSettings, database: Database, clock: Clock)
     return Planner(database, clock, rules)
 
 
-def build_servicer(parts: Parts, reports: Reports) -> MessagingServicer:
-    """The contract's servicer."""
+def servicers(parts: Parts) -> list[tuple[object, str]]:
+    """What the server offers, by the names in the contract."""
     settings = parts.settings
-    return MessagingServicer(
+    servicer = MessagingServicer(
         notifications=Notifications(parts.database),
         letters=Letters(parts.database, parts.clock, max_retries=settings.max_retries),
         choices=Choices(parts.database, parts.clock, parts.planner),
-        reports=reports,
+        reports=delivery_reports(settings, parts.database, parts.clock),
         clock=parts.clock,
         page_token_key=settings.page_token_key.get_secret_value(),
         default_language=settings.default_language,
     )
+    return [(servicer, NAME)]
 
 
 async def _serve(wiring: Wiring, parts: Parts) -> Role:
     peers = await Peers.open(wiring)
-    reports = delivery_reports(parts.settings, parts.database, parts.clock)
-    return await wiring.serve([(build_servicer(parts, reports), NAME)], peers.signing_keys, parts.database)
+    return await wiring.serve(servicers(parts), peers.signing_keys, parts.database)
 
 
 async def _dispatch(wiring: Wiring, parts: Parts) -> Role:
     """The dispatcher, with a pool of its own: it is nudged by what the rest of the process commits."""
     database = await wiring.database("dispatch")
     peers = await Peers.open(wiring)
-    contacts = IdentityContacts(await peers.channel("identity", _IDENTITY_READS))
+    contacts = IdentityContacts(await peers.channel("identity", REPEATABLE))
     role = await wiring.stack.enter_async_context(dispatcher(parts.settings, database, contacts, parts.clock))
     parts.database.on_commit(role.nudge)
     return role.run

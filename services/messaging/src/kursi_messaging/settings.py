@@ -1,4 +1,4 @@
-"""Messaging's settings."""
+"""Settings of the messaging service beyond those that every service has: environment variables `KURSI_MESSAGING_…`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_settings import SettingsConfigDict
 
 
 class MessagingSettings(ServiceSettings):
-    """What an operator decides about messaging; environment variables begin with `KURSI_MESSAGING_`."""
+    """The settings of the messaging service."""
 
     service: ClassVar[str] = "messaging"
     model_config = SettingsConfigDict(env_prefix="KURSI_MESSAGING_", frozen=True, extra="ignore")
@@ -91,4 +91,5 @@ class MessagingSettings(ServiceSettings):
 
     @property
     def replay_cutoff(self) -> timedelta:
+        """The same as a span."""
         return timedelta(hours=self.replay_cutoff_hours)

@@ -1,4 +1,4 @@
-"""`python -m kursi_payment ROLE…`."""
+"""Runs the payment service: `python -m kursi_payment ROLE…`. `run` is all roles; `migrate` comes first."""
 
 from kursi_chassis.process import main
 from kursi_chassis.wiring import migrate_database

@@ -1,4 +1,4 @@
-"""Where payment is put together; nothing else builds pools, channels, clients or servers."""
+"""Builds the payment service: the only place that opens databases, connections and clients."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +18,7 @@ from kursi_peers import Peers
 from kursi_payment.adapters.bookings import REPEATABLE, GrpcBookings
 from kursi_payment.adapters.moyasar import Moyasar
 from kursi_payment.adapters.moyasar_webhook import MoyasarWebhook
-from kursi_payment.api.servicer import SERVICE, PaymentServicer
+from kursi_payment.api.servicer import NAME, PaymentServicer
 from kursi_payment.assembly import Assembly
 from kursi_payment.consumers.bookings import FILTERS, HandleBookings
 from kursi_payment.jobs.attending import Attending
@@ -32,7 +32,7 @@ ROLES = ("serve", "relay", "consume", "jobs")
 
 @asynccontextmanager
 async def build(settings: PaymentSettings, roles: frozenset[str]) -> AsyncIterator[Mapping[str, Role]]:
-    """The roles that were asked for, and what they share, open while the block runs."""
+    """The roles that were asked for; everything they need is open inside the block."""
     async with AsyncExitStack() as stack:
         wiring = Wiring(settings, stack, SystemClock())
         database = await wiring.database()
@@ -53,11 +53,11 @@ async def build(settings: PaymentSettings, roles: frozenset[str]) -> AsyncIterat
         yield built
 
 
-def servicer(assembly: Assembly, bookings: GrpcBookings) -> PaymentServicer:
-    """What answers the contract."""
+def servicers(assembly: Assembly, bookings: GrpcBookings) -> list[tuple[object, str]]:
+    """What the server offers, by the names in the contract."""
     settings = assembly.settings
     pages = PageTokens(settings.page_token_key.get_secret_value(), "payments")
-    return PaymentServicer(assembly.use_cases(bookings), settings.callback_origins, pages)
+    return [(PaymentServicer(assembly.use_cases(bookings), settings.callback_origins, pages), NAME)]
 
 
 def subscription(assembly: Assembly) -> Subscription:
@@ -95,4 +95,4 @@ def _jobs(assembly: Assembly, database: Database, http: HttpClient) -> Role:
 async def _serve(wiring: Wiring, assembly: Assembly, database: Database) -> Role:
     peers = await Peers.open(wiring)
     bookings = GrpcBookings(await peers.channel("booking", REPEATABLE))
-    return await wiring.serve([(servicer(assembly, bookings), SERVICE)], peers.signing_keys, database)
+    return await wiring.serve(servicers(assembly, bookings), peers.signing_keys, database)

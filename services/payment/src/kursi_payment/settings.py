@@ -1,4 +1,4 @@
-"""What payment can be told by its environment, beyond what every service can."""
+"""Settings of the payment service beyond those that every service has: environment variables `KURSI_PAYMENT_…`."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 
 class PaymentSettings(ServiceSettings):
-    """`KURSI_PAYMENT_…`. Spans are given in seconds or as ISO 8601 durations (`PT2M`)."""
+    """The settings of the payment service. Spans are given in seconds or as ISO 8601 durations (`PT2M`)."""
 
     service: ClassVar[str] = "payment"
     model_config = SettingsConfigDict(env_prefix="KURSI_PAYMENT_", frozen=True, extra="ignore")

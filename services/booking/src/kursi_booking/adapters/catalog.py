@@ -32,6 +32,9 @@ from kursi_booking.ports.explaining import CatalogWord, UnitSpan
 if TYPE_CHECKING:  # the name exists for type checkers only
     from kursi.catalog.v1.catalog_service_pb2_grpc import CatalogInternalServiceAsyncStub
 
+_SERVICE = "kursi.catalog.v1.CatalogInternalService"
+REPEATABLE = (f"{_SERVICE}/GetBookingContext", f"{_SERVICE}/ExplainWorkingTime")
+
 A = TypeVar("A")
 
 _DAY, _WEEK = 86_400, 7 * 86_400

@@ -13,6 +13,7 @@ from kursi_chassis.grpc.status import RemoteError
 
 from kursi_messaging.ports import Contact
 
+REPEATABLE = ("kursi.identity.v1.IdentityInternalService/BatchGetContacts",)
 _MOST = 500
 _SECONDS = 3.0
 

@@ -21,21 +21,13 @@ from kursi_chassis.validation import Violations
 
 from kursi_messaging.api import parsing, rendering
 from kursi_messaging.domain.notification import Notification
-from kursi_messaging.ports import IncomingReport
 from kursi_messaging.queries.notifications import Notifications, Search
+from kursi_messaging.usecases.apply_delivery_report import DeliveryReports
 from kursi_messaging.usecases.choices import Choices
 from kursi_messaging.usecases.letters import Letters
 from kursi_messaging.usecases.once import Request
 
 NAME: Final = "kursi.messaging.v1.MessagingService"
-
-
-class Reports(Protocol):
-    """Takes what providers report."""
-
-    async def receive(self, incoming: IncomingReport) -> None:
-        """Take a report, byte for byte."""
-        ...
 
 
 class MessagingServicer(MessagingServiceServicer):
@@ -47,7 +39,7 @@ class MessagingServicer(MessagingServiceServicer):
         notifications: Notifications,
         letters: Letters,
         choices: Choices,
-        reports: Reports,
+        reports: DeliveryReports,
         clock: Clock,
         page_token_key: str,
         default_language: str,

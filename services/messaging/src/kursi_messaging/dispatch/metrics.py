@@ -17,7 +17,7 @@ HANDED_OVER_SECONDS = Histogram(
 )
 LATENESS_SECONDS = Histogram(
     "kursi_messaging_lateness_seconds",
-    "How long after it was due a message was claimed, by priority class of its event.",
+    "How long after it was due a message was claimed, by event.",
     ("event",),
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900),
 )

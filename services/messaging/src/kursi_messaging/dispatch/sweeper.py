@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 from uuid import UUID
 
 from kursi_chassis.clock import Clock
@@ -24,18 +23,11 @@ from kursi_messaging.ports import Contact, Contacts, NoAnswer, Question, Sender
 from kursi_messaging.store import claims
 from kursi_messaging.store.claims import LostRow
 from kursi_messaging.store.verdicts import Verdict
+from kursi_messaging.usecases.apply_delivery_report import DeliveryReports
 
 _MOST = 100
 
 log = get_logger()
-
-
-class ParkedReports(Protocol):
-    """Reports about messages that were not known when they came."""
-
-    async def settle_parked(self) -> None:
-        """Apply those that fit by now."""
-        ...
 
 
 class Sweeper:
@@ -49,7 +41,7 @@ class Sweeper:
         *,
         contacts: Contacts,
         senders: Senders,
-        reports: ParkedReports,
+        reports: DeliveryReports,
     ) -> None:
         self._database = database
         self._clock = clock

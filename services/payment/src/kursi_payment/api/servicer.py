@@ -18,7 +18,7 @@ from kursi_payment.usecases.move_money import MoveMoney, MoveOrder
 from kursi_payment.usecases.read_payment import ReadPayment
 from kursi_payment.usecases.receive_webhook import ReceiveWebhook
 
-SERVICE = "kursi.payment.v1.PaymentService"
+NAME = "kursi.payment.v1.PaymentService"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
