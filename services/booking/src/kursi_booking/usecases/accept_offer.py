@@ -5,7 +5,6 @@ from uuid import UUID
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
-from kursi_chassis.errors import DomainError
 from kursi_chassis.ids import new_id
 
 from kursi_booking.domain import waitlist as verbs
@@ -19,6 +18,7 @@ from kursi_booking.ports.offers import Offers
 from kursi_booking.ports.waitlist import DescribeEntry, Waitlist
 from kursi_booking.usecases.answer_waitlist import act_on_entry, visible_entry
 from kursi_booking.usecases.expire_hold import SYSTEM
+from kursi_booking.usecases.first_answer import or_first_answer
 
 
 class AcceptOffer:
@@ -48,15 +48,14 @@ class AcceptOffer:
 
         Raises: WaitlistEntryNotFound, OfferGone, TooManyBookings, SalonNotLive.
         """
-        try:
-            await self._expect_live(visible_entry(await self._waitlist.find(entry_id), caller))
-            return await run_with_retries(lambda: self._accept(entry_id, offer_id, request, caller))
-        except DomainError:
-            # The offer may be gone because the first of these requests accepted it.
-            first = await self._store.first_answer(request)
-            if first is None:
-                raise
-            return first
+        work = self._accept_if_live(entry_id, offer_id, request, caller)
+        return await or_first_answer(work, self._store, request)
+
+    async def _accept_if_live(
+        self, entry_id: UUID, offer_id: UUID, request: KeyedRequest, caller: Caller
+    ) -> bytes:
+        await self._expect_live(visible_entry(await self._waitlist.find(entry_id), caller))
+        return await run_with_retries(lambda: self._accept(entry_id, offer_id, request, caller))
 
     async def _expect_live(self, entry: Entry) -> None:
         """Give the time back that a salon which takes no bookings any more has kept. While nobody can say what became of

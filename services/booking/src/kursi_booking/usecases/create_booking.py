@@ -7,7 +7,7 @@ from uuid import UUID
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
-from kursi_chassis.errors import Denied, DomainError
+from kursi_chassis.errors import Denied
 from kursi_chassis.ids import new_id
 
 from kursi_booking.domain import lifecycle as verbs
@@ -16,7 +16,7 @@ from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.errors import SlotTaken
 from kursi_booking.domain.guest import WalkIn
 from kursi_booking.domain.policy import Party
-from kursi_booking.ports.answers import AlreadyAnswered, KeyedRequest
+from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import (
     BookingStore,
     DayFull,
@@ -31,6 +31,7 @@ from kursi_booking.ports.guests import Customers
 from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.usecases.access import act_for, expect_customer, is_member
+from kursi_booking.usecases.first_answer import or_first_answer
 from kursi_booking.usecases.placing import (
     Placement,
     candidates,
@@ -114,15 +115,11 @@ class CreateBooking:
         Raises: SlotTaken with other times, NotBookable, TooManyBookings, Denied; what `Offers.to_book` and, for a
             guest, `Customers.ensure` raise.
         """
-        try:
-            wanted = await self._named(wanted, caller)
-            return await run_with_retries(lambda: self._create(wanted, request, caller))
-        except (AlreadyAnswered, DomainError):
-            # What stands in the way of a repetition may be the very booking that the first request made.
-            first = await self._store.first_answer(request)
-            if first is None:
-                raise
-            return first
+        return await or_first_answer(self._create_named(wanted, request, caller), self._store, request)
+
+    async def _create_named(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> bytes:
+        named = await self._named(wanted, caller)
+        return await run_with_retries(lambda: self._create(named, request, caller))
 
     async def _named(self, wanted: WantedVisit, caller: Caller) -> WantedVisit:
         """The visit with its customer's id, where a guest was named.

@@ -35,6 +35,7 @@ from kursi_booking.ports.series import (
     VisitRefused,
 )
 from kursi_booking.usecases.access import act_for, expect_customer
+from kursi_booking.usecases.first_answer import or_first_answer
 from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, nearby, place, taken
 
 TRIES = 5
@@ -129,15 +130,11 @@ class CreateSeries:
         Raises: SeriesDoesNotFit, PrepaymentRequired, Denied, Invalid for an end too near or too far or a customer whom
             nobody knows; what `Offers.to_book` raises.
         """
-        try:
-            errand, plan = await self._planned(wanted, request, caller)
-            return await self._take(errand, plan)
-        except DomainError:
-            # What stands in the way of a repetition may be the very visits that the first request booked.
-            first = await self._bookings.first_answer(request)
-            if first is None:
-                raise
-            return first
+        return await or_first_answer(self._create(wanted, request, caller), self._bookings, request)
+
+    async def _create(self, wanted: WantedSeries, request: KeyedRequest, caller: Caller) -> bytes:
+        errand, plan = await self._planned(wanted, request, caller)
+        return await self._take(errand, plan)
 
     async def foresee(self, wanted: WantedSeries, request: KeyedRequest, caller: Caller) -> bytes:
         """Which dates fit, and why the others do not. Writes nothing. Raises: as creating, but not SeriesDoesNotFit."""

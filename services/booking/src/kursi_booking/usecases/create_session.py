@@ -7,7 +7,7 @@ from uuid import UUID
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
-from kursi_chassis.errors import DomainError, Invalid, Violation
+from kursi_chassis.errors import Invalid, Violation
 from kursi_chassis.ids import new_id
 
 from kursi_booking.domain.availability import check_placement
@@ -20,6 +20,7 @@ from kursi_booking.ports.bookings import BookingStore, TimeTaken
 from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.ports.sessions import RenderSession, SessionStore
+from kursi_booking.usecases.first_answer import or_first_answer
 from kursi_booking.usecases.placing import Placement, candidates, fairly, nearby, place, taken
 
 TRIES = 5
@@ -72,14 +73,8 @@ class CreateSession:
 
         Raises: SlotTaken with other times, NotBookable, Invalid for a start that has passed; what `Offers.to_book` raises.
         """
-        try:
-            return await self._create(wanted, request, Act(caller.actor, Party.SALON, self._clock.now()))
-        except DomainError:
-            # What stands in the way of a repetition may be the very session that the first request planned.
-            first = await self._bookings.first_answer(request)
-            if first is None:
-                raise
-            return first
+        act = Act(caller.actor, Party.SALON, self._clock.now())
+        return await or_first_answer(self._create(wanted, request, act), self._bookings, request)
 
     async def _create(self, wanted: WantedSession, request: KeyedRequest, act: Act) -> bytes:
         if wanted.start <= act.at:

@@ -8,7 +8,7 @@ from uuid import UUID
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
-from kursi_chassis.errors import Denied, DomainError
+from kursi_chassis.errors import Denied
 from kursi_chassis.ids import new_id
 from kursi_chassis.intervals import merged
 from kursi_chassis.validation import Violations
@@ -24,7 +24,8 @@ from kursi_booking.ports.bookings import BookingStore
 from kursi_booking.ports.guests import Customers
 from kursi_booking.ports.offers import Ask, Offers, WantedService
 from kursi_booking.ports.waitlist import DescribeEntry, RenderEntry, Waitlist
-from kursi_booking.usecases.access import expect_customer, is_member
+from kursi_booking.usecases.access import act_for, expect_customer, is_member
+from kursi_booking.usecases.first_answer import or_first_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,7 @@ class JoinWaitlist:
 
         Raises: Denied, Invalid, TooManyWaitlistEntries, AlreadyWaiting; what `Offers.to_book` raises.
         """
-        try:
-            return await self._join(wished, request, caller)
-        except DomainError:
-            # What stands in the way of a repetition may have come after the first request.
-            first = await self._store.first_answer(request)
-            if first is None:
-                raise
-            return first
+        return await or_first_answer(self._join(wished, request, caller), self._store, request)
 
     async def _join(self, wished: WishedVisit, request: KeyedRequest, caller: Caller) -> bytes:
         now = self._clock.now()
@@ -133,12 +127,9 @@ class JoinWaitlist:
 
 def _on_behalf(wished: WishedVisit, caller: Caller, now: datetime) -> tuple[UUID, Act]:
     """Who waits, and who says so. Raises: Denied for somebody else, or a priority, without a role in the salon."""
-    customer_id = wished.customer_id or caller.user_id
-    is_own = customer_id == caller.user_id
-    is_usual = is_own and wished.priority == 0
-    if customer_id is None or not (is_usual or is_member(caller, wished.salon_id)):
+    if wished.priority != 0 and not is_member(caller, wished.salon_id):
         raise Denied
-    return customer_id, Act(caller.actor, Party.CUSTOMER if is_own else Party.SALON, now)
+    return act_for(wished.customer_id, wished.salon_id, caller, now)
 
 
 def _check_ranges(ranges: Sequence[TimeRange], now: datetime) -> None:
