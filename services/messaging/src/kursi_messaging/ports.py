@@ -119,6 +119,18 @@ class Report:
     error_code: str
 
 
+class ReportSource(Protocol):
+    """A provider that can be asked what became of a message."""
+
+    async def report_on(self, notification_id: UUID, external_id: str) -> Report | None:
+        """What it would report of its message now; None when it does not know it.
+
+        Raises:
+            NoAnswer: the provider does not answer.
+        """
+        ...
+
+
 class ReportReader(Protocol):
     """Knows how one provider reports."""
 

@@ -74,6 +74,9 @@ class MessagingSettings(ServiceSettings):
     """After a lost answer: how long to wait for a report that tells what became of the message."""
     report_parking_seconds: float = Field(default=300, gt=0)
     """How long a report about a message that is not known yet is kept for it."""
+    report_overdue_seconds: float = Field(default=600, gt=0)
+    """A text message without a report for so long is asked about: while nobody could take it, the report was lost.
+    Most texts arrive within a minute; some providers of numbers never say so, and those are asked about ever less."""
     dispatch_concurrency: int = Field(default=200, ge=1, le=2_000)
     """Messages on their way to providers at once: 200 at 100 ms each are 2,000 a second."""
     dispatch_batch: int = Field(default=100, ge=1, le=500)

@@ -22,6 +22,7 @@ from kursi_messaging.dispatch.claiming import Batch, Claimer, Due
 from kursi_messaging.dispatch.composing import Composer, Ready, Stopped, customer_of
 from kursi_messaging.dispatch.finisher import Finisher
 from kursi_messaging.dispatch.judging import Held
+from kursi_messaging.dispatch.overdue import OverdueReports
 from kursi_messaging.dispatch.rules import DispatchRules
 from kursi_messaging.dispatch.sweeper import Sweeper
 from kursi_messaging.domain.outcome import WORDS, Accepted, Outcome
@@ -48,6 +49,7 @@ class Dispatcher:
         contacts: Contacts,
         composer: Composer,
         sweeper: Sweeper,
+        overdue: OverdueReports,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -55,6 +57,7 @@ class Dispatcher:
         self._contacts = contacts
         self._composer = composer
         self._sweeper = sweeper
+        self._overdue = overdue
         self._claimer = Claimer(database, clock, rules)
         self._finisher = Finisher(database, clock, rules.report_wait)
         self._held = 0
@@ -71,10 +74,11 @@ class Dispatcher:
         async with TaskGroup() as group:
             finishing = group.create_task(self._finisher.run())
             sweeping = group.create_task(self._sweeper.run(self._finisher))
+            asking = group.create_task(self._overdue.run())
             waking = group.create_task(self._wake_at(stopping))
             async with TaskGroup() as batches:
                 await self._claim_until(stopping, batches)
-            for task in (finishing, sweeping, waking):
+            for task in (finishing, sweeping, asking, waking):
                 task.cancel()
 
     async def _wake_at(self, stopping: asyncio.Event) -> None:

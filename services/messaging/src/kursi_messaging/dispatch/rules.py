@@ -21,6 +21,10 @@ class DispatchRules:
     """How long messages are put off when nobody can say how to reach their recipients."""
     patience: timedelta = timedelta(minutes=15)
     """How long to keep asking a provider that does not say whether it has a message."""
+    report_overdue: timedelta = timedelta(minutes=10)
+    """How long after it was sent a message's provider is asked what became of it, and again each time as late."""
+    report_given_up: timedelta = timedelta(days=1)
+    overdue_round: timedelta = timedelta(minutes=1)
     concurrency: int = 200
     batch: int = 100
     idle: timedelta = timedelta(milliseconds=500)

@@ -19,6 +19,7 @@ from kursi_messaging.adapters.twilio_reports import TwilioReports
 from kursi_messaging.adapters.twilio_signature import SigningKeys
 from kursi_messaging.dispatch.composing import Composer, Senders
 from kursi_messaging.dispatch.dispatcher import Dispatcher
+from kursi_messaging.dispatch.overdue import OverdueReports
 from kursi_messaging.dispatch.rules import DispatchRules
 from kursi_messaging.dispatch.sweeper import Sweeper
 from kursi_messaging.domain.retry_schedule import RetrySchedule
@@ -43,16 +44,16 @@ async def dispatcher(
     """
     rules = dispatch_rules(settings, jitter)
     async with senders(settings, clock) as providers:
-        sweeper = Sweeper(
+        reports = delivery_reports(settings, database, clock)
+        sources = {sender.name: sender for sender in providers.values() if isinstance(sender, TwilioSender)}
+        yield Dispatcher(
             database,
             clock,
             rules,
             contacts=contacts,
-            senders=providers,
-            reports=delivery_reports(settings, database, clock),
-        )
-        yield Dispatcher(
-            database, clock, rules, contacts=contacts, composer=Composer(providers, rules), sweeper=sweeper
+            composer=Composer(providers, rules),
+            sweeper=Sweeper(database, clock, rules, contacts=contacts, senders=providers, reports=reports),
+            overdue=OverdueReports(database, clock, rules, sources=sources, learned=reports),
         )
 
 
@@ -74,6 +75,7 @@ def dispatch_rules(settings: MessagingSettings, jitter: Callable[[], float]) -> 
         default_zone=settings.default_time_zone,
         lease=timedelta(seconds=settings.lease_seconds),
         report_wait=timedelta(seconds=settings.report_wait_seconds),
+        report_overdue=timedelta(seconds=settings.report_overdue_seconds),
         concurrency=settings.dispatch_concurrency,
         batch=settings.dispatch_batch,
         idle=timedelta(seconds=settings.dispatch_idle_seconds),

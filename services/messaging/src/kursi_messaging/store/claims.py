@@ -65,6 +65,15 @@ class LostRow:
     dispatched_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class OverdueRow:
+    """A message that its provider has, and of whose end nothing was heard."""
+
+    id: UUID
+    provider: str
+    external_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handed:
     """The exact text of a message that is about to be handed over, as it is recorded."""
@@ -224,6 +233,34 @@ async def reap(connection: Connection, *, token: UUID, lease: timedelta, most: i
                    AND coalesce(outcome, 'ambiguous') = 'ambiguous') AS dispatched_at
             """,
             {"token": token, "lease": lease, "most": most},
+        )
+        return await cursor.fetchall()
+
+
+async def overdue(
+    connection: Connection,
+    providers: Sequence[str],
+    *,
+    after: timedelta,
+    until: timedelta,
+    most: int,
+    now: datetime,
+) -> list[OverdueRow]:
+    """Take messages to ask their provider about, first `after` they were sent, each time twice as late as before,
+    and not any more `until` after; nobody else is given them meanwhile.
+    """
+    async with connection.cursor(row_factory=class_row(OverdueRow)) as cursor:
+        await cursor.execute(
+            """
+            UPDATE notifications SET updated_at = %(now)s WHERE id = ANY (ARRAY (
+                SELECT id FROM notifications
+                WHERE status = 'sent' AND channel <> 'email' AND sent_at > %(now)s - %(until)s
+                  AND provider = ANY (%(providers)s) AND external_id <> ''
+                  AND updated_at <= %(now)s - greatest(%(after)s, updated_at - sent_at)
+                ORDER BY sent_at LIMIT %(most)s FOR UPDATE SKIP LOCKED))
+            RETURNING id, provider, external_id
+            """,
+            {"providers": list(providers), "after": after, "until": until, "most": most, "now": now},
         )
         return await cursor.fetchall()
 

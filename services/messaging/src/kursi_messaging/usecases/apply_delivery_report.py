@@ -12,14 +12,14 @@ from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import Denied, Invalid, NotFound
 from prometheus_client import Counter
 
-from kursi_messaging.ports import IncomingReport, ReportMalformed, ReportReader, ReportRefused
+from kursi_messaging.ports import IncomingReport, Report, ReportMalformed, ReportReader, ReportRefused
 from kursi_messaging.store import reports
 
 _AT_ONCE = 200
 
 REPORTS = Counter(
     "kursi_messaging_reports_total",
-    "Delivery reports by provider and what they were: new, repeated, refused, malformed.",
+    "Delivery reports by provider and what they were: new, repeated, refused, malformed, asked for.",
     ("provider", "kind"),
 )
 
@@ -79,18 +79,28 @@ class DeliveryReports:
         except ReportMalformed as error:
             REPORTS.labels(incoming.provider, "malformed").inc()
             raise WebhookMalformed from error
-        fingerprint = hashlib.sha256(f"{incoming.notification_id}\n".encode() + incoming.body).digest()
-        async with self._database.autocommit() as connection:
-            is_new = await reports.keep(
-                connection, report, fingerprint=fingerprint, payload=incoming.body, now=self._clock.now()
-            )
+        is_new = await self._take(report, incoming.notification_id, incoming.body)
         REPORTS.labels(incoming.provider, "new" if is_new else "repeated").inc()
-        if is_new:
-            await run_with_retries(lambda: self._apply(fingerprint))
+
+    async def learn(self, report: Report) -> None:
+        """Take what a provider said when it was asked: the same as if it had reported it."""
+        if await self._take(report, f"asked {report.notification_id}", report.reported_status.encode()):
+            REPORTS.labels(report.provider, "asked").inc()
 
     async def settle_parked(self) -> None:
         """Apply the reports whose message is known by now, and give up on those that waited too long."""
         await run_with_retries(self._settle_parked)
+
+    async def _take(self, report: Report, address: str, body: bytes) -> bool:
+        """Keep the report and apply it; False for the same bytes to the same address again."""
+        fingerprint = hashlib.sha256(f"{address}\n".encode() + body).digest()
+        async with self._database.autocommit() as connection:
+            is_new = await reports.keep(
+                connection, report, fingerprint=fingerprint, payload=body, now=self._clock.now()
+            )
+        if is_new:
+            await run_with_retries(lambda: self._apply(fingerprint))
+        return is_new
 
     async def _apply(self, fingerprint: bytes) -> None:
         async with self._database.transaction() as connection:

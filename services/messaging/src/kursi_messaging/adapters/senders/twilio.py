@@ -6,14 +6,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
+from uuid import UUID
 
 from kursi_chassis import http_client
 from kursi_chassis.http_client import HttpClient, read_date, read_object, read_text
 
+from kursi_messaging.adapters.twilio_words import NAME, report_of
 from kursi_messaging.domain.outcome import Accepted, Ambiguous, Outcome, Refused, Retryable
 from kursi_messaging.domain.words import Channel
-from kursi_messaging.ports import NoAnswer, Outgoing, Question
+from kursi_messaging.ports import NoAnswer, Outgoing, Question, Report
 
 REPORTS_PATH = "/v1/webhooks/messaging/twilio"
 _WHATSAPP = "whatsapp:"
@@ -45,12 +47,13 @@ class TwilioSender:
     answer is learned from its report, whose address carries our own id, or from the account's list.
     """
 
-    name = "twilio"
+    name = NAME
 
     def __init__(self, http: HttpClient, account: TwilioAccount) -> None:
         self._http = http
         self._account = account
-        self._path = f"/2010-04-01/Accounts/{account.sid}/Messages.json"
+        self._messages = f"/2010-04-01/Accounts/{account.sid}/Messages"
+        self._path = f"{self._messages}.json"
 
     def serves(self, channel: Channel) -> bool:
         """Channels that have a sender of their own: one for SMS says nothing about WhatsApp."""
@@ -84,6 +87,20 @@ class TwilioSender:
             raise NoAnswer("unreadable")
         fits = (entry for entry in listed if _is_meant(entry, question, known))
         return next((_as_accepted(entry) for entry in fits), None)
+
+    async def report_on(self, notification_id: UUID, external_id: str) -> Report | None:
+        """What became of a message that it has; None when it has none of this id (any more)."""
+        path = f"{self._messages}/{quote(external_id, safe='')}.json"
+        answer = await self._http.send("GET", path, auth=self._credentials())
+        if isinstance(answer, http_client.Refused) and answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        if not isinstance(answer, http_client.Accepted):
+            raise NoAnswer(answer.why)
+        told = _read(answer.body)
+        code = _number(told.get("error_code"))
+        if told.get("sid") != external_id:
+            return None
+        return report_of(notification_id, external_id, read_text(told.get("status")), str(code or ""))
 
     def _credentials(self) -> tuple[str, str]:
         return self._account.sid, self._account.auth_token
