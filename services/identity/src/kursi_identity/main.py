@@ -1,6 +1,7 @@
 """Builds the identity service: the only place that opens databases, connections and clients."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from kursi_chassis.wiring import Wiring, verifier_of
 from kursi_identity.api import internal, my_memberships, servicer
 from kursi_identity.api.my_memberships import MembershipServicer
 from kursi_identity.api.paging import RosterPages
-from kursi_identity.domain.keys import KeyPolicy, KeyVault
+from kursi_identity.domain.keys import KeyPolicy, KeyVault, SuccessorUnknown
 from kursi_identity.domain.otp import CodeHasher, OtpPolicy
 from kursi_identity.domain.session import SessionPolicy
 from kursi_identity.domain.token import TokenPolicy
@@ -83,7 +84,8 @@ def signing_keys(settings: IdentitySettings, database: Database, clock: Clock) -
 def rotate_keys(settings: IdentitySettings) -> None:
     """Sign with the next key from now on: the operator's command, for a key that may have leaked, or to rehearse it.
 
-    The running servers follow within half a minute. What the old key signed counts until it expires.
+    The running servers follow within half a minute. What the old key signed counts until it expires. Exits with a
+    sentence when it was used a moment ago.
     """
 
     async def rotate() -> None:
@@ -94,7 +96,10 @@ def rotate_keys(settings: IdentitySettings) -> None:
             await keys.ring()
             await keys.rotate_now()
 
-    asyncio.run(rotate())
+    try:
+        asyncio.run(rotate())
+    except SuccessorUnknown as error:
+        sys.exit(str(error))
 
 
 def build_server(parts: Parts) -> GrpcServer:

@@ -16,6 +16,7 @@ from kursi_chassis.clock import SystemClock
 from kursi_chassis.grpc.tokens import TokenVerifier
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.servers import free_port
+from kursi_identity.domain.keys import SuccessorUnknown
 
 ISSUER = "https://kursi.test"
 
@@ -171,6 +172,22 @@ async def test_the_new_key_was_published_before_it_signed(identity):
     identity.clock.advance(timedelta(minutes=1))
     pair = await identity.log_in()
     assert kid_of(pair.access_token) in {key["kid"] for key in before}
+
+
+@pytest.mark.covers("I7")
+async def test_nobody_signs_with_a_key_that_verifiers_may_not_know_yet(identity):
+    await identity.keys.ring()
+    identity.clock.advance(timedelta(minutes=1))
+    await identity.keys.rotate_now()  # to the key that was published together with the first one
+    identity.clock.advance(timedelta(minutes=1))
+    published = json.loads(await jwks(identity))["keys"]
+    with pytest.raises(SuccessorUnknown, match=r"12:07:00 UTC"):
+        await identity.keys.rotate_now()
+    identity.clock.advance(timedelta(minutes=5))
+    await identity.keys.rotate_now()
+    identity.clock.advance(timedelta(minutes=1))
+    pair = await identity.log_in()
+    assert kid_of(pair.access_token) in {key["kid"] for key in published}
 
 
 @pytest.mark.covers("I7")

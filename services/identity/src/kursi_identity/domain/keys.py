@@ -33,17 +33,24 @@ class KeyPolicy:
     """When keys follow each other.
 
     A key signs for `rotate_after`. Its successor is published for at least `published_before` first: verifiers
-    fetch the key set every minute, caches keep it for five. A retired key is published for `verified_after`:
-    longer than any token lives, plus the time in which another replica may still have signed with it.
+    fetch the key set every minute, caches keep it for five. An operator may be quicker, but no quicker than
+    `known_after`. A retired key is published for `verified_after`: longer than any token lives, plus the time in
+    which another replica may still have signed with it.
     """
 
     rotate_after: timedelta = timedelta(days=30)
     published_before: timedelta = timedelta(hours=1)
+    known_after: timedelta = timedelta(minutes=6)
     verified_after: timedelta = timedelta(minutes=30)
 
     def is_due(self, active_since: datetime, next_since: datetime, now: datetime) -> bool:
         """Whether the next key takes over."""
         return now - active_since >= self.rotate_after and now - next_since >= self.published_before
+
+    def known_at(self, successor: "SigningKey", active: "SigningKey") -> datetime:
+        """From when on all who know the key that signs know the next one, too. The first two are published together."""
+        is_as_old = successor.created_at <= active.created_at
+        return successor.created_at if is_as_old else successor.created_at + self.known_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,15 @@ class SigningKey:
     private_key: bytes | None
     created_at: datetime
     activated_at: datetime | None
+
+
+class SuccessorUnknown(Exception):
+    """Tokens signed with the next key would be refused by who does not know it yet."""
+
+    def __init__(self, known_at: datetime) -> None:
+        super().__init__(
+            f"the next key is too new: not everybody who checks tokens knows it before {known_at:%H:%M:%S} UTC"
+        )
 
 
 class KeyVault:

@@ -8,7 +8,14 @@ from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.errors import Unavailable
 
-from kursi_identity.domain.keys import KeyPolicy, KeyRing, KeyState, KeyVault, SigningKey
+from kursi_identity.domain.keys import (
+    KeyPolicy,
+    KeyRing,
+    KeyState,
+    KeyVault,
+    SigningKey,
+    SuccessorUnknown,
+)
 from kursi_identity.store import audit, keys
 from kursi_identity.store.audit import Action, Entry
 
@@ -60,10 +67,20 @@ class SigningKeys:
             await keys.prune(connection, now)
 
     async def rotate_now(self) -> None:
-        """Hand over to the next key at once: for a key that may have leaked, or to rehearse it."""
+        """Hand over to the next key at once: for a key that may have leaked, or to rehearse it.
+
+        Raises:
+            SuccessorUnknown: the last hand-over was minutes ago, and verifiers may not know the next key yet.
+        """
         async with self._database.transaction() as connection:
             await keys.lock(connection)
-            await self._hand_over(connection, self._clock.now())
+            now = self._clock.now()
+            present = {key.state: key for key in await keys.usable(connection, now)}
+            if KeyState.ACTIVE in present and KeyState.NEXT in present:
+                known_at = self._policy.known_at(present[KeyState.NEXT], present[KeyState.ACTIVE])
+                if now < known_at:
+                    raise SuccessorUnknown(known_at)
+            await self._hand_over(connection, now)
 
     async def _read(self, now: datetime) -> KeyRing:
         try:
