@@ -201,7 +201,7 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _stop(given: argparse.Namespace) -> int:
-    Platform(given.data).stop()
+    print("stopped" if Platform(given.data).stop() else f"no platform was running in {given.data.resolve()}")
     for name in Journal.read(DataFolder(given.data).state).clean_up():
         print(f"stopped {name}, left behind by a launcher that was killed")
     return 0

@@ -136,13 +136,15 @@ class Platform:
             f"the platform in {self.data} is not ready",
         )
 
-    def stop(self, timeout_seconds: float = 60) -> None:
-        """Stop the launcher with everything it owns, and wait for it. Nothing running is fine, too."""
+    def stop(self, timeout_seconds: float = 60) -> bool:
+        """Stop the launcher with everything it owns, and wait for it. False: there was none, which is fine, too."""
         journal = Journal.read(self._folder.state)
         launcher = journal.launcher
-        if launcher and launcher.alive:
-            send(launcher, signal.SIGTERM)
-            wait_until(lambda: not launcher.alive, timeout_seconds, "the launcher did not stop")
+        if not launcher or not launcher.alive:
+            return False
+        send(launcher, signal.SIGTERM)
+        wait_until(lambda: not launcher.alive, timeout_seconds, "the launcher did not stop")
+        return True
 
     def _is_ready(self, name: str) -> bool:
         entry = self.entry(name)

@@ -194,12 +194,14 @@ def test_a_process_that_cannot_start_ends_the_start_with_its_own_words(table, ho
     assert "no licence" in answer.stderr
 
 
-def test_status_says_what_runs_where(started, table, sleeper):
+def test_status_and_stop_say_what_runs_where(started, table, sleeper):
     with started(table(sleeper)) as platform:
         status = json.loads(kursi("status", "--json", "--data", str(platform.data)).stdout)
         assert status["phase"] == "ready"
         assert [(row["name"], row["state"]) for row in status["processes"]] == [("sleeper", "ready")]
+        assert kursi("stop", "--data", str(platform.data)).stdout == "stopped\n"
     assert "no platform is running" in kursi("status", "--data", str(platform.data)).stderr
+    assert "no platform was running" in kursi("stop", "--data", str(platform.data)).stdout
 
 
 def test_a_paused_process_answers_nothing_until_it_is_resumed(started, table, nats):
