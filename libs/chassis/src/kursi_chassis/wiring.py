@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from nats.aio.client import Client
 
 from kursi_chassis.clock import Clock
-from kursi_chassis.db.database import Database
+from kursi_chassis.db.database import Database, Rehearsal
 from kursi_chassis.db.migrate import migrate
 from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.events.consumer import EventConsumer, Subscription
@@ -41,12 +41,13 @@ class Wiring:
     stack: AsyncExitStack
     clock: Clock
 
-    async def database(self, duty: str = "") -> Database:
+    async def database(self, duty: str = "", *, rehearse: Rehearsal | None = None) -> Database:
         """A pool of the service's database; it does not wait for the server."""
         database = await Database.open(
             self.settings.database_url.get_secret_value(),
             pool_size=self.settings.database_pool_size,
             application_name=f"kursi-{self.settings.service}{'-' if duty else ''}{duty}",
+            rehearse=rehearse,
         )
         self.stack.push_async_callback(database.close)
         return database

@@ -227,3 +227,64 @@ async def test_the_running_role_cannot_rewrite_the_audit_trail(database):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         async with database.transaction() as connection:
             await connection.execute("DELETE FROM audit")
+
+
+GENERIC = "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT word FROM notes%'"
+
+
+async def read_word(connection) -> None:
+    await connection.execute("SELECT word FROM notes WHERE id = %s", [new_id()], prepare=True)
+
+
+async def test_prepared_statements_outlive_a_rollback(urls):
+    database = await Database.open(urls.app, pool_size=1, application_name="test")
+    for _ in range(6):  # PostgreSQL keeps the sixth plan
+        with pytest.raises(KeyError):
+            async with database.transaction() as connection:
+                await read_word(connection)
+                raise KeyError
+    async with database.reading() as connection:
+        assert await (await connection.execute(GENERIC)).fetchall() == [(1,)]
+    await database.close()
+
+
+async def test_a_prepared_statement_whose_columns_changed_is_prepared_anew(urls):
+    database = await Database.open(urls.app, pool_size=1, application_name="test")
+    async with database.reading() as connection:
+        await read_word(connection)
+    with psycopg.connect(urls.owner) as migration:
+        migration.execute("ALTER TABLE notes ALTER COLUMN word TYPE varchar")
+    with pytest.raises(Unavailable):
+        async with database.reading() as connection:
+            await read_word(connection)
+    async with database.reading() as connection:
+        await read_word(connection)
+    await database.close()
+
+
+async def test_every_connection_rehearses_and_leaves_nothing_behind(urls):
+    rehearsed = []
+
+    async def rehearse(connection):
+        await write(connection, "rehearsed")
+        rehearsed.append(connection.info.backend_pid)
+
+    database = await Database.open(urls.app, pool_size=4, application_name="test", rehearse=rehearse)
+    await eventually(lambda: len(set(rehearsed)) == 4)
+    async with database.reading() as connection:
+        assert connection.info.backend_pid in rehearsed
+    assert await count(database) == 0
+    await database.close()
+
+
+@pytest.mark.parametrize("trouble", [KeyError(), psycopg.errors.UndefinedTable()], ids=["ours", "theirs"])
+async def test_a_rehearsal_that_fails_keeps_nobody_from_working(urls, trouble):
+    async def rehearse(connection):
+        await write(connection, "lost")
+        raise trouble
+
+    database = await Database.open(urls.app, pool_size=2, application_name="test", rehearse=rehearse)
+    async with database.transaction() as connection:
+        await write(connection, "kept")
+    assert await count(database) == 1
+    await database.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -12,25 +12,48 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg._preparing import PrepareManager
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGconn
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from kursi_chassis.errors import Unavailable
+from kursi_chassis.logging import get_logger
+
+
+class _KeptStatements(PrepareManager):
+    """Prepared statements that outlive a rollback, as they do in PostgreSQL.
+
+    The driver throws all of them away, because a change of the schema might have been rolled back; a service's connection
+    changes no schema. Refusals are rolled back, so under contention every statement would be planned anew every time.
+    The driver has no setting for this: `test_prepared_statements_outlive_a_rollback` fails when an upgrade changes it.
+    """
+
+    def clear(self) -> bool:
+        return False
 
 
 class Connection(AsyncConnection[TupleRow]):
-    """A connection, and the cursors that it keeps for statements that run a thousand times a second.
+    """A connection that keeps what it learned of its statements: plans, and cursors for those that run a thousand times
+    a second.
 
     A cursor that sees the same statement again knows how to write its parameters; a new one finds that out for each.
     """
+
+    def __init__(self, pgconn: PGconn) -> None:
+        super().__init__(pgconn)
+        self._prepared = _KeptStatements()
 
     @cached_property
     def kept_cursors(self) -> dict[bytes, AsyncRawCursor[TupleRow]]:
         """By statement."""
         return {}
 
+
+Rehearsal = Callable[[Connection], Awaitable[None]]
+"""Runs statements on a new connection before anybody gets it; whatever it writes is rolled back."""
 
 CHECKOUT_SECONDS = 3.0
 """How long a request waits for a free connection: longer than a hiccup, shorter than a caller's deadline."""
@@ -45,6 +68,8 @@ SESSION_SETTINGS: Mapping[str, str] = {
     "tcp_keepalives_count": "3",
 }
 _RETRY_AFTER = timedelta(seconds=1)
+_STALE_PLAN = "RevalidateCachedQuery"
+"""Where PostgreSQL refuses a prepared statement whose columns have other types by now. (Words depend on its locale.)"""
 _NOT_NOW = frozenset({
     "57P01",  # admin_shutdown
     "57P02",  # crash_shutdown
@@ -55,6 +80,8 @@ _NOT_NOW = frozenset({
     "53300",  # too_many_connections
     "25P03",  # idle_in_transaction_session_timeout
 })  # fmt: skip
+
+log = get_logger()
 
 
 class RolledBack(RuntimeError):
@@ -78,14 +105,20 @@ class Database:
         self._after_commit: list[Callable[[], None]] = []
 
     @classmethod
-    async def open(cls, url: str, *, pool_size: int = 8, application_name: str) -> Database:
-        """Open the pool without waiting for the server: a service may start before its database does."""
+    async def open(
+        cls, url: str, *, pool_size: int = 8, application_name: str, rehearse: Rehearsal | None = None
+    ) -> Database:
+        """Open the pool without waiting for the server: a service may start before its database does.
+
+        With a rehearsal all connections are opened, and rehearsed, before the first one is needed.
+        """
         address = make_conninfo(url, **_connection_parameters(application_name))
         pool = AsyncConnectionPool(
             address,
             kwargs={"autocommit": True},
             connection_class=Connection,
-            min_size=min(2, pool_size),
+            configure=_rehearsed(rehearse) if rehearse else None,
+            min_size=pool_size if rehearse else min(2, pool_size),
             max_size=pool_size,
             timeout=CHECKOUT_SECONDS,
             # The pool's own retries back off to a minute; giving up early lets the next request try at once.
@@ -207,6 +240,17 @@ class Database:
             raise Unavailable(retry_after=_RETRY_AFTER) from error
 
 
+def _rehearsed(rehearse: Rehearsal) -> Rehearsal:
+    async def configure(connection: Connection) -> None:
+        try:
+            async with connection.transaction(force_rollback=True):
+                await rehearse(connection)
+        except Exception as error:  # noqa: BLE001 -- a service without rehearsal is slow, one without connections is none
+            log.warning("rehearsal_failed", error=type(error).__name__)
+
+    return configure
+
+
 def _connection_parameters(application_name: str) -> dict[str, str]:
     """What every connection asks for while it connects; later it would cost a round trip."""
     return {
@@ -243,6 +287,8 @@ def _unavailable_when_lost(connection: Connection) -> Iterator[None]:
     except (
         psycopg.Error
     ) as error:  # not only OperationalError: an idle transaction is ended with an InternalError
+        if error.diag.source_function == _STALE_PLAN:
+            connection.pgconn.finish()  # a new connection prepares it anew
         if connection.closed or error.sqlstate in _NOT_NOW:
             raise Unavailable(retry_after=_RETRY_AFTER) from error
         raise
