@@ -63,6 +63,7 @@ from kursi_booking.queries.claim_rows import FirstClaims
 from kursi_booking.queries.history import History
 from kursi_booking.queries.occupancy import ClaimedTimes
 from kursi_booking.queries.reports import ReportsInDatabase
+from kursi_booking.rehearsal import rehearse
 from kursi_booking.settings import BookingSettings
 from kursi_booking.store.bookings import Bookings
 from kursi_booking.store.calendar_feeds import CalendarFeedsInDatabase
@@ -231,7 +232,7 @@ async def build(settings: BookingSettings, roles: frozenset[str]) -> AsyncIterat
     """The roles that were asked for, and what they share, open while the block runs."""
     async with AsyncExitStack() as stack:
         wiring = Wiring(settings, stack, SystemClock())
-        database = await wiring.database()
+        database = await wiring.database(rehearse=rehearse if "serve" in roles else None)
         built: dict[str, Role] = {}
         if "serve" in roles:
             built["serve"] = await _serve(wiring, settings, database)

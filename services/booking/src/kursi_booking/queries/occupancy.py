@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from kursi_chassis.db.database import Database
+from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.intervals import Interval
 
 from kursi_booking.ports.supply import Taken, Wanted
@@ -43,6 +43,12 @@ class ClaimedTimes:
 
     async def __call__(self, wanted: Wanted) -> Taken:
         """What keeps these people and things busy now; a hold that is over does not."""
+        async with self._database.reading() as connection:
+            return await self.read_on(connection, wanted)
+
+    @staticmethod
+    async def read_on(connection: Connection, wanted: Wanted) -> Taken:
+        """The same on a connection of the caller's."""
         start, end = wanted.during
         parameters = {
             "unit_ids": list(wanted.unit_ids),
@@ -53,8 +59,8 @@ class ClaimedTimes:
             "salon_id": wanted.salon_id,
             "customer_id": wanted.customer_id,
         }
-        async with self._database.reading() as connection, connection.cursor(binary=True) as cursor:
-            await cursor.execute(_OCCUPANCY, parameters)
+        async with connection.cursor(binary=True) as cursor:
+            await cursor.execute(_OCCUPANCY, parameters, prepare=True)
             return _taken(wanted.unit_ids, await cursor.fetchall())
 
 

@@ -5,6 +5,7 @@ from typing import Final, LiteralString
 import psycopg
 from kursi_chassis import idempotency
 from kursi_chassis.events import outbox
+from psycopg.types.numeric import Int8
 
 from kursi_booking.domain.errors import TooManyBookings
 from kursi_booking.ports.bookings import NewBooking, TimeTaken
@@ -86,6 +87,8 @@ def create_parameters(new: NewBooking) -> dict[str, object]:
         raise ValueError(message)
     return {
         **booking_parameters(booking),
+        # As text: with a type of its own a hold's end would make this another prepared statement.
+        "hold_expire_at": booking.expires_at.isoformat() if booking.expires_at else None,
         **item_parameters(booking.items),
         **history_parameters(entry),
         **claim_parameters(new.claims),
@@ -95,5 +98,5 @@ def create_parameters(new: NewBooking) -> dict[str, object]:
         ),
         "claim_state": claim_state(booking),
         "lock_keys": lock_keys(new.claims) if len(new.claims) > 1 else [],
-        "active_limit": _NO_LIMIT if new.active_limit is None else new.active_limit,
+        "active_limit": Int8(_NO_LIMIT if new.active_limit is None else new.active_limit),
     }

@@ -27,7 +27,7 @@ class NumberedStatement:
         cursor = connection.kept_cursors.get(self.text)
         if cursor is None:
             cursor = connection.kept_cursors[self.text] = AsyncRawCursor(connection)
-        await cursor.execute(self.text, [parameters[name] for name in self.names])
+        await cursor.execute(self.text, [parameters[name] for name in self.names], prepare=True)
 
 
 def numbered(statement: LiteralString) -> NumberedStatement:
