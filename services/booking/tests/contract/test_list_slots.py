@@ -261,11 +261,15 @@ async def test_an_add_on_of_another_service_is_none_of_the_visit(world, slots, r
     assert refused.violations == {"addOnIds[0]": "UNKNOWN_VALUE"}
 
 
-async def test_sixty_two_days_are_answered_in_one_call_of_the_catalog(world, slots, catalog):
-    answer = await slots(
-        [world.service_id], world.salon.at(14, 0), world.salon.at(14, 0) + timedelta(days=62)
-    )
-    assert len({slot.local_start[:10] for slot in answer.slots}) == 62
+@pytest.mark.covers("B5")
+@pytest.mark.parametrize("hour", [0, 11, 14, 18, 23])
+async def test_sixty_two_days_from_any_hour_are_answered_in_one_call_of_the_catalog_and_kept(
+    world, slots, catalog, hour
+):
+    first = world.salon.at(14, hour)
+    answer = await slots([world.service_id], first, first + timedelta(days=62))
+    assert answer.slots[-1].start_time.seconds > epoch(first) + 60 * DAY
+    assert await slots([world.service_id], first, first + timedelta(days=62)) == answer
     assert len(catalog.requests) == 1
 
 

@@ -37,7 +37,7 @@ REPEATABLE = (f"{_SERVICE}/GetBookingContext", f"{_SERVICE}/ExplainWorkingTime")
 
 A = TypeVar("A")
 
-_DAY, _WEEK = 86_400, 7 * 86_400
+_HOUR, _DAY, _WEEK = 3_600, 86_400, 7 * 86_400
 _LONGEST = 64 * _DAY
 """What the catalog resolves in one call: 62 days, and a day on either side."""
 _USUAL = 5 * _WEEK
@@ -213,13 +213,16 @@ class CatalogClient:
 
 
 def _window(start: int, end: int) -> Interval:
-    """Whole weeks around the range, five at least; from its first day on where the catalog would refuse so many."""
+    """Whole weeks around the range, five at least; from its first day on where the catalog would refuse so many, or from
+    its first hour where even that would not reach the end.
+    """
     first = start - (start - _FIRST_MONDAY) % _WEEK
     last = max(end + (_FIRST_MONDAY - end) % _WEEK, first + _USUAL)
     if last - first <= _LONGEST:
         return first, last
-    day = start - start % _DAY
-    return day, day + _LONGEST
+    day, hour = start - start % _DAY, start - start % _HOUR
+    begin = day if end <= day + _LONGEST else hour
+    return begin, begin + _LONGEST
 
 
 def _refused(error: RemoteError) -> DomainError:
