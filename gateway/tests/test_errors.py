@@ -6,7 +6,8 @@ import re
 
 import httpx
 import pytest
-from kursi_gateway.replies import REPLIES
+from kursi_chassis.grpc.language import negotiate
+from kursi_gateway.replies import ARABIC_FIRST, REPLIES
 
 ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
 SHAPE = {"code", "status", "reason", "message", "details", "requestId"}
@@ -220,9 +221,34 @@ async def test_a_service_error_is_told_in_the_language_asked_for(gateway):
 
 
 @pytest.mark.covers("G2")
-async def test_the_gateways_own_errors_are_told_in_arabic_too(gateway):
-    answer = await gateway.client.get("/nothing", headers={"accept-language": "ar"})
+@pytest.mark.parametrize("header", ["ar", "AR-sa", "fr-FR, fr;q=0.9, ar;q=0.8, en;q=0.7"])
+async def test_the_gateways_own_errors_are_told_in_arabic_too(gateway, header):
+    answer = await gateway.client.get("/nothing", headers={"accept-language": header})
     assert answer.json()["message"] == REPLIES[404][4]
+
+
+@pytest.mark.covers("G2")
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("", "ar", "AR-sa", "ar;q=0.5", "ar , en", "fr,ar", ",ar", "e,a,ar", "ar-SA-u-nu-latn,en;q=0.1"),
+        *(
+            "en",
+            "en,ar",
+            "en-GB;q=0.9, ar;q=0.8",
+            "arn",
+            "arc,en",
+            "eng,ar",
+            "*",
+            "*,ar",
+            "ar;q=0",
+            "ar;q=0.000,en",
+        ),
+        *("fr-FR, fr;q=0.9, ar;q=0.8, en;q=0.7", "fr, en;q=0.8, ar;q=0.7", "de", "zh-Hant-TW,ur;q=0.3"),
+    ],
+)
+def test_the_gateway_and_the_services_answer_in_the_same_language(header):
+    assert bool(re.fullmatch(ARABIC_FIRST, header)) is (negotiate(header) == "ar")
 
 
 @pytest.mark.covers("G2")

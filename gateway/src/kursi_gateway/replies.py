@@ -98,9 +98,18 @@ REPLIES: dict[int, tuple[int, str, str, str, str]] = {
         "لم تجب الخدمة في الوقت المحدد.",
     ),
 }
-STARTS_WITH_ARABIC = {
+# The header names Arabic before English. Services weigh languages, too; browsers name them in the order of their weights.
+# What is neither is passed over: `arn` and `eng` are other languages.
+_OTHER_LANGUAGE = (
+    r"(?:[b-df-z][a-z]*|a(?:[a-qs-z][a-z]*)?|ar[a-z]+|e(?:[a-mo-z][a-z]*)?|en[a-z]+)(?:-[a-z0-9-]*)?"
+)
+_SOME_WEIGHT = r"(?:;\s*q=(?:1|0?\.0*[1-9])[0-9.]*\s*)?"
+ARABIC_FIRST = (
+    rf"(?i)[\s,]*(?:{_OTHER_LANGUAGE}\s*(?:;[^,]*)?,[\s,]*)*ar(?:-[a-z0-9-]*)?\s*{_SOME_WEIGHT}(?:,.*)?"
+)
+READS_ARABIC = {
     "header_filter": {
-        "header": {"name": "accept-language", "string_match": {"prefix": "ar", "ignore_case": True}}
+        "header": {"name": "accept-language", "string_match": {"safe_regex": {"regex": ARABIC_FIRST}}}
     }
 }
 WANTS_ANOTHER_PROTOCOL = {"header_filter": {"header": {"name": "upgrade", "present_match": True}}}
@@ -144,7 +153,7 @@ def _mappers(
 ) -> list[dict[str, Any]]:
     code, name, reason, english, arabic = reply
     return [
-        _mapper(status, _body(code, name, reason, arabic), *filters, STARTS_WITH_ARABIC),
+        _mapper(status, _body(code, name, reason, arabic), *filters, READS_ARABIC),
         _mapper(status, _body(code, name, reason, english), *filters),
     ]
 
