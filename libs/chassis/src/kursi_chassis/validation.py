@@ -32,6 +32,8 @@ _UNSEEN = re.compile(
 # Embeddings, overrides and isolates reorder what follows them on the screen; the single marks (U+200E,
 # U+200F) and joiners belong to everyday Arabic and Persian text and stay allowed.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+# Controls, and Unicode's own breaks of lines and paragraphs (U+2028, U+2029): a name with one is no line.
+_STEERING = frozenset({"Cc", "Zl", "Zp"})
 # Bringing a text into NFC sorts the marks on a letter in quadratic time: 64,000 of them, which fit into one request,
 # stop the event loop for 13 seconds. So what is too long however it is spelled (no character has more than four
 # parts), or is no writing (Unicode's stream-safe format allows 30 marks), is refused before.
@@ -99,7 +101,7 @@ class Violations:
             self.add(field, "TOO_SHORT", min=min_length)
         elif len(clean) > max_length:
             self.add(field, "TOO_LONG", max=max_length)
-        elif _has_control(clean, "\t\n\r" if lines else ""):
+        elif _has_control(clean, "\t\n\r\u2028\u2029" if lines else ""):
             self.add(field, "CONTROL_CHARACTERS")
         elif _BIDI.search(clean):
             self.add(field, "BIDI_OVERRIDE")
@@ -199,7 +201,7 @@ def _piles_up_marks(text: str) -> bool:
 def _has_control(text: str, allowed: str) -> bool:
     # What can be printed is no control character; almost every text is cleared at once.
     return not text.isprintable() and any(
-        unicodedata.category(sign) == "Cc" and sign not in allowed for sign in text
+        unicodedata.category(sign) in _STEERING and sign not in allowed for sign in text
     )
 
 

@@ -40,6 +40,8 @@ def found_by(read):
         (lambda c: c.text("f", "a" + "\u0301" * 16 + "\u0316" * 15, 80), "MALFORMED"),
         (lambda c: c.text("f", "a\nb", 5), "CONTROL_CHARACTERS"),
         (lambda c: c.text("f", "a\x00b", 5, lines=True), "CONTROL_CHARACTERS"),
+        (lambda c: c.text("f", "a\u2028b", 5), "CONTROL_CHARACTERS"),
+        (lambda c: c.text("f", "a\u2029b", 5), "CONTROL_CHARACTERS"),
         (lambda c: c.text("f", "a\u202eb", 5), "BIDI_OVERRIDE"),
         (lambda c: c.text("f", "a\u2067b", 5), "BIDI_OVERRIDE"),
         (lambda c: c.integer("f", 9, 1, 8), "OUT_OF_RANGE"),
