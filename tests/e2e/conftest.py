@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kursi_chassis.testing.folders import quick_folder
 from kursi_local import invariants
 from kursi_local.client import Api
 from kursi_local.patience import until
@@ -31,7 +32,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="package")
 def platform():
-    with running_platform(environment=IMPATIENT) as started:
+    with running_platform(environment=IMPATIENT, home=quick_folder()) as started:
         yield started
 
 

@@ -40,16 +40,18 @@ def running_platform(
     environment: Mapping[str, str] | None = None,
     options: Sequence[str] = ("--any-ports", "--no-fsync"),
     start_seconds: float = 120,
+    home: Path | None = None,
 ) -> Iterator[Platform]:
     """A platform that is ready inside the block, and gone with its data after it.
 
     ``environment`` is added to the launcher's own: ``KURSI_BOOKING_…`` reaches booking and wins over the
-    table. The platform dies with the thread that opened the block, however that dies.
+    table. The platform dies with the thread that opened the block, however that dies. Its data are below
+    ``home``, which is a new folder on disk unless the caller brings one that is to go with them.
 
     Raises:
         RuntimeError: it did not start; the text is the end of the launcher's output.
     """
-    base = Path(tempfile.mkdtemp(prefix="kursi-"))
+    base = home or Path(tempfile.mkdtemp(prefix="kursi-"))
     base.chmod(0o711)  # PostgreSQL's user must be able to walk through
     try:
         with started_platform(base / "data", table, environment, options, start_seconds) as platform:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from kursi_chassis.clock import FixedClock
 from kursi_chassis.db import database
 from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.testing.databases import DatabaseFactory
+from kursi_chassis.testing.folders import quick_folder
 from kursi_chassis.testing.logs import plain_logs
 from kursi_chassis.testing.servers import TEST_POSTGRES_SETTINGS, NatsServer, PostgresServer, free_port
 
@@ -54,9 +54,8 @@ def patient_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def server_dir() -> Iterator[Path]:
-    """Where servers keep their files: searchable by others, because PostgreSQL runs as nobody under root."""
-    directory = Path(tempfile.mkdtemp(prefix="kursi-"))
-    directory.chmod(0o755)
+    """Where servers keep their files."""
+    directory = quick_folder()
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
 
