@@ -203,6 +203,20 @@ async def test_every_change_of_choices_is_in_the_audit_trail(messaging, stub):
     ]
 
 
+async def test_a_change_of_nothing_makes_no_revision_and_no_audit_record(messaging, stub):
+    untouched = await change_mine(messaging, stub, Preferences(), "quiet_hours_enabled")
+    assert untouched.etag == '"0"'
+    await change_mine(messaging, stub, Preferences(quiet_hours_enabled=True))
+    again = await change_mine(messaging, stub, Preferences(quiet_hours_enabled=True, etag='"1"'))
+    assert (again.quiet_hours_enabled, again.etag) == (True, '"1"')
+    stale = await refusal(change_mine(messaging, stub, Preferences(quiet_hours_enabled=True, etag='"0"')))
+    assert stale.reason == "STALE_ETAG"
+    await change_salon(messaging, stub, Settings(default_language_code="en"))
+    assert (await change_salon(messaging, stub, Settings(default_language_code="en"))).etag == '"1"'
+    audited = await messaging.execute("SELECT action FROM audit ORDER BY id")
+    assert audited == [("preferences_changed",), ("salon_settings_changed",)]
+
+
 async def test_events_that_arrive_while_rules_change_end_under_the_new_rules(messaging, stub):
     visits = [booking("CONFIRMED", 1, booking_id=new_id(), customer=new_id()) for _ in range(12)]
     await asyncio.gather(

@@ -39,7 +39,10 @@ class Choices:
     async def change_preferences(
         self, user_id: UUID, change: Callable[[Preferences], Preferences], caller: Caller
     ) -> Preferences:
-        """Store what `change` makes of a person's choices; it may refuse by raising."""
+        """Store what `change` makes of a person's choices, unless that changes nothing.
+
+        Raises: what `change` raises to refuse.
+        """
 
         async def attempt() -> Preferences:
             async with self._database.transaction() as connection:
@@ -50,7 +53,10 @@ class Choices:
     async def change_settings(
         self, salon_id: UUID, change: Callable[[SalonSettings], SalonSettings], caller: Caller
     ) -> SalonSettings:
-        """Store what `change` makes of a salon's settings; it may refuse by raising."""
+        """Store what `change` makes of a salon's settings, unless that changes nothing.
+
+        Raises: what `change` raises to refuse.
+        """
 
         async def attempt() -> SalonSettings:
             async with self._database.transaction() as connection:
@@ -68,7 +74,10 @@ class Choices:
         now = self._clock.now()
         await planning.lock_choices(connection, user_id)
         before = await preferences.read(connection, user_id)
-        after = replace(change(before), revision=before.revision + 1)
+        changed = change(before)
+        if changed == before:
+            return before
+        after = replace(changed, revision=before.revision + 1)
         await preferences.write(connection, user_id, after, now)
         coming = await planning.read_coming_of_customers(connection, [user_id], now)
         await self._planner.replan(connection, coming.values(), {user_id: current_traceparent() or ""})
@@ -95,7 +104,10 @@ class Choices:
         now = self._clock.now()
         await planning.lock_choices(connection, salon_id)
         before = await salons.read(connection, salon_id)
-        after = replace(change(before), revision=before.revision + 1)
+        changed = change(before)
+        if changed == before:
+            return before
+        after = replace(changed, revision=before.revision + 1)
         await salons.write(connection, salon_id, after, now)
         coming = await planning.read_coming_of_salon(connection, salon_id, now)
         customers = {booking.customer_id for booking in coming.values()}
