@@ -58,6 +58,12 @@ def configure_logging(
     root.setLevel(level)
     for chatty in ("httpx", "httpcore"):  # they log whole addresses, with whatever the query carries
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_worth_a_line)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """All but what gRPC logs of a header that is not UTF-8: all of it, with a traceback, whoever sent it."""
+    return not str(record.msg).startswith("Invalid encoding on")
 
 
 def _named(service: str) -> Processor:

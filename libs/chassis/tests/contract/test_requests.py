@@ -1,10 +1,18 @@
 """What the chain makes of a request before a handler sees it."""
 
+import asyncio
+import struct
+
 import grpc
 import pytest
 from kursi_chassis.errors import Invalid
 from kursi_chassis.grpc.required import RequiredFields
-from kursi_chassis.testing.rpc import refused
+from kursi_chassis.grpc.server import GrpcServer
+from kursi_chassis.testing.eventually import eventually
+from kursi_chassis.testing.logs import logged
+from kursi_chassis.testing.rpc import refused, rpc_settings
+
+PARLOUR = "chassis.test.v1.Parlour"
 
 
 async def refusal_of(call):
@@ -115,3 +123,30 @@ async def test_the_trace_of_the_caller_goes_on(stub, contract):
     assert (
         await stub.Open(contract.pb2.EchoRequest(), metadata=(("traceparent", header),))
     ).traceparent == header
+
+
+async def test_a_header_that_is_no_text_is_not_logged(contract, parlour, mint):
+    """Sent as bytes of HTTP/2: gRPC's own client refuses to send such a header."""
+    headers = [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", f"/{PARLOUR}/Open".encode()),
+        (b":authority", b"test"),
+        (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"),
+        (b"x-odd", b"\xe9t\xe9"),
+    ]
+    block = b"".join(bytes([0, len(name)]) + name + bytes([len(value)]) + value for name, value in headers)
+    frames = frame(4, 0, 0) + frame(1, 4, 1, block) + frame(0, 1, 1, bytes(5))
+    server = GrpcServer(rpc_settings(), [(parlour, PARLOUR)], mint.verifier())
+    with logged() as log:
+        _, writer = await asyncio.open_connection("127.0.0.1", await server.start())
+        writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frames)
+        await eventually(lambda: len(parlour.seen) == 1)
+        writer.close()
+        await server.stop()
+    assert "Traceback" not in log.getvalue()
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
