@@ -192,4 +192,4 @@ async def test_bytes_that_are_no_message_are_the_clients_mistake(contract, parlo
     async with serving([(parlour, PARLOUR)], mint) as channel:
         call = channel.unary_unary(f"/{PARLOUR}/Open")
         answer = await refusal_of(call(b"\xff\xff\xff"))
-    assert (answer.code, answer.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST")
+    assert (answer.code, answer.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_MALFORMED")

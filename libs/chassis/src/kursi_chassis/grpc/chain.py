@@ -69,7 +69,7 @@ class BodyTooLarge(Invalid):
 class MalformedRequest(Invalid):
     """The request is not a message of the method's type."""
 
-    reason = "MALFORMED_REQUEST"
+    reason = "REQUEST_MALFORMED"
 
 
 @dataclass(frozen=True, slots=True)
