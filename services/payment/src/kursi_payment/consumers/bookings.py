@@ -6,10 +6,11 @@ from uuid import UUID
 
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi.type.v1 import money_pb2
+from kursi_chassis.events.consumer import ignored
 from kursi_chassis.events.envelope import ReceivedEvent, unreadable_is_poison
 from kursi_chassis.money import Money
 
-from kursi_payment.usecases.follow_booking import BookingChange, Happening
+from kursi_payment.usecases.follow_booking import CONSUMER, BookingChange, Happening
 
 FILTERS = tuple(f"kursi.booking.v1.*.*.{happening}" for happening in Happening)
 
@@ -29,7 +30,13 @@ class HandleBookings:
     follow: Callable[[Sequence[BookingChange]], Awaitable[None]]
 
     async def __call__(self, events: Sequence[ReceivedEvent]) -> None:
-        changes = [change for event in events if (change := decode(event)) is not None]
+        changes: list[BookingChange] = []
+        for event in events:
+            change = decode(event)
+            if change is None:
+                ignored(CONSUMER, event)
+            else:
+                changes.append(change)
         if changes:
             await self.follow(changes)
 
