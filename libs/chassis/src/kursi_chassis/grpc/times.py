@@ -22,6 +22,14 @@ def timestamp(instant: datetime) -> Timestamp:
     return Timestamp(seconds=span.days * 86_400 + span.seconds, nanos=span.microseconds * 1_000)
 
 
+def optional_timestamp(instant: datetime | None) -> Timestamp | None:
+    """An instant for the wire; None stays None, which leaves a field of a message unset.
+
+    Raises: ValueError for a naive datetime.
+    """
+    return None if instant is None else timestamp(instant)
+
+
 def instant(check: Violations, field: str, message: Timestamp) -> datetime:
     """Read an instant, cut to microseconds; the epoch stands in for one outside of the years 1900 to 2199."""
     if 0 <= message.nanos < 1_000_000_000 and _is_plausible(message.seconds):

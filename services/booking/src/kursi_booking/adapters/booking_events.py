@@ -1,14 +1,12 @@
 """Changes of bookings as events: the full state after the change, and the names that a message needs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.events.v1 import booking_events_pb2 as events_pb2
 from kursi.type.v1 import money_pb2
 from kursi_chassis.events.envelope import Event
-from kursi_chassis.grpc.times import timestamp
+from kursi_chassis.grpc.times import optional_timestamp, timestamp
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.booking import Booking, BookingEvent, Change, Item
@@ -84,7 +82,7 @@ def _message(before: Booking | None, booking: Booking, told: BookingEvent) -> ev
         total=money_message(booking.price),
         prepayment=money_message(booking.prepayment),
         paid=money_message(booking.paid),
-        hold_expire_time=_optional(booking.expires_at),
+        hold_expire_time=optional_timestamp(booking.expires_at),
         reason=told.reason,
         walk_in=booking.guest_name is not None,
         series_id=str(booking.series_id or ""),
@@ -145,7 +143,3 @@ def _accounts(items: Sequence[Item]) -> set[UUID | None]:
 def money_message(amount: Money) -> money_pb2.Money:
     """An amount."""
     return money_pb2.Money(currency_code=amount.currency_code, amount_minor=amount.amount_minor)
-
-
-def _optional(instant: datetime | None) -> Timestamp | None:
-    return timestamp(instant) if instant else None

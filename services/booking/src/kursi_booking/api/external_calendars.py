@@ -1,17 +1,15 @@
 """`kursi.booking.v1.ExternalCalendarService`."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.v1 import external_calendar_service_pb2 as pb
 from kursi.booking.v1 import external_calendar_service_pb2_grpc
 from kursi_chassis.caller import current_caller
 from kursi_chassis.grpc.chain import Context
-from kursi_chassis.grpc.times import timestamp
+from kursi_chassis.grpc.times import optional_timestamp, timestamp
 from kursi_chassis.validation import Violations
 
 from kursi_booking.api import requests
@@ -126,8 +124,8 @@ def _message(calendar: ExternalCalendar) -> pb.ExternalCalendar:
         name=calendar.name,
         host=calendar.host,
         create_time=timestamp(calendar.created_at),
-        last_attempt_time=_optional(calendar.last_attempt_at),
-        last_success_time=_optional(calendar.last_success_at),
+        last_attempt_time=optional_timestamp(calendar.last_attempt_at),
+        last_success_time=optional_timestamp(calendar.last_success_at),
         last_error=calendar.last_error,
         last_status=calendar.last_status,
         busy_count=calendar.busy_count,
@@ -146,7 +144,3 @@ def _conflict(conflict: CalendarConflict) -> pb.CalendarConflict:
         end_time=timestamp(conflict.end),
         detect_time=timestamp(conflict.detected_at),
     )
-
-
-def _optional(instant: datetime | None) -> Timestamp | None:
-    return timestamp(instant) if instant else None

@@ -4,7 +4,7 @@ from kursi.booking.v1 import booking_service_pb2
 from kursi.type.v1 import money_pb2
 from kursi_chassis.grpc.chain import Context
 from kursi_chassis.grpc.money import to_proto
-from kursi_chassis.grpc.times import timestamp
+from kursi_chassis.grpc.times import optional_timestamp
 from kursi_chassis.validation import Violations
 
 from kursi_booking.api.rendering import STATES
@@ -60,6 +60,6 @@ def _terms(terms: PaymentTerms) -> booking_service_pb2.PaymentTerms:
         prepayment_due=to_proto(terms.prepayment, money_pb2.Money),
         balance_due=to_proto(terms.balance, money_pb2.Money),
         no_show_fee_due=to_proto(terms.no_show_fee, money_pb2.Money),
-        hold_expire_time=timestamp(booking.expires_at) if booking.expires_at else None,
+        hold_expire_time=optional_timestamp(booking.expires_at),
         prepayment_is_full=terms.prepayment_is_full,
     )

@@ -1,14 +1,12 @@
 """Bookings as the contract shows them."""
 
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.v1 import booking_pb2 as pb
 from kursi.type.v1 import money_pb2
 from kursi_chassis.grpc.etag import etag_of
-from kursi_chassis.grpc.times import timestamp
-from kursi_chassis.money import Money
+from kursi_chassis.grpc.money import to_proto
+from kursi_chassis.grpc.times import optional_timestamp, timestamp
 
 from kursi_booking.domain.booking import Booking, HistoryEntry, Item
 from kursi_booking.domain.policy import CancellationOutcome
@@ -41,15 +39,15 @@ def booking_message(booking: Booking, settlement: CancellationOutcome | None) ->
         time_zone=booking.salon.time_zone,
         local_start=during.start.astimezone(ZoneInfo(booking.salon.time_zone)).isoformat(),
         items=[_item(item) for item in booking.items],
-        total=_money(price),
-        prepayment=_money(policy.due_now(price)),
-        paid=_money(booking.paid),
-        hold_expire_time=_optional(booking.expires_at),
+        total=to_proto(price, money_pb2.Money),
+        prepayment=to_proto(policy.due_now(price), money_pb2.Money),
+        paid=to_proto(booking.paid, money_pb2.Money),
+        hold_expire_time=optional_timestamp(booking.expires_at),
         policy=pb.Booking.PolicySnapshot(
             free_cancellation_until=timestamp(policy.free_cancellation_until(during.start)),
             reschedule_until=timestamp(policy.reschedule_until(during.start)),
-            late_cancellation_fee=_money(policy.late_cancellation_fee(price)),
-            no_show_fee=_money(policy.no_show_fee(price)),
+            late_cancellation_fee=to_proto(policy.late_cancellation_fee(price), money_pb2.Money),
+            no_show_fee=to_proto(policy.no_show_fee(price), money_pb2.Money),
             texts=policy.text,
         ),
         note=booking.note,
@@ -64,7 +62,7 @@ def booking_message(booking: Booking, settlement: CancellationOutcome | None) ->
         session_id=str(booking.session_id or ""),
         seats=booking.seats if booking.session_id else 0,
         guest=None if booking.guest_name is None else pb.Booking.Guest(display_name=booking.guest_name),
-        carried_fee=_money(booking.carried_fee) if booking.carried_fee else None,
+        carried_fee=to_proto(booking.carried_fee, money_pb2.Money) if booking.carried_fee else None,
     )
 
 
@@ -83,8 +81,8 @@ def history_message(entry: HistoryEntry) -> pb.HistoryEntry:
         from_state=STATES[entry.from_state] if entry.from_state else pb.Booking.STATE_UNSPECIFIED,
         to_state=STATES[entry.to_state],
         reason=entry.reason,
-        from_start_time=_optional(entry.from_start),
-        to_start_time=_optional(entry.to_start),
+        from_start_time=optional_timestamp(entry.from_start),
+        to_start_time=optional_timestamp(entry.to_start),
     )
 
 
@@ -98,7 +96,7 @@ def _item(item: Item) -> pb.Booking.Item:
         add_on_ids=[str(add_on_id) for add_on_id in item.add_on_ids],
         start_time=timestamp(item.during.start),
         end_time=timestamp(item.during.end),
-        price=_money(item.price),
+        price=to_proto(item.price, money_pb2.Money),
         assistants=[
             pb.Booking.Assistant(staff_id=str(one.staff_id), staff_names=one.names) for one in item.assistants
         ],
@@ -106,12 +104,6 @@ def _item(item: Item) -> pb.Booking.Item:
 
 
 def _settlement(outcome: CancellationOutcome) -> pb.Booking.Settlement:
-    return pb.Booking.Settlement(fee=_money(outcome.fee), refund=_money(outcome.refund))
-
-
-def _money(amount: Money) -> money_pb2.Money:
-    return money_pb2.Money(currency_code=amount.currency_code, amount_minor=amount.amount_minor)
-
-
-def _optional(instant: datetime | None) -> Timestamp | None:
-    return timestamp(instant) if instant else None
+    return pb.Booking.Settlement(
+        fee=to_proto(outcome.fee, money_pb2.Money), refund=to_proto(outcome.refund, money_pb2.Money)
+    )

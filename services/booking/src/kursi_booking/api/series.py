@@ -13,7 +13,7 @@ from kursi_chassis.caller import current_caller
 from kursi_chassis.grpc.chain import Context
 from kursi_chassis.grpc.money import to_proto
 from kursi_chassis.grpc.paging import PageTokens, page_size
-from kursi_chassis.grpc.times import timestamp
+from kursi_chassis.grpc.times import optional_timestamp, timestamp
 from kursi_chassis.money import Money
 from kursi_chassis.validation import Violations
 
@@ -205,7 +205,7 @@ def _outline(series: Series, coming: Upcoming) -> series_pb.Series:
         every_weeks=series.every_weeks,
         mode=_MODES[series.mode],
         upcoming_count=coming.count,
-        next_start_time=timestamp(coming.next_start) if coming.next_start else None,
+        next_start_time=optional_timestamp(coming.next_start),
         create_time=timestamp(series.created_at),
     )
 

@@ -2,19 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import dayofweek_pb2, latlng_pb2
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as service_pb
 from kursi.type.v1 import money_pb2
 from kursi_chassis.grpc import money as wire_money
 from kursi_chassis.grpc.etag import etag_of
-from kursi_chassis.grpc.times import duration, timestamp
+from kursi_chassis.grpc.times import duration, optional_timestamp, timestamp
 from kursi_chassis.money import Money
 
 from kursi_catalog.api import parse_hours, parse_policy, parse_things
@@ -52,7 +50,7 @@ def salon(it: Salon) -> pb.Salon:
         city=it.city, territory_code=it.territory_code, phone_number=it.phone_number, time_zone=it.time_zone,
         currency_code=it.currency_code, serves=pb.Salon.Serves.ValueType(_SERVES[it.serves]),
         amenities=it.amenities, status=pb.Salon.Status.ValueType(_STATUS[it.status]),
-        archive_time=_instant(it.archive_time), create_time=timestamp(it.create_time),
+        archive_time=optional_timestamp(it.archive_time), create_time=timestamp(it.create_time),
         update_time=timestamp(it.update_time), etag=etag_of(it.revision),
         rating=pb.Rating(average_hundredths=it.rating.average_hundredths, count=it.rating.count),
     )  # fmt: skip
@@ -75,7 +73,7 @@ def service(it: Service) -> pb.Service:
         buffer_before=duration(it.buffer_before), buffer_after=duration(it.buffer_after),
         price=_money(it.price), segments=map(_segment, it.segments), add_ons=map(_add_on, it.add_ons),
         performers=map(_performer, it.performers), place=pb.Service.Place.ValueType(_PLACE[it.place]),
-        meeting_link=it.meeting_link, active=it.active, archive_time=_instant(it.archive_time),
+        meeting_link=it.meeting_link, active=it.active, archive_time=optional_timestamp(it.archive_time),
         create_time=timestamp(it.create_time), update_time=timestamp(it.update_time), etag=etag_of(it.revision),
     )  # fmt: skip
 
@@ -85,7 +83,7 @@ def staff_member(it: StaffMember) -> pb.StaffMember:
     return pb.StaffMember(
         id=str(it.id), salon_id=str(it.salon_id), user_id=str(it.user_id or ""), display_names=it.display_names,
         bios=it.bios, color=it.color, bookable_online=it.bookable_online, service_ids=map(str, it.service_ids),
-        archive_time=_instant(it.archive_time), create_time=timestamp(it.create_time),
+        archive_time=optional_timestamp(it.archive_time), create_time=timestamp(it.create_time),
         update_time=timestamp(it.update_time), etag=etag_of(it.revision),
     )  # fmt: skip
 
@@ -93,7 +91,7 @@ def staff_member(it: StaffMember) -> pb.StaffMember:
 def resource(it: Resource) -> pb.Resource:
     return pb.Resource(
         id=str(it.id), salon_id=str(it.salon_id), kind=it.kind, names=it.names,
-        archive_time=_instant(it.archive_time), etag=etag_of(it.revision),
+        archive_time=optional_timestamp(it.archive_time), etag=etag_of(it.revision),
     )  # fmt: skip
 
 
@@ -242,10 +240,6 @@ def _local_ranges(ranges: Iterable[LocalRange]) -> list[pb.LocalRange]:
 
 def _money(it: Money | None) -> money_pb2.Money | None:
     return None if it is None else wire_money.to_proto(it, money_pb2.Money)
-
-
-def _instant(at: datetime | None) -> Timestamp | None:
-    return None if at is None else timestamp(at)
 
 
 def _json(values: Mapping[str, object] | None) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.messaging.v1 import messaging_pb2 as pb2
 from kursi_chassis.grpc.etag import etag_of
-from kursi_chassis.grpc.times import duration, timestamp
+from kursi_chassis.grpc.times import duration, optional_timestamp, timestamp
 
 from kursi_messaging.domain.notification import Attempt, Notification
 from kursi_messaging.domain.preferences import Preferences, PreferredMethod
@@ -58,10 +56,10 @@ def notification(message: Notification, attempts: Sequence[Attempt] = ()) -> pb2
         max_retries=message.max_retries,
         possible_duplicate=message.possible_duplicate,
         create_time=timestamp(message.created_at),
-        sent_time=_moment(message.sent_at),
-        delivered_time=_moment(message.delivered_at),
-        opened_time=_moment(message.opened_at),
-        clicked_time=_moment(message.clicked_at),
+        sent_time=optional_timestamp(message.sent_at),
+        delivered_time=optional_timestamp(message.delivered_at),
+        opened_time=optional_timestamp(message.opened_at),
+        clicked_time=optional_timestamp(message.clicked_at),
         attempts=map(_attempt, attempts),
     )
 
@@ -112,10 +110,6 @@ def _words(message: Notification, name: str) -> str:
 
 def _channels(channels: Iterable[Channel]) -> list[pb2.Channel.ValueType]:
     return [pb2.Channel.Value(channel.upper()) for channel in channels]
-
-
-def _moment(moment: datetime | None) -> Timestamp | None:
-    return timestamp(moment) if moment else None
 
 
 def _attempt(attempt: Attempt) -> pb2.Attempt:
