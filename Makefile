@@ -5,7 +5,11 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 PACKAGES := libs/chassis libs/peers protos $(wildcard services/*) gateway simulators deploy/local
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-export PYTHONDONTWRITEBYTECODE ?=
+# Whoever wants no bytecode beside the sources still wants processes that do not compile everything at their start.
+ifneq ($(PYTHONDONTWRITEBYTECODE),)
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/bytecode
+endif
 .DEFAULT_GOAL := help
 .PHONY: help run up codes stop status test test-fast check format lint types imports protos proto-check requirements-check promises gateway-check bench lock setup clean
 
