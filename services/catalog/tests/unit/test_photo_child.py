@@ -126,9 +126,6 @@ async def test_a_small_picture_is_not_made_larger():
         (picture("PNG")[:-20], "NOT_A_PHOTO"),
         (picture("PNG")[:-2], "NOT_A_PHOTO"),
         (archive() + picture("JPEG"), "NOT_A_PHOTO"),
-        (bomb(10_000, 10_000), "TOO_MANY_PIXELS"),
-        (bomb(60_000, 60_000), "TOO_MANY_PIXELS"),
-        (bomb(8_001, 5_000), "TOO_MANY_PIXELS"),
         (picture("JPEG") + archive(), "TRAILING_DATA"),
         (picture("PNG") + archive(), "TRAILING_DATA"),
         (picture("WEBP") + archive(), "TRAILING_DATA"),
@@ -144,6 +141,15 @@ async def test_a_small_picture_is_not_made_larger():
 async def test_what_is_not_one_honest_still_picture_is_refused(content, reason):
     started = time.perf_counter()
     assert await refusal(content) == ("image", reason)
+    assert time.perf_counter() - started < on_this_machine(15)
+
+
+@pytest.mark.covers("C8")
+@pytest.mark.parametrize(("width", "height"), [(10_000, 10_000), (60_000, 60_000), (8_001, 5_000)])
+async def test_more_than_forty_megapixels_are_refused(width, height):
+    content = bomb(width, height)  # made here: collecting the tests would take seconds longer
+    started = time.perf_counter()
+    assert await refusal(content) == ("image", "TOO_MANY_PIXELS")
     assert time.perf_counter() - started < on_this_machine(15)
 
 
