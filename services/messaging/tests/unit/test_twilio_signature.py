@@ -6,6 +6,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from kursi_messaging.adapters.twilio_signature import SignedRequest, SigningKeys, is_genuine
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "twilio_signatures.json").read_text("utf-8"))
@@ -92,3 +94,17 @@ def test_without_any_secret_nothing_is_genuine():
 @pytest.mark.parametrize("body", [b"\xff=1", b"&".join(b"a%d=1" % n for n in range(200))])
 def test_a_body_that_is_no_form_is_refused(body):
     assert not is_genuine(request_of(BY_TOKEN, body=body), keys_of(BY_TOKEN))
+
+
+@pytest.mark.covers("V8")
+@given(
+    st.text(),
+    st.binary(),
+    st.sampled_from(["application/json", "application/x-www-form-urlencoded", ""]),
+    st.text(),
+)
+@example("bodySHA256=%C3%A9", b"", "application/json", "")
+def test_whatever_a_stranger_sends_is_refused(query, body, content_type, text):
+    url = f"{JSON['url'].partition('?')[0]}?{query}"
+    request = request_of(JSON, url=url, body=body, content_type=content_type, signature=text, settings=text)
+    assert not is_genuine(request, keys_of(JSON))

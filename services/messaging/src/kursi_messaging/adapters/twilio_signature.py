@@ -71,7 +71,7 @@ def _signed_parameters(request: SignedRequest) -> str | None:
     if request.content_type.partition(";")[0].strip().lower() == "application/json":
         digest = hashlib.sha256(request.body).hexdigest()
         claimed = parse_qs(urlsplit(request.url).query).get("bodySHA256", [""])[0]
-        return "" if hmac.compare_digest(digest, claimed.lower()) else None
+        return "" if hmac.compare_digest(digest.encode(), claimed.lower().encode()) else None
     pairs = _pairs(request.body)
     return None if pairs is None else "".join(f"{name}{value}" for name, value in sorted(set(pairs)))
 
