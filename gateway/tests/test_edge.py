@@ -143,6 +143,12 @@ async def test_a_replica_that_says_it_does_not_serve_is_left_alone_while_another
     leaving.stop()
 
 
+async def test_a_header_that_grpc_would_decode_does_not_reach_the_service(gateway, upstream):
+    answer = await gateway.client.get(SALON, headers={"grpc-tags-bin": "no base64!", "X-Other-Bin": "AAA="})
+    assert answer.status_code == 200
+    assert not [name for name in upstream.seen[-1].metadata if name.endswith("-bin")]
+
+
 @pytest.mark.covers("G6")
 @pytest.mark.parametrize(
     ("content", "kind"),

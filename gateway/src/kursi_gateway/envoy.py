@@ -120,6 +120,7 @@ def listener(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
             "initial_stream_window_size": 65_536,
             "initial_connection_window_size": 1_048_576,
         },
+        "early_header_mutation_extensions": [_without_binary_headers()],
         "access_log": _access_logs(settings),
         "local_reply_config": local_reply_config(),
         "route_config": routes(settings),
@@ -132,6 +133,18 @@ def listener(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
         "filter_chains": [
             {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
         ],
+    }
+
+
+def _without_binary_headers() -> dict[str, Any]:
+    """Drops what gRPC would decode: no method reads such a header, and one that is not base64 ends a call as an error of ours."""
+    kind = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+    return {
+        "name": "envoy.http.early_header_mutation.header_mutation",
+        "typed_config": {
+            "@type": f"type.googleapis.com/{kind}",
+            "mutations": [{"remove_on_match": {"key_matcher": {"suffix": "-bin", "ignore_case": True}}}],
+        },
     }
 
 
