@@ -1,15 +1,21 @@
 """What the provider's bad days do to a payment (Y4, Y5)."""
 
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import grpc
 import pytest
 from kursi.payment.v1 import payment_pb2
 from kursi.payment.v1 import payment_service_pb2 as pb2
+from kursi_chassis.money import Money
 from kursi_chassis.testing.rpc import refused
+from kursi_payment.ports import Charge, Source
 from kursi_simulators import credentials
 
 Payment = payment_pb2.Payment
+CALLBACK = "https://app.test/paid"
 
 
 @pytest.mark.covers("Y4", "Y5")
@@ -255,3 +261,40 @@ async def test_a_page_of_somebody_in_between_does_not_end_a_refund(desk):
     await desk.look_at_everything()
 
     assert (await desk.get(payment)).state == Payment.REFUNDED
+
+
+@pytest.mark.covers("Y5")
+async def test_an_order_whose_process_stood_still_does_not_leave_any_more(desk):
+    """By the time that it goes on, somebody may have taken the charge for one that never arrived."""
+    desk.moyasar.fault("timeout_before_accept", method="POST", path="/v1/payments")
+    payment = await desk.pay()
+    desk.clock.advance(timedelta(seconds=1))
+
+    @asynccontextmanager
+    async def stand_still_once_the_order_is_written_down():
+        async with desk.assembly.begin() as work:
+            yield work
+        ((sent_at,),) = await desk.rows("SELECT sent_at FROM payments")
+        desk.clock.advance(timedelta(minutes=int(sent_at == desk.clock.now())))
+
+    talk = replace(desk.assembly.talk, begin=stand_still_once_the_order_is_written_down)
+    charge = await charge_of(desk, payment)
+    await talk.order(UUID(payment.id), charge)
+
+    assert len(desk.moyasar.attempts(method="POST", handle=str(charge.handle))) == 1
+    assert await desk.state(payment.id) == "created"
+
+
+async def charge_of(desk, payment):
+    ((handle, minor),) = await desk.rows(
+        "SELECT handle, amount_minor FROM payments WHERE id = %s", payment.id
+    )
+    return Charge(
+        handle=handle,
+        amount=Money("SAR", minor),
+        source=Source("token", await desk.token()),
+        callback_url=CALLBACK,
+        authorize_only=False,
+        payment_id=UUID(payment.id),
+        booking_id=UUID(payment.booking_id),
+    )

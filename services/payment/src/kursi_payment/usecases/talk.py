@@ -55,9 +55,10 @@ class Talk:
         was_sent = payment.sent_at is not None
         if was_sent:
             await self.look(payment_id)
+        written_at = self.clock.now()
         async with self.begin() as work:
-            is_to_be_sent = await work.mark_sent(payment_id, self.clock.now())
-        if not is_to_be_sent:
+            is_to_be_sent = await work.mark_sent(payment_id, written_at)
+        if not is_to_be_sent or self.patience.is_too_late_to_send(written_at, self.clock.now()):
             return
         answer = await self.provider.charge(charge)
         if isinstance(answer, NotDone) and not was_sent:
