@@ -98,8 +98,6 @@ class TwilioSender:
             raise NoAnswer(answer.why)
         told = _read(answer.body)
         code = _number(told.get("error_code"))
-        if told.get("sid") != external_id:
-            return None
         return report_of(notification_id, external_id, read_text(told.get("status")), str(code or ""))
 
     def _credentials(self) -> tuple[str, str]:
