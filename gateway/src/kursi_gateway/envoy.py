@@ -224,7 +224,8 @@ def _filters(settings: GatewaySettings, descriptors: Path) -> list[dict[str, Any
         ("grpc_json_transcoder", "grpc_json_transcoder.v3.GrpcJsonTranscoder", _transcoder(descriptors)),
         ("jwt_authn", "jwt_authn.v3.JwtAuthentication", _tokens(settings)),
         ("local_ratelimit", "local_ratelimit.v3.LocalRateLimit", _limits(settings)),
-        # A slow upload must not hold one of the service's calls, so it waits here as a whole, after its token was looked at.
+        # Who writes slowly must not hold one of a service's calls: a thousand of them would be all. So each body waits here until
+        # it is whole, after its token was looked at.
         ("buffer", "buffer.v3.Buffer", {"max_request_bytes": contract.request_sizes()[-1] + 65_536}),
         ("router", "router.v3.Router", {}),
     ]
@@ -232,7 +233,6 @@ def _filters(settings: GatewaySettings, descriptors: Path) -> list[dict[str, Any
         {
             "name": f"envoy.filters.http.{name}",
             "typed_config": {"@type": f"{FILTERS}.{kind}", **config},
-            **({"disabled": True} if name == "buffer" else {}),  # but where a route wants it
         }
         for name, kind, config in named
     ]

@@ -48,7 +48,6 @@ EXPOSED_HEADERS = (
     "ratelimit-reset",
 )
 OFF = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
-ON = {"@type": OFF["@type"], "config": {}}
 TRANSCODER_OFF = {
     f"envoy.filters.http.{name}": OFF for name in ("grpc_json_transcoder", "jwt_authn", "local_ratelimit")
 }
@@ -112,10 +111,9 @@ def size_filter(size: int) -> str:
 
 
 def _body_filters(method: Method) -> dict[str, Any]:
-    """No limit but the method's own: the filters of smaller sizes let it pass. A large body is waited for before the call."""
+    """No limit but the method's own: the filters of smaller sizes let it pass."""
     smaller = (size for size in request_sizes() if size < method.most_bytes)
-    filters = {f"envoy.filters.http.{size_filter(size)}": OFF for size in smaller}
-    return {**filters, "envoy.filters.http.buffer": ON} if method.is_large else filters
+    return {f"envoy.filters.http.{size_filter(size)}": OFF for size in smaller}
 
 
 def _large_body(method: Method) -> dict[str, Any]:
