@@ -194,6 +194,20 @@ async def test_a_request_with_nonsense_names_each_field(world, refusal):
     }
 
 
+@pytest.mark.covers("B6")
+async def test_an_add_on_is_booked_once_for_a_service(world, refusal):
+    mask, other = str(new_id()), str(new_id())
+    service_id = world.salon.service(*world.staff, add_ons=[{"id": mask}])
+    request = world.request(world.salon.at(MARCH_16, 10), service_id)
+    request.items[0].add_on_ids.extend([mask, other, mask.upper(), "mask", "mask"])
+    answer = await refusal(world.stub.CreateBooking(request, metadata=world.customer()))
+    assert answer.violations == {
+        "items[0].addOnIds[2]": "DUPLICATE",
+        "items[0].addOnIds[3]": "NOT_AN_ID",
+        "items[0].addOnIds[4]": "NOT_AN_ID",
+    }
+
+
 async def test_a_visitor_without_a_token_cannot_book(world, refusal):
     answer = await refusal(world.stub.CreateBooking(world.request(world.salon.at(MARCH_16, 10))))
     assert answer.code is grpc.StatusCode.UNAUTHENTICATED

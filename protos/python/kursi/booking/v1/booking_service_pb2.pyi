@@ -139,7 +139,7 @@ class WantedItem(_message.Message):
     """Who performs it; empty: anybody, chosen fairly."""
     @_builtins.property
     def add_on_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Add-ons of the service; at most 20."""
+        """Add-ons of the service, each once; at most 20."""
 
     def __init__(
         self,

@@ -119,7 +119,7 @@ class BookingServiceServicer:
         Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
         FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
         PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, in `customer_id`
-        UNKNOWN_VALUE when nobody has it (which is not asked while identity is away), and in
+        UNKNOWN_VALUE when nobody has it (which is not asked while identity is away), DUPLICATE for an add-on that an item has twice, and in
         `guest.phoneNumber`: PHONE_NUMBER_MALFORMED, PHONE_NUMBER_NOT_MOBILE; RESOURCE_EXHAUSTED: GUEST_LIMIT;
         UNAVAILABLE: CATALOG_UNAVAILABLE, IDENTITY_UNAVAILABLE.
         """

@@ -47,7 +47,7 @@ class BookingServiceStub:
     Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
     FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
     PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, in `customer_id`
-    UNKNOWN_VALUE when nobody has it (which is not asked while identity is away), and in
+    UNKNOWN_VALUE when nobody has it (which is not asked while identity is away), DUPLICATE for an add-on that an item has twice, and in
     `guest.phoneNumber`: PHONE_NUMBER_MALFORMED, PHONE_NUMBER_NOT_MOBILE; RESOURCE_EXHAUSTED: GUEST_LIMIT;
     UNAVAILABLE: CATALOG_UNAVAILABLE, IDENTITY_UNAVAILABLE.
     """
@@ -108,7 +108,7 @@ class BookingServiceAsyncStub(BookingServiceStub):
     Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
     FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
     PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, in `customer_id`
-    UNKNOWN_VALUE when nobody has it (which is not asked while identity is away), and in
+    UNKNOWN_VALUE when nobody has it (which is not asked while identity is away), DUPLICATE for an add-on that an item has twice, and in
     `guest.phoneNumber`: PHONE_NUMBER_MALFORMED, PHONE_NUMBER_NOT_MOBILE; RESOURCE_EXHAUSTED: GUEST_LIMIT;
     UNAVAILABLE: CATALOG_UNAVAILABLE, IDENTITY_UNAVAILABLE.
     """
@@ -178,7 +178,7 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
         FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
         PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, in `customer_id`
-        UNKNOWN_VALUE when nobody has it (which is not asked while identity is away), and in
+        UNKNOWN_VALUE when nobody has it (which is not asked while identity is away), DUPLICATE for an add-on that an item has twice, and in
         `guest.phoneNumber`: PHONE_NUMBER_MALFORMED, PHONE_NUMBER_NOT_MOBILE; RESOURCE_EXHAUSTED: GUEST_LIMIT;
         UNAVAILABLE: CATALOG_UNAVAILABLE, IDENTITY_UNAVAILABLE.
         """

@@ -11,7 +11,7 @@ from kursi.booking.v1 import booking_service_pb2
 from kursi_chassis.caller import Caller
 from kursi_chassis.grpc.times import instant
 from kursi_chassis.idempotency import fingerprint
-from kursi_chassis.validation import Violations
+from kursi_chassis.validation import NIL, Violations
 
 from kursi_booking.api.rendering import STATES
 from kursi_booking.domain.guest import WalkIn
@@ -151,10 +151,19 @@ def wanted_items(
         WantedService(
             service_id=check.id(f"items[{position}].service_id", item.service_id),
             staff_id=check.optional_id(f"items[{position}].staff_id", item.staff_id),
-            add_on_ids=tuple(check.ids(f"items[{position}].add_on_ids", item.add_on_ids, most=_MOST_ADD_ONS)),
+            add_on_ids=_add_on_ids(check, f"items[{position}].add_on_ids", item.add_on_ids),
         )
         for position, item in enumerate(items[:MAX_SERVICES])
     )
+
+
+def _add_on_ids(check: Violations, field: str, values: Sequence[str]) -> tuple[UUID, ...]:
+    """Add-ons of one service, each once: it would be paid for twice, and no list of free times has it twice."""
+    add_on_ids = tuple(check.ids(field, values, most=_MOST_ADD_ONS))
+    for position, add_on_id in enumerate(add_on_ids):
+        if add_on_id != NIL and add_on_id in add_on_ids[:position]:
+            check.add(f"{field}[{position}]", "DUPLICATE")
+    return add_on_ids
 
 
 def _guest(check: Violations, request: booking_service_pb2.CreateBookingRequest) -> WalkIn | None:
