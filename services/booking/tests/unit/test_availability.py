@@ -17,7 +17,6 @@ from kursi_booking.domain.availability import (
 )
 from kursi_booking.domain.claims import claims_of
 from kursi_booking.domain.errors import SlotTaken, TooFarAhead, TooManyBookings, TooSoon, refusal
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.start_rule import (
     Counters,
     Limits,
@@ -28,6 +27,7 @@ from kursi_booking.domain.start_rule import (
     StartRules,
     strictest,
 )
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.visit import Kind, RequestedService, Requirement, Segment, Visit
 
 RIYADH = ZoneInfo("Asia/Riyadh")

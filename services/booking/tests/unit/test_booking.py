@@ -16,8 +16,8 @@ from kursi_booking.domain.errors import (
     TooLateToReschedule,
 )
 from kursi_booking.domain.policy import Party, PolicySnapshot, Prepayment, strictest_terms
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import EventType, PaymentState, State
+from kursi_booking.domain.time_range import TimeRange
 from kursi_chassis.errors import DomainError
 from kursi_chassis.money import Money
 

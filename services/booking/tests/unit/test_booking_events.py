@@ -13,8 +13,8 @@ from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain import payment
 from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.policy import Party, PolicySnapshot, Prepayment
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import EventType
+from kursi_booking.domain.time_range import TimeRange
 from kursi_chassis.money import Money
 
 GOLDEN = Path(__file__).parents[4] / "protos" / "testdata" / "events" / "booking"

@@ -13,7 +13,7 @@ from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.calendar_feed import StaffPlace
 from kursi_booking.domain.external_calendar import CalendarConflict
 from kursi_booking.domain.policy import Party, PolicySnapshot
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_chassis.money import Money
 
 GOLDEN = Path(__file__).parents[4] / "protos" / "testdata" / "events" / "calendar"

@@ -11,7 +11,7 @@ from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain import payment
 from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.policy import Party, PolicySnapshot, Prepayment
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_chassis.money import Money
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)

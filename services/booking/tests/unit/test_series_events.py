@@ -15,8 +15,8 @@ from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Assistant, Item, SalonFacts
 from kursi_booking.domain.policy import Party, PolicySnapshot
 from kursi_booking.domain.series import accepted_together, called_off, in_series, made
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import State
+from kursi_booking.domain.time_range import TimeRange
 from kursi_chassis.money import Money
 
 GOLDEN = Path(__file__).parents[4] / "protos" / "testdata" / "events" / "series"

@@ -15,8 +15,8 @@ from kursi_booking.domain import waitlist as verbs
 from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.errors import EntryIsClosed, OfferGone
 from kursi_booking.domain.policy import Party, PolicySnapshot
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.waitlist import Entry, EntryState, HeldTime, Wish
 from kursi_chassis.events.envelope import Poison, ReceivedEvent
 from kursi_chassis.ids import new_id

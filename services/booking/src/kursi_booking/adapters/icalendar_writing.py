@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard
 
 from kursi_booking.domain.booking import Booking, Item
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import State
+from kursi_booking.domain.time_range import TimeRange
 
 CONTENT_TYPE: Final = "text/calendar; charset=utf-8"
 _REFRESH: Final = timedelta(hours=1)

@@ -20,7 +20,7 @@ from kursi_booking.domain.calendar import (
     Utilisation,
     WantedCalendar,
 )
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.usecases.read_calendar import ReadCalendar
 
 NAME = "kursi.booking.v1.CalendarService"

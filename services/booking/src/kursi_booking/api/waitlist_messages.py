@@ -12,7 +12,7 @@ from kursi_chassis.validation import Violations
 
 from kursi_booking.api.requests import LONGEST_TEXT, wanted_items, whole_second
 from kursi_booking.domain.booking import Item
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.waitlist import (
     HIGHEST_PRIORITY,
     MOST_RANGES,

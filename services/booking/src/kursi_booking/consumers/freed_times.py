@@ -11,7 +11,7 @@ from kursi.booking.events.v1.waitlist_events_pb2 import WaitlistEvent
 from kursi_chassis.events.consumer import ignored
 from kursi_chassis.events.envelope import ReceivedEvent, unreadable_is_poison
 
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.usecases.match_waitlist import LONGEST_VISIT
 
 CONSUMER: Final = "booking-waitlist"

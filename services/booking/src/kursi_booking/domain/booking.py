@@ -8,8 +8,8 @@ from uuid import UUID
 from kursi_chassis.money import Money
 
 from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import OCCUPYING, Channel, EventType, PaymentState, State
+from kursi_booking.domain.time_range import TimeRange
 
 
 @dataclass(frozen=True, slots=True)

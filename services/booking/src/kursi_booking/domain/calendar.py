@@ -8,8 +8,8 @@ from uuid import UUID
 
 from kursi_chassis.intervals import Interval, IntervalSet, clip, merged
 
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel, PaymentState, State
+from kursi_booking.domain.time_range import TimeRange
 
 BOOKED = frozenset({State.PENDING, State.CONFIRMED, State.CHECKED_IN, State.COMPLETED, State.NO_SHOW})
 """States of visits whose time counts as booked: kept for a customer who wants it, whether they came or not."""

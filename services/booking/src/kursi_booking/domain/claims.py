@@ -7,7 +7,7 @@ from uuid import UUID
 from kursi_chassis.intervals import Interval, merged
 
 from kursi_booking.domain.availability import Assignment, Use
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 
 
 @dataclass(frozen=True, slots=True)

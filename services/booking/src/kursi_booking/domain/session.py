@@ -12,8 +12,8 @@ from kursi_booking.domain import lifecycle as verbs
 from kursi_booking.domain.booking import Act, Booking, Change, Item, SalonFacts
 from kursi_booking.domain.policy import PolicySnapshot
 from kursi_booking.domain.session_errors import SeatsTaken, SessionIsClosed, SessionStarted
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import State
+from kursi_booking.domain.time_range import TimeRange
 
 MOST_SEATS = 500
 MOST_SEATS_AT_ONCE = 10

@@ -16,8 +16,8 @@ from kursi_booking.domain.booking import Act, Change, Item, SalonFacts, total
 from kursi_booking.domain.errors import EntryIsClosed, OfferGone
 from kursi_booking.domain.lifecycle import create
 from kursi_booking.domain.policy import PolicySnapshot
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
+from kursi_booking.domain.time_range import TimeRange
 
 MOST_RANGES: Final = 10
 """Enough for the free afternoons of two working weeks; each costs a search in each pass."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from kursi_chassis.events.envelope import Event
 
 from kursi_booking.domain.claims import Claim
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.waitlist import Entry, EntryChange, EntryState
 from kursi_booking.ports.answers import KeyedWork
 from kursi_booking.ports.bookings import NewBooking

@@ -7,8 +7,8 @@ from uuid import UUID
 from kursi_chassis.db.database import Database
 
 from kursi_booking.domain.calendar import Block, CalendarEntry, Cause, WantedCalendar
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel, PaymentState, State
+from kursi_booking.domain.time_range import TimeRange
 
 # Of visits of less than a day the index on the start tells which may overlap the range; longer ones have an index of
 # their own. OFFSET 0 keeps the planner from reading whole tables where it thinks that cheaper than many descents.

@@ -25,7 +25,7 @@ from kursi_booking.domain.external_calendar import (
     instant,
     window,
 )
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.ports.external_calendars import DescribeConflict
 from kursi_booking.store.claims import TAKE_LOCKS, lock_keys
 from kursi_booking.store.external_calendars import STILL_CLASHES

@@ -15,8 +15,8 @@ from kursi_chassis.db.database import Connection
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.claims import Claim
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import OCCUPYING
+from kursi_booking.domain.time_range import TimeRange
 
 TAKE_LOCKS: Final[LiteralString] = """
 SELECT pg_advisory_xact_lock(key) FROM unnest(%(lock_keys)s::bigint[]) AS key

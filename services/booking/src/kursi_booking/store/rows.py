@@ -12,8 +12,8 @@ from psycopg.types.numeric import Int2, Int8
 
 from kursi_booking.domain.booking import Assistant, Booking, HistoryEntry, Item, SalonFacts
 from kursi_booking.domain.policy import PolicySnapshot, Prepayment
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel, PaymentState, State
+from kursi_booking.domain.time_range import TimeRange
 
 SELECT_BOOKINGS: Final[LiteralString] = """
 SELECT b.id, b.salon_id, b.customer_id, b.state, b.payment_state, b.revision, b.hold_expire_at, b.salon_names,

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from kursi_booking.domain.booking import SalonFacts
 from kursi_booking.domain.session import Session, SessionChange, SessionState
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.store.rows import policy_document, policy_of
 
 SELECT_SESSIONS: Final[LiteralString] = """

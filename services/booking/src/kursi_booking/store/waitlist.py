@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kursi_chassis.db.database import Database
 
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.waitlist import Entry
 from kursi_booking.ports.listing import Position
 from kursi_booking.ports.waitlist import EntryFilter, WaitlistWork

@@ -12,8 +12,8 @@ from psycopg.types.multirange import Multirange, TimestamptzMultirange
 from psycopg.types.range import Range
 
 from kursi_booking.domain.booking import Item, SalonFacts
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.waitlist import Entry, EntryState, HeldTime, Wish
 from kursi_booking.store.rows import assistant, item_parameters, policy_document, policy_of
 

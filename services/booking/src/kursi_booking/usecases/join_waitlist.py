@@ -16,8 +16,8 @@ from kursi_chassis.validation import Violations
 from kursi_booking.domain.booking import Act
 from kursi_booking.domain.errors import TooManyWaitlistEntries
 from kursi_booking.domain.policy import Party
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.waitlist import FARTHEST, MOST_OPEN, Entry, EntryState, Wish, join
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import BookingStore

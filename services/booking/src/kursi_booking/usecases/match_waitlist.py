@@ -15,8 +15,8 @@ from kursi_booking.domain.availability import find_openings
 from kursi_booking.domain.booking import Act
 from kursi_booking.domain.errors import CatalogUnavailable
 from kursi_booking.domain.policy import Party
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.state import Channel
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.waitlist import FARTHEST, Entry, HeldTime
 from kursi_booking.ports.bookings import BookingStore, TimeTaken
 from kursi_booking.ports.holds import HoldExpiry

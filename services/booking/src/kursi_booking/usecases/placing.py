@@ -22,8 +22,8 @@ from kursi_booking.domain.claims import Claim, claims_of
 from kursi_booking.domain.errors import MAX_ALTERNATIVES, SlotTaken, refusal
 from kursi_booking.domain.fair_choice import Load, Workload, by_fairness
 from kursi_booking.domain.policy import Party
-from kursi_booking.domain.slot import TimeRange
 from kursi_booking.domain.start_rule import Rule
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.visit import RequestedService
 from kursi_booking.ports.offers import Ask, Offer, OfferedService, Performer
 from kursi_booking.ports.supply import DayRoom

@@ -19,7 +19,7 @@ from kursi_booking.domain.calendar import (
 )
 from kursi_booking.domain.errors import CalendarTooLarge
 from kursi_booking.domain.salon import SalonContext
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.ports.supply import Catalog
 
 MOST_ENTRIES: Final = 5_000

@@ -12,7 +12,7 @@ from kursi_booking.domain.booking import Act, Item, SalonFacts
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.policy import Party, PolicySnapshot
 from kursi_booking.domain.series import Mode, Series, in_series, made
-from kursi_booking.domain.slot import TimeRange
+from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import NewBooking
 from kursi_booking.ports.series import NewSeries
