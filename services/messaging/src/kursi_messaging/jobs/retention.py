@@ -15,21 +15,21 @@ _EVERY: Final = timedelta(minutes=10)
 _NOTIFICATIONS: Final[LiteralString] = """
 DELETE FROM notifications WHERE id IN (
     SELECT id FROM notifications
-    WHERE created_at < %s AND updated_at < %s
+    WHERE created_at < %(limit)s AND updated_at < %(limit)s
       AND status NOT IN ('pending', 'scheduled', 'deferred', 'sending')
-    LIMIT %s)
+    LIMIT %(most)s)
 """
 _VISITS: Final[LiteralString] = """
 DELETE FROM booking_view WHERE booking_id IN (
-    SELECT booking_id FROM booking_view WHERE end_at < %s AND changed_at < %s LIMIT %s)
+    SELECT booking_id FROM booking_view WHERE end_at < %(limit)s AND changed_at < %(limit)s LIMIT %(most)s)
 """
 _ENTRIES: Final[LiteralString] = """
 DELETE FROM waitlist_view WHERE entry_id IN (
-    SELECT entry_id FROM waitlist_view WHERE changed_at < %s AND changed_at < %s LIMIT %s)
+    SELECT entry_id FROM waitlist_view WHERE changed_at < %(limit)s LIMIT %(most)s)
 """
 _REPORTS: Final[LiteralString] = """
 DELETE FROM delivery_reports WHERE id IN (
-    SELECT id FROM delivery_reports WHERE received_at < %s AND received_at < %s LIMIT %s)
+    SELECT id FROM delivery_reports WHERE received_at < %(limit)s LIMIT %(most)s)
 """
 
 
@@ -61,5 +61,5 @@ class Retention:
         deleted = _BATCH
         while deleted == _BATCH:
             async with self._database.transaction() as connection:
-                cursor = await connection.execute(statement, [limit, limit, _BATCH])
+                cursor = await connection.execute(statement, {"limit": limit, "most": _BATCH})
                 deleted = cursor.rowcount

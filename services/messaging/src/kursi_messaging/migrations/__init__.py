@@ -1,0 +1,1 @@
+"""The schema of the messaging database, step by step."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from kursi_chassis.db.database import Connection, Database
@@ -13,8 +12,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from kursi_messaging.domain.notification import Attempt, Notification, NotificationNotFound
-
-_COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Notification))
+from kursi_messaging.store.notifications import COLUMNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,7 @@ class Notifications:
         }
         wanted = [sql.SQL(condition) for condition, value in conditions.items() if value]
         query = sql.SQL("SELECT {} FROM notifications WHERE {} ORDER BY id DESC LIMIT %(limit)s").format(
-            _COLUMNS, sql.SQL(" AND ").join(wanted) if wanted else sql.SQL("true")
+            COLUMNS, sql.SQL(" AND ").join(wanted) if wanted else sql.SQL("true")
         )
         parameters = {
             "salon": search.salon_id,
@@ -71,7 +69,7 @@ class Notifications:
             conditions.append(sql.SQL("(due_at, id) > (%(due_at)s, %(id)s)"))
         due_at, last_id = after or (None, None)
         query = sql.SQL("SELECT {} FROM notifications WHERE {} ORDER BY due_at, id LIMIT %(limit)s").format(
-            _COLUMNS, sql.SQL(" AND ").join(conditions)
+            COLUMNS, sql.SQL(" AND ").join(conditions)
         )
         parameters = {
             "salon": salon_id, "booking": booking_id, "due_at": due_at, "id": last_id, "limit": limit,
@@ -86,7 +84,7 @@ class Notifications:
             NotificationNotFound: there is none.
         """
         async with self._database.repeatable_snapshot() as connection:
-            query = sql.SQL("SELECT {} FROM notifications WHERE id = %(id)s").format(_COLUMNS)
+            query = sql.SQL("SELECT {} FROM notifications WHERE id = %(id)s").format(COLUMNS)
             found = await _rows(connection, query, {"id": notification_id})
             if not found:
                 raise NotificationNotFound

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,9 +10,9 @@ from uuid import UUID
 
 from kursi_chassis.db.database import Connection
 from psycopg.rows import class_row
-from psycopg.types.json import Json
 
 from kursi_messaging.domain.booking import Facts
+from kursi_messaging.store.batches import batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +135,35 @@ RETURNING id, salon_id, booking_id, recipient_id, audience, event, channel, book
           attempt_count, max_retries, traceparent
 """
 )
+_HAND_OVER: Final[LiteralString] = """
+WITH handed AS (
+    UPDATE notifications AS mine SET
+        attempt_count = mine.attempt_count + 1, lease_until = clock_timestamp() + %(lease)s,
+        updated_at = %(now)s, provider = ready.provider, masked_recipient = ready.masked_recipient,
+        language_code = ready.language, template = ready.template, subject = ready.subject,
+        body = ready.body, html_body = ready.html_body
+    FROM json_to_recordset(%(rows)s) AS ready (
+        id uuid, seen_revision bigint, seen_visits json, provider text, masked_recipient text, language text,
+        template text, subject text, body text, html_body text)
+    WHERE mine.id = ready.id AND mine.lease_token = %(token)s
+      AND NOT EXISTS (
+          SELECT FROM booking_view AS latest
+          WHERE latest.booking_id = mine.booking_id
+            AND latest.last_revision IS DISTINCT FROM ready.seen_revision)
+      AND NOT EXISTS (
+          SELECT FROM json_each_text(ready.seen_visits) AS seen (booking_id, revision)
+          JOIN booking_view AS latest ON latest.booking_id = seen.booking_id::uuid
+          WHERE latest.last_revision > seen.revision::bigint)
+      AND (mine.event <> 'waitlist_offer' OR EXISTS (
+          SELECT FROM waitlist_view AS waiting
+          WHERE waiting.entry_id = (mine.facts ->> 'waitlist_entry_id')::uuid
+            AND waiting.offer_id = (mine.facts ->> 'offer_id')::uuid))
+    RETURNING mine.id, mine.attempt_count, mine.provider, split_part(mine.traceparent, '-', 2) AS trace_id
+)
+INSERT INTO attempts (notification_id, number, provider, lease_token, dispatched_at, trace_id)
+SELECT id, attempt_count, provider, %(token)s, %(now)s, trace_id FROM handed
+RETURNING notification_id, number
+"""
 
 
 async def claim(
@@ -172,41 +200,8 @@ async def hand_over(
     since they were looked at: they have to be judged again.
     """
     cursor = await connection.execute(
-        """
-        WITH handed AS (
-            UPDATE notifications AS mine SET
-                attempt_count = mine.attempt_count + 1, lease_until = clock_timestamp() + %(lease)s,
-                updated_at = %(now)s, provider = ready.provider, masked_recipient = ready.masked_recipient,
-                language_code = ready.language, template = ready.template, subject = ready.subject,
-                body = ready.body, html_body = ready.html_body
-            FROM json_to_recordset(%(rows)s) AS ready (
-                id uuid, seen_revision bigint, seen_visits json, provider text, masked_recipient text, language text,
-                template text, subject text, body text, html_body text)
-            WHERE mine.id = ready.id AND mine.lease_token = %(token)s
-              AND NOT EXISTS (
-                  SELECT FROM booking_view AS latest
-                  WHERE latest.booking_id = mine.booking_id
-                    AND latest.last_revision IS DISTINCT FROM ready.seen_revision)
-              AND NOT EXISTS (
-                  SELECT FROM json_each_text(ready.seen_visits) AS seen (booking_id, revision)
-                  JOIN booking_view AS latest ON latest.booking_id = seen.booking_id::uuid
-                  WHERE latest.last_revision > seen.revision::bigint)
-              AND (mine.event <> 'waitlist_offer' OR EXISTS (
-                  SELECT FROM waitlist_view AS waiting
-                  WHERE waiting.entry_id = (mine.facts ->> 'waitlist_entry_id')::uuid
-                    AND waiting.offer_id = (mine.facts ->> 'offer_id')::uuid))
-            RETURNING mine.id, mine.attempt_count, mine.provider, split_part(mine.traceparent, '-', 2) AS trace_id
-        )
-        INSERT INTO attempts (notification_id, number, provider, lease_token, dispatched_at, trace_id)
-        SELECT id, attempt_count, provider, %(token)s, %(now)s, trace_id FROM handed
-        RETURNING notification_id, number
-        """,
-        {
-            "rows": Json([_as_json(row) for row in rows], dumps=_dumps),
-            "token": token,
-            "lease": lease,
-            "now": now,
-        },
+        _HAND_OVER,
+        {"rows": batch([_as_json(row) for row in rows]), "token": token, "lease": lease, "now": now},
     )
     return dict(await cursor.fetchall())
 
@@ -277,8 +272,3 @@ async def known_ids(connection: Connection, provider: str, recipient_ids: Collec
 
 def _as_json(row: Handed) -> Mapping[str, object]:
     return {name: getattr(row, name) for name in Handed.__slots__}
-
-
-def _dumps(value: object) -> str:
-    # Ids are the only values that are not JSON by themselves; PostgreSQL reads their text.
-    return json.dumps(value, default=str, ensure_ascii=False)

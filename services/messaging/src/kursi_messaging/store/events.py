@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.messaging.events.v1.messaging_events_pb2 import NotificationEvent
 from kursi_chassis.events.envelope import Event
+from kursi_chassis.grpc.times import timestamp
 
 from kursi_messaging.domain.words import Status
 
@@ -42,8 +42,6 @@ def notification_event(
     if status not in _WORDS:
         return None
     word, step = _WORDS[status]
-    occurred = Timestamp()
-    occurred.FromDatetime(at)
     message = NotificationEvent(
         notification_id=str(notification_id),
         salon_id=str(salon_id or ""),
@@ -52,7 +50,7 @@ def notification_event(
         channel=channel,
         event=about,
         error_code=error_code,
-        occur_time=occurred,
+        occur_time=timestamp(at),
     )
     name = f"kursi.messaging.v1.notification.{word}"
     return Event(
@@ -62,5 +60,5 @@ def notification_event(
         revision=attempt * _STEPS + step,
         payload=message.SerializeToString(deterministic=True),
         occurred_at=at,
-        schema="kursi.messaging.events.v1.NotificationEvent",
+        schema=NotificationEvent.DESCRIPTOR.full_name,
     )

@@ -15,7 +15,8 @@ from psycopg.types.json import Jsonb
 from kursi_messaging.domain.notification import Notification, NotificationNotFound
 from kursi_messaging.domain.words import PRIORITY, Audience, Channel, Event, SkipReason, Status
 
-_COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Notification))
+COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Notification))
+"""Those of a `Notification`, in its order."""
 
 
 async def lock(connection: Connection, notification_id: UUID) -> Notification:
@@ -26,7 +27,7 @@ async def lock(connection: Connection, notification_id: UUID) -> Notification:
     """
     async with connection.cursor(row_factory=class_row(Notification)) as cursor:
         await cursor.execute(
-            sql.SQL("SELECT {} FROM notifications WHERE id = %s FOR UPDATE").format(_COLUMNS),
+            sql.SQL("SELECT {} FROM notifications WHERE id = %s FOR UPDATE").format(COLUMNS),
             [notification_id],
         )
         found = await cursor.fetchone()
@@ -73,7 +74,7 @@ async def _change(
         await cursor.execute(
             sql.SQL(
                 "UPDATE notifications SET {}, updated_at = %(now)s WHERE id = %(id)s RETURNING {}"
-            ).format(assignments, _COLUMNS),
+            ).format(assignments, COLUMNS),
             parameters,
         )
         changed = await cursor.fetchone()
@@ -112,7 +113,7 @@ async def add_letter(
                         %(traceparent)s, %(max_retries)s, %(now)s, %(now)s)
                 RETURNING {}
                 """
-            ).format(_COLUMNS),
+            ).format(COLUMNS),
             {
                 "id": letter.id,
                 "salon": letter.salon_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +10,12 @@ from uuid import UUID
 
 from kursi_chassis.db.database import Connection
 from psycopg.rows import class_row
-from psycopg.types.json import Json, Jsonb
+from psycopg.types.json import Jsonb
 
 from kursi_messaging.domain.booking import BookingSnapshot, Facts
 from kursi_messaging.domain.planning import Planned
 from kursi_messaging.domain.words import PRIORITY, BookingState, SkipReason
+from kursi_messaging.store.batches import batch
 
 _VIEW: Final[LiteralString] = (
     "booking_id, salon_id, customer_id, staff_user_ids, state, last_revision, start_at, end_at, time_zone, facts"
@@ -134,7 +134,7 @@ async def write_bookings(
             gaps = booking_view.gaps + excluded.gaps, changed_at = excluded.changed_at
         WHERE booking_view.last_revision < excluded.last_revision
         """,
-        [now, _json([_booking_as_json(booking, gap) for booking, gap in zip(bookings, gaps, strict=True)])],
+        [now, batch([_booking_as_json(booking, gap) for booking, gap in zip(bookings, gaps, strict=True)])],
     )
 
 
@@ -206,7 +206,7 @@ async def record(connection: Connection, rows: Sequence[Planned], *, max_retries
                   AND present.due_at <> excluded.due_at)
         """,
         {
-            "rows": _json([_row_as_json(row, place) for row, place in zip(rows, facts_at, strict=True)]),
+            "rows": batch([_row_as_json(row, place) for row, place in zip(rows, facts_at, strict=True)]),
             "facts": Jsonb(facts),
             "max_retries": max_retries,
             "now": now,
@@ -244,13 +244,3 @@ def _shared_facts(rows: Sequence[Planned]) -> tuple[list[Facts], list[int]]:
             places[id(row.facts)] = len(distinct)
             distinct.append(row.facts)
     return distinct, [places[id(row.facts)] for row in rows]
-
-
-def _json(rows: Sequence[object]) -> Json:
-    """A whole batch as one parameter: one array per column took the driver four times as long to write."""
-    return Json(rows, dumps=_dumps)
-
-
-def _dumps(value: object) -> str:
-    # Ids and instants are the only values that are not JSON by themselves; PostgreSQL reads their text.
-    return json.dumps(value, default=str, ensure_ascii=False)

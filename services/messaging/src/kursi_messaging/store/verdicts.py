@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,9 +11,9 @@ from uuid import UUID
 from kursi_chassis.db.database import Connection
 from kursi_chassis.events import outbox
 from kursi_chassis.events.envelope import Event
-from psycopg.types.json import Json
 
 from kursi_messaging.domain.words import Status
+from kursi_messaging.store.batches import batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +97,7 @@ async def settle(
         _SETTLE + outbox.INSERT_EVENTS + _TOLD,
         {
             **outbox.parameters(*(verdict.event for verdict in verdicts if verdict.event is not None)),
-            "verdicts": Json([_as_json(verdict) for verdict in verdicts], dumps=_dumps),
+            "verdicts": batch([_as_json(verdict) for verdict in verdicts]),
             "wait": wait,
             "now": now,
         },
@@ -123,8 +122,3 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
         "outcome": tried.outcome if tried else None,
         "code": tried.code if tried else None,
     }
-
-
-def _dumps(value: object) -> str:
-    # Ids and instants are the only values that are not JSON by themselves; PostgreSQL reads their text.
-    return json.dumps(value, default=str, ensure_ascii=False)
