@@ -166,9 +166,10 @@ def _retry_info(after: timedelta) -> details_pb2.RetryInfo:
     return info
 
 
-def _bad_request(error: Invalid, language: str, room: int) -> details_pb2.BadRequest:
+def _bad_request(error: Invalid, language: str, most_bytes: int) -> details_pb2.BadRequest:
     """As many violations as fit into the trailers; a client that fixes those is told the rest."""
     request = details_pb2.BadRequest()
+    left = most_bytes
     for violation in error.violations:
         # Where what is wrong with a field is the whole error, the error's sentence says it.
         is_all = violation.reason == error.reason
@@ -179,8 +180,8 @@ def _bad_request(error: Invalid, language: str, room: int) -> details_pb2.BadReq
             reason=violation.reason,
             localized_message=details_pb2.LocalizedMessage(locale=language, message=text),
         )
-        room -= shown.ByteSize()
-        if room < 0:
+        left -= shown.ByteSize()
+        if left < 0:
             request.field_violations.pop()
             break
     return request

@@ -1,1 +1,1 @@
-"""What the use cases need of the rooms below them and of other services, one module per capability."""
+"""What the use cases need of the layers below them and of other services, one module per capability."""

@@ -1,4 +1,4 @@
-"""What explaining a closed time needs of the rooms below and of the catalog."""
+"""What explaining a closed time needs of the layers below and of the catalog."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the use cases of recurring visits need of the rooms below them."""
+"""What the use cases of recurring visits need of the layers below them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the use cases of the waiting list need of the rooms below them."""
+"""What the use cases of the waiting list need of the layers below them."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager

@@ -155,8 +155,3 @@ def upgrade() -> None:
             append_only=["audit"],
         )
     )  # fmt: skip
-
-
-def downgrade() -> None:
-    message = "the first migration is not taken back: drop the database instead"
-    raise NotImplementedError(message)

@@ -12,7 +12,3 @@ down_revision = "0001"
 def upgrade() -> None:
     op.execute("CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at)")
     op.execute("CREATE INDEX sessions_revoked_at ON sessions (revoked_at) WHERE revoked_at IS NOT NULL")
-
-
-def downgrade() -> None:
-    op.execute("DROP INDEX refresh_tokens_expires_at, sessions_revoked_at")

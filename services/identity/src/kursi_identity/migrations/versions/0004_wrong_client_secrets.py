@@ -20,7 +20,3 @@ CREATE TABLE wrong_client_secrets (
 def upgrade() -> None:
     op.execute(WRONG_CLIENT_SECRETS)
     op.execute(grants("identity_app", read_write=["wrong_client_secrets"]))
-
-
-def downgrade() -> None:
-    op.execute("DROP TABLE wrong_client_secrets")
