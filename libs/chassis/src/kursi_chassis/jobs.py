@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import psycopg
-import structlog
 from prometheus_client import Counter, Gauge
 
 from kursi_chassis import idempotency
@@ -17,9 +16,10 @@ from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.db.leadership import leadership
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.events import inbox, outbox
+from kursi_chassis.logging import get_logger
 from kursi_chassis.roles import pause
 
-_log = structlog.get_logger()
+log = get_logger()
 
 _RUNS = Counter("kursi_job_runs_total", "Runs of periodic jobs", ["job", "outcome"])
 _LAST_SUCCESS = Gauge("kursi_job_last_success_timestamp_seconds", "When a job last succeeded", ["job"])
@@ -53,7 +53,7 @@ class JobRunner:
             try:
                 await self._lead(stopping)
             except (psycopg.Error, Unavailable) as error:
-                _log.warning("jobs_wait", error=type(error).__name__)
+                log.warning("jobs_wait", error=type(error).__name__)
                 await pause(stopping, 1)
 
     async def _lead(self, stopping: asyncio.Event) -> None:
@@ -96,9 +96,9 @@ async def _repeat(job: Job, stopping: asyncio.Event) -> None:
 async def _succeeds(job: Job) -> bool:
     try:
         await job.run()
-    except Exception as error:  # a job's bug must not end the other jobs  # noqa: BLE001
+    except Exception as error:  # a job's bug must not end the other jobs
         _RUNS.labels(job.name, "failed").inc()
-        _log.error("job_failed", job=job.name, error=type(error).__name__, exc_info=error)
+        log.exception("job_failed", job=job.name, error=type(error).__name__)
         return False
     _RUNS.labels(job.name, "ok").inc()
     _LAST_SUCCESS.labels(job.name).set(time.time())

@@ -1,4 +1,4 @@
-"""Every Prometheus metric of the chassis, by name, in one place; and the endpoint that shows them."""
+"""Prometheus: the metrics of calls, and the endpoint that shows all metrics of this process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from kursi_chassis.db.database import Database
 from kursi_chassis.errors import Unavailable
-from kursi_chassis.events import dead_letters, inbox, meters
+from kursi_chassis.events import dead_letters, inbox, metrics
 from kursi_chassis.events.consumer import EventConsumer, Limits, Subscription, ignored
 from kursi_chassis.events.envelope import Poison
 from kursi_chassis.events.streams import Stream, ensure_consumer, ensure_stream
@@ -381,7 +381,7 @@ async def test_a_flood_of_rubbish_keeps_no_event_back_for_good(database, nats_cl
 @pytest.mark.covers("X12")
 async def test_an_unknown_type_is_acknowledged_and_counted(database, nats_client, an_event):
     await publish(nats_client, an_event())
-    before = meters.IGNORED.labels("c1", "kursi.test.v1.happened")._value.get()
+    before = metrics.IGNORED.labels("c1", "kursi.test.v1.happened")._value.get()
 
     async def handle(events):
         for event in events:
@@ -390,7 +390,7 @@ async def test_an_unknown_type_is_acknowledged_and_counted(database, nats_client
     async with consuming(nats_client, database, handle):
         await eventually(lambda: nothing_pending(nats_client))
 
-    assert meters.IGNORED.labels("c1", "kursi.test.v1.happened")._value.get() == before + 1
+    assert metrics.IGNORED.labels("c1", "kursi.test.v1.happened")._value.get() == before + 1
     assert await letters(database) == []
 
 

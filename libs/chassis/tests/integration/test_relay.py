@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 from kursi_chassis.db.database import Database
-from kursi_chassis.events import meters, outbox
+from kursi_chassis.events import metrics, outbox
 from kursi_chassis.events import relay as relay_module
 from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.events.relay import Relay
@@ -354,7 +354,7 @@ async def has_stream(client):
 
 
 async def refused(database):
-    return meters.PUBLISH_FAILED.labels("TEST", "NoStreamResponseError")._value.get() > 0
+    return metrics.PUBLISH_FAILED.labels("TEST", "NoStreamResponseError")._value.get() > 0
 
 
 async def test_a_nudged_relay_does_not_wait_for_its_next_look(database, nats_client, an_event, monkeypatch):

@@ -6,12 +6,12 @@ import asyncio
 from datetime import timedelta
 
 import nats.errors
-import structlog
 from nats.aio.client import Client
 
 from kursi_chassis.errors import Unavailable
+from kursi_chassis.logging import get_logger
 
-_log = structlog.get_logger()
+log = get_logger()
 
 
 async def connect_nats(url: str, *, name: str, timeout: timedelta = timedelta(seconds=10)) -> Client:
@@ -63,12 +63,12 @@ async def close_nats(client: Client) -> None:
 
 async def _note_error(error: Exception) -> None:
     """Every failed reconnect comes here; the library's own logger would write a traceback for each."""
-    _log.info("nats_error", error=type(error).__name__)
+    log.info("nats_error", error=type(error).__name__)
 
 
 async def _note_disconnect() -> None:
-    _log.warning("nats_disconnected")
+    log.warning("nats_disconnected")
 
 
 async def _note_reconnect() -> None:
-    _log.info("nats_reconnected")
+    log.info("nats_reconnected")

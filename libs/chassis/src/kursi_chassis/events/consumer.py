@@ -18,20 +18,20 @@ from datetime import timedelta
 
 import nats.errors
 import psycopg
-import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from kursi_chassis.db.database import Database
 from kursi_chassis.errors import Unavailable
-from kursi_chassis.events import meters
+from kursi_chassis.events import metrics
 from kursi_chassis.events.dead_letters import DeadLetter, DeadLetters
 from kursi_chassis.events.envelope import Poison, ReceivedEvent, read, received
 from kursi_chassis.events.streams import Stream, ensure_consumer, ensure_stream
+from kursi_chassis.logging import get_logger
 from kursi_chassis.roles import pause
 
-_log = structlog.get_logger()
+log = get_logger()
 
 Handle = Callable[[Sequence[ReceivedEvent]], Awaitable[None]]
 
@@ -131,12 +131,12 @@ class EventConsumer:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Consume until `stopping` is set; returns within about a second, the batch at hand finished."""
-        meters.CONSUMER_HEALTHY.labels(self._durable).set(1)
+        metrics.CONSUMER_HEALTHY.labels(self._durable).set(1)
         while not stopping.is_set():
             try:
                 await self._consume(stopping)
             except (nats.errors.Error, TimeoutError, OSError) as error:
-                _log.warning("consumer_waits", consumer=self._durable, error=type(error).__name__)
+                log.warning("consumer_waits", consumer=self._durable, error=type(error).__name__)
                 await pause(stopping, 1)
 
     async def _consume(self, stopping: asyncio.Event) -> None:
@@ -190,7 +190,7 @@ class EventConsumer:
             await self._blame(message, None, error)
             return None
         if event.deliveries > 1:
-            meters.REDELIVERED.labels(self._durable).inc()
+            metrics.REDELIVERED.labels(self._durable).inc()
         return _Delivery(message, event)
 
     async def _process(self, deliveries: Sequence[_Delivery]) -> None:
@@ -214,7 +214,7 @@ class EventConsumer:
         self._has_read()
         # An acknowledgement that is lost costs a redelivery, which the inbox answers.
         await asyncio.gather(*(_quietly(delivery.message.ack_sync(timeout=5)) for delivery in deliveries))
-        meters.HANDLED.labels(self._durable).inc(len(deliveries))
+        metrics.HANDLED.labels(self._durable).inc(len(deliveries))
 
     async def _forgive(self, deliveries: Sequence[_Delivery]) -> None:
         again = [delivery.event.stream_seq for delivery in deliveries if delivery.event.deliveries > 1]
@@ -224,14 +224,14 @@ class EventConsumer:
     async def _postpone(self, messages: Sequence[Msg], error: Exception) -> None:
         self._transient_failures += 1
         delay = self._limits.delay(self._transient_failures)
-        _log.warning(
+        log.warning(
             "events_postponed",
             consumer=self._durable,
             events=len(messages),
             seconds=delay,
             error=type(error).__name__,
         )
-        meters.POSTPONED.labels(self._durable, type(error).__name__).inc(len(messages))
+        metrics.POSTPONED.labels(self._durable, type(error).__name__).inc(len(messages))
         await asyncio.gather(*(_quietly(message.nak(delay)) for message in messages))
 
     async def _blame(self, message: Msg, event: ReceivedEvent | None, error: Exception) -> None:
@@ -241,40 +241,40 @@ class EventConsumer:
         try:
             if not self.healthy:
                 await self._dead_letters.set_aside(message, event_id, error)
-                meters.SET_ASIDE.labels(self._durable, type(error).__name__).inc()
+                metrics.SET_ASIDE.labels(self._durable, type(error).__name__).inc()
                 await _quietly(message.term())
                 return
             verdict = await self._dead_letters.note(message, event_id, error, limit=limit)
         except TRANSIENT as trouble:
             await self._postpone([message], trouble)
             return
-        log = _log.bind(
+        told = log.bind(
             consumer=self._durable,
             stream_seq=message.metadata.sequence.stream,
             event_type=event.type if event else None,
             attempts=verdict.attempts,
         )
         if verdict.comes_back:
-            log.warning("event_failed", error=type(error).__name__, exc_info=error)
-            meters.POSTPONED.labels(self._durable, type(error).__name__).inc()
+            told.warning("event_failed", error=type(error).__name__, exc_info=error)
+            metrics.POSTPONED.labels(self._durable, type(error).__name__).inc()
             await _quietly(message.nak(self._limits.delay(verdict.attempts)))
             return
-        log.error("event_died", error=type(error).__name__, exc_info=error)
+        told.error("event_died", error=type(error).__name__, exc_info=error)
         self._has_buried()
-        meters.DEAD.labels(self._durable, type(error).__name__).inc()
+        metrics.DEAD.labels(self._durable, type(error).__name__).inc()
         await _quietly(message.term())
 
     def _has_buried(self) -> None:
         self._deaths_in_a_row += 1
         self._can_read = False
         if not self.healthy:
-            _log.error("consumer_suspects_itself", consumer=self._durable, events=self._deaths_in_a_row)
-            meters.CONSUMER_HEALTHY.labels(self._durable).set(0)
+            log.error("consumer_suspects_itself", consumer=self._durable, events=self._deaths_in_a_row)
+            metrics.CONSUMER_HEALTHY.labels(self._durable).set(0)
 
     def _has_read(self) -> None:
         if not self.healthy:
-            _log.info("consumer_recovered", consumer=self._durable)
-            meters.CONSUMER_HEALTHY.labels(self._durable).set(1)
+            log.info("consumer_recovered", consumer=self._durable)
+            metrics.CONSUMER_HEALTHY.labels(self._durable).set(1)
             self._replays_due_at = 0.0
         self._deaths_in_a_row = self._batches_in_vain = 0
         self._can_read = True
@@ -294,7 +294,7 @@ class EventConsumer:
                 if self._can_read:
                     await self._dead_letters.settle(letter, failure)
         except TRANSIENT as error:
-            _log.warning("replays_wait", consumer=self._durable, error=type(error).__name__)
+            log.warning("replays_wait", consumer=self._durable, error=type(error).__name__)
             return False
         if letters and self._can_read:
             self._replays_due_at = 0.0
@@ -320,7 +320,7 @@ class EventConsumer:
 
 def ignored(consumer: str, event: ReceivedEvent) -> None:
     """Count an event of a type that this consumer does not know (yet). It is acknowledged like any other."""
-    meters.IGNORED.labels(consumer, event.type).inc()
+    metrics.IGNORED.labels(consumer, event.type).inc()
 
 
 async def _fetch(subscription: JetStreamContext.PullSubscription, batch: int) -> list[Msg]:
@@ -344,4 +344,4 @@ async def _quietly(answer: Awaitable[object]) -> None:
     try:
         await answer
     except (nats.errors.Error, TimeoutError, OSError) as error:
-        _log.info("answer_to_broker_lost", error=type(error).__name__)
+        log.info("answer_to_broker_lost", error=type(error).__name__)

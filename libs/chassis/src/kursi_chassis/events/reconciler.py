@@ -15,19 +15,19 @@ from datetime import timedelta
 from typing import LiteralString
 from uuid import UUID
 
-import structlog
 from nats.aio.client import Client
 from nats.js import api
 from nats.js.errors import NotFoundError
 from psycopg.rows import class_row
 
 from kursi_chassis.db.database import Connection
-from kursi_chassis.events import meters
+from kursi_chassis.events import metrics
 from kursi_chassis.events.envelope import MESSAGE_ID
 from kursi_chassis.events.outbox import KEPT
 from kursi_chassis.events.streams import Stream
+from kursi_chassis.logging import get_logger
 
-_log = structlog.get_logger()
+log = get_logger()
 
 _USUAL_SPAN = timedelta(hours=1)
 _SAMPLE = 32
@@ -79,8 +79,8 @@ class Reconciler:
         lost |= await self._not_there({row.id: row for row in suspects if row.id not in lost}.values())
         if lost:
             await _unpublish(connection, lost)
-            meters.REPUBLISHED.labels(self._stream.name).inc(len(lost))
-            _log.warning("stream_lost_events", stream=self._stream.name, events=len(lost))
+            metrics.REPUBLISHED.labels(self._stream.name).inc(len(lost))
+            log.warning("stream_lost_events", stream=self._stream.name, events=len(lost))
         return len(lost)
 
     async def _not_there(self, rows: Iterable[_Published]) -> set[int]:

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import nats.errors
 import psycopg
-import structlog
 from nats.aio.client import Client
 from nats.js.api import PubAck
 from psycopg.rows import class_row
@@ -19,13 +18,14 @@ from psycopg.rows import class_row
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.db.leadership import leadership
 from kursi_chassis.errors import Unavailable
-from kursi_chassis.events import meters
+from kursi_chassis.events import metrics
 from kursi_chassis.events.envelope import MESSAGE_ID
 from kursi_chassis.events.reconciler import Reconciler
 from kursi_chassis.events.streams import Stream, ensure_stream
+from kursi_chassis.logging import get_logger
 from kursi_chassis.roles import pause
 
-_log = structlog.get_logger()
+log = get_logger()
 
 BATCH = 500
 """Events read at once. All of them are in flight together, except that an aggregate has one at a time."""
@@ -94,15 +94,15 @@ class Relay:
             except (psycopg.Error, Unavailable) as error:
                 await self._back_off(stopping, error)
             finally:
-                meters.RELAY_LEADER.labels(self._stream.name).set(0)
+                metrics.RELAY_LEADER.labels(self._stream.name).set(0)
 
     async def _lead(self, stopping: asyncio.Event) -> None:
         duty = f"kursi.relay.{self._stream.name}"
         async with leadership(self._database, duty, stopping) as connection:
             if connection is None:
                 return
-            meters.RELAY_LEADER.labels(self._stream.name).set(1)
-            _log.info("relay_leads", stream=self._stream.name)
+            metrics.RELAY_LEADER.labels(self._stream.name).set(1)
+            log.info("relay_leads", stream=self._stream.name)
             self._reconciler.expect_anything()
             stream_is_there = False
             while not stopping.is_set():
@@ -169,13 +169,13 @@ class Relay:
         return ack.result().seq
 
     def _count_failure(self, error: BaseException) -> None:
-        meters.PUBLISH_FAILED.labels(self._stream.name, type(error).__name__).inc()
+        metrics.PUBLISH_FAILED.labels(self._stream.name, type(error).__name__).inc()
 
     def _observe(self, rows: Sequence[Pending], published: int) -> None:
-        meters.PUBLISHED.labels(self._stream.name).inc(published)
+        metrics.PUBLISHED.labels(self._stream.name).inc(published)
         oldest = rows[0].created_at
         delay = (datetime.now(oldest.tzinfo) - oldest).total_seconds()
-        meters.OUTBOX_DELAY.labels(self._stream.name).observe(max(0.0, delay))
+        metrics.OUTBOX_DELAY.labels(self._stream.name).observe(max(0.0, delay))
 
     async def _rest(self, stopping: asyncio.Event, progress: Progress) -> None:
         if progress.stuck:
@@ -203,7 +203,7 @@ class Relay:
     async def _back_off(self, stopping: asyncio.Event, error: Exception | None) -> None:
         seconds = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
         self._failures += 1
-        _log.warning(
+        log.warning(
             "relay_waits",
             stream=self._stream.name,
             seconds=seconds,

@@ -1,4 +1,4 @@
-"""What the event machinery counts."""
+"""The metrics of publishing and consuming events."""
 
 from __future__ import annotations
 
