@@ -108,16 +108,18 @@ async def _succeeds(job: Job) -> bool:
 def retention_jobs(database: Database, *tables: str) -> list[Job]:
     """Jobs that delete what has been kept long enough; `tables` out of outbox, inbox and replies."""
     prune = {"outbox": outbox.prune, "inbox": inbox.prune, "replies": idempotency.prune}
-    return [Job(f"prune_{table}", timedelta(minutes=5), _pruning(database, prune[table])) for table in tables]
+    return [pruning_job(f"prune_{table}", timedelta(minutes=5), database, prune[table]) for table in tables]
 
 
-def _pruning(
-    database: Database, prune: Callable[[Connection], Awaitable[int]]
-) -> Callable[[], Awaitable[None]]:
+def pruning_job(
+    name: str, interval: timedelta, database: Database, prune: Callable[[Connection], Awaitable[int]]
+) -> Job:
+    """A job that calls `prune`, each time in a transaction of its own, until it says that it deleted no row."""
+
     async def run() -> None:
         deleted = 1
         while deleted:
             async with database.transaction() as connection:
                 deleted = await prune(connection)
 
-    return run
+    return Job(name, interval, run)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Connection, Database
-from kursi_chassis.jobs import Job, retention_jobs
+from kursi_chassis.jobs import Job, pruning_job, retention_jobs
 
 from kursi_identity.store import client_secrets, otp, sessions
 from kursi_identity.usecases.signing_keys import SigningKeys
@@ -20,32 +20,17 @@ Prune = Callable[[Connection, datetime], Awaitable[int]]
 
 def housekeeping(database: Database, clock: Clock, keys: SigningKeys) -> list[Job]:
     """The jobs of this service."""
-    hourly = timedelta(hours=1)
+
+    def pruning(name: str, prune: Prune, kept: timedelta) -> Job:
+        return pruning_job(
+            name, timedelta(hours=1), database, lambda connection: prune(connection, clock.now() - kept)
+        )
+
     return [
         Job("rotate_signing_keys", timedelta(minutes=1), keys.rotate_if_due),
-        Job("prune_otp_requests", hourly, _pruning(database, clock, otp.prune, OTP_REQUESTS_KEPT)),
-        Job("prune_sessions", hourly, _pruning(database, clock, sessions.prune, ENDED_SESSIONS_KEPT)),
-        Job(
-            "prune_refresh_tokens",
-            hourly,
-            _pruning(database, clock, sessions.prune_refresh_tokens, EXPIRED_TOKENS_KEPT),
-        ),
-        Job(
-            "prune_wrong_client_secrets",
-            hourly,
-            _pruning(database, clock, client_secrets.prune, WRONG_SECRETS_KEPT),
-        ),
+        pruning("prune_otp_requests", otp.prune, OTP_REQUESTS_KEPT),
+        pruning("prune_sessions", sessions.prune, ENDED_SESSIONS_KEPT),
+        pruning("prune_refresh_tokens", sessions.prune_refresh_tokens, EXPIRED_TOKENS_KEPT),
+        pruning("prune_wrong_client_secrets", client_secrets.prune, WRONG_SECRETS_KEPT),
         *retention_jobs(database, "outbox", "replies"),
     ]
-
-
-def _pruning(
-    database: Database, clock: Clock, prune: Prune, kept: timedelta
-) -> Callable[[], Awaitable[None]]:
-    async def run() -> None:
-        deleted = 1
-        while deleted:
-            async with database.transaction() as connection:
-                deleted = await prune(connection, clock.now() - kept)
-
-    return run
