@@ -5,6 +5,26 @@ from typing import Any  # Envoy's configuration is untyped JSON
 from kursi_gateway.contract import upstreams
 from kursi_gateway.settings import Address, GatewaySettings, UpstreamTls
 
+# Who says NOT_SERVING gets nothing more from then on. Silence counts three times before it is believed, after nine seconds:
+# a process may pause for seconds on a busy machine. Dead ones are found sooner, by the calls that fail.
+HEALTH_CHECK = {
+    "timeout": "2s",
+    "interval": "1s",
+    "unhealthy_threshold": 3,
+    "healthy_threshold": 1,
+    "no_traffic_interval": "1s",
+    "no_traffic_healthy_interval": "1s",
+    "grpc_health_check": {},
+}
+EJECTION = {
+    "consecutive_5xx": 5,
+    "consecutive_gateway_failure": 5,
+    "interval": "1s",
+    "base_ejection_time": "3s",
+    # The only replica is never ejected: a failing service must answer with its own error.
+    "max_ejection_percent": 50,
+}
+
 
 def clusters(settings: GatewaySettings) -> list[dict[str, Any]]:
     """One cluster per service, one for this gateway, and one that nobody is in (CORS needs a route to a cluster)."""
@@ -50,27 +70,8 @@ def _service(name: str, addresses: tuple[Address, ...], tls: UpstreamTls | None)
                 }
             ]
         },
-        "outlier_detection": {
-            "consecutive_5xx": 5,
-            "consecutive_gateway_failure": 5,
-            "interval": "1s",
-            "base_ejection_time": "3s",
-            # The only replica is never ejected: a failing service must answer with its own error.
-            "max_ejection_percent": 50,
-        },
-        # Who says NOT_SERVING gets nothing more from then on. Silence counts three times before it is believed, after nine
-        # seconds: a process may pause for seconds on a busy machine. Dead ones are found sooner, by the calls that fail.
-        "health_checks": [
-            {
-                "timeout": "2s",
-                "interval": "1s",
-                "unhealthy_threshold": 3,
-                "healthy_threshold": 1,
-                "no_traffic_interval": "1s",
-                "no_traffic_healthy_interval": "1s",
-                "grpc_health_check": {},
-            }
-        ],
+        "outlier_detection": EJECTION,
+        "health_checks": [HEALTH_CHECK],
     }
 
 

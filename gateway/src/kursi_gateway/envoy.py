@@ -88,7 +88,19 @@ def _socket(host: str, port: int) -> dict[str, Any]:
 
 def listener(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
     """The one listener."""
-    manager = {
+    manager = _connection_manager(settings, descriptors)
+    return {
+        "name": "edge",
+        "address": _socket(settings.listen.host, settings.listen.port),
+        "per_connection_buffer_limit_bytes": 1_048_576,
+        "filter_chains": [
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+        ],
+    }
+
+
+def _connection_manager(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
+    return {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "edge",
         "use_remote_address": True,
@@ -125,14 +137,6 @@ def listener(settings: GatewaySettings, descriptors: Path) -> dict[str, Any]:
         "local_reply_config": local_reply_config(),
         "route_config": routes(settings),
         "http_filters": _filters(settings, descriptors),
-    }
-    return {
-        "name": "edge",
-        "address": _socket(settings.listen.host, settings.listen.port),
-        "per_connection_buffer_limit_bytes": 1_048_576,
-        "filter_chains": [
-            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
-        ],
     }
 
 

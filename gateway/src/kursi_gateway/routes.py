@@ -134,7 +134,6 @@ def _method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
     seconds = SLOW_METHODS.get(method.name, DEADLINE_SECONDS)
     # From the first byte of a request to the last one of its answer; this is also what ends a request that arrives too slowly.
     whole = seconds + (settings.upload_seconds if method.is_large else 0)
-    retry_on = "connect-failure,refused-stream,reset-before-request"
     route: dict[str, Any] = {
         "cluster": method.upstream,
         # Both are needed: the first makes the service see the deadline, the second caps what a client asks for.
@@ -142,21 +141,10 @@ def _method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
             "max_stream_duration": f"{whole}s",
             "grpc_timeout_header_max": f"{whole}s",
         },
-        "retry_policy": {
-            # Only a read may have reached the service before it is tried again. CANCELLED is what a dying server says.
-            "retry_on": f"{retry_on},reset,cancelled,unavailable" if method.is_read else retry_on,
-            "num_retries": 2,
-            # Not where it has just failed: of two replicas the dead one would be next in turn again as often as not.
-            "retry_host_predicate": [
-                {"name": PREVIOUS_HOSTS, "typed_config": {"@type": PREVIOUS_HOSTS_CONFIG}}
-            ],
-            "host_selection_retry_max_attempts": 3,
-            "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
-        },
+        "retry_policy": _retries(method),
     }
-    if (
-        method.path != "/.well-known/jwks.json"
-    ):  # the gateway's own key fetch must not be starved by other clients of its address
+    # The gateway's own fetch of the keys must not be starved by other clients of its address.
+    if method.path != "/.well-known/jwks.json":
         route["rate_limits"] = [
             {
                 "actions": [
@@ -174,6 +162,19 @@ def _method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
             _header("grpc-timeout", f"{seconds}S", *([] if method.is_large else ["ADD_IF_ABSENT"]))
         ],
         "typed_per_filter_config": _body_filters(method),
+    }
+
+
+def _retries(method: Method) -> dict[str, Any]:
+    retry_on = "connect-failure,refused-stream,reset-before-request"
+    return {
+        # Only a read may have reached the service before it is tried again. CANCELLED is what a dying server says.
+        "retry_on": f"{retry_on},reset,cancelled,unavailable" if method.is_read else retry_on,
+        "num_retries": 2,
+        # Not where it has just failed: of two replicas the dead one would be next in turn again as often as not.
+        "retry_host_predicate": [{"name": PREVIOUS_HOSTS, "typed_config": {"@type": PREVIOUS_HOSTS_CONFIG}}],
+        "host_selection_retry_max_attempts": 3,
+        "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
     }
 
 
