@@ -47,7 +47,8 @@ BENCH_ROWS = (
 async def measure(effort: Effort = FULL) -> Figure:
     """Publish a backlog, then let one messaging process turn it into rows."""
     with _servers() as (postgres, nats, base):
-        urls = DatabaseFactory(postgres).create("messaging")
+        with DatabaseFactory.of(postgres) as databases:
+            urls = databases.create("messaging")
         client = await connect_nats(nats.url, name="bench")
         jetstream = client.jetstream()
         await ensure_stream(jetstream, STREAMS["booking"])

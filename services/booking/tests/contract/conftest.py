@@ -158,7 +158,7 @@ class World:
             return await (await connection.execute(statement, parameters)).fetchall()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def booking_settings():
     return BookingSettings(
         database_url="postgresql://unused",

@@ -26,8 +26,17 @@ class DatabaseUrls:
 class DatabaseFactory:
     """Makes migrated databases with the roles of production: `<service>_owner` and `<service>_app`."""
 
-    def __init__(self, server: PostgresServer) -> None:
+    @classmethod
+    @contextmanager
+    def of(cls, server: PostgresServer) -> Iterator[DatabaseFactory]:
+        """The factory, while the block runs."""
+        with psycopg.connect(server.url(), autocommit=True) as admin:
+            yield cls(server, admin)
+
+    def __init__(self, server: PostgresServer, admin: psycopg.Connection) -> None:
+        """`admin` is the superuser's, in autocommit: a new one for each database would cost as much as half of it."""
         self._server = server
+        self._admin = admin
         self._templates: set[str] = set()
         self._numbers = itertools.count(1)
 
@@ -41,7 +50,7 @@ class DatabaseFactory:
         if template not in self._templates:
             self._make_template(service, template, prepare)
         name = f"{service}_{next(self._numbers)}"
-        self._server.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {service}_owner")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {service}_owner")
         return self._urls(service, name)
 
     @contextmanager
@@ -53,12 +62,12 @@ class DatabaseFactory:
 
     def drop(self, urls: DatabaseUrls) -> None:
         """Drop it, whoever is still connected."""
-        self._server.execute(f"DROP DATABASE IF EXISTS {urls.name} WITH (FORCE)")
+        self._execute(f"DROP DATABASE IF EXISTS {urls.name} WITH (FORCE)")
 
     def _make_template(self, service: str, template: str, prepare: Callable[[str], None] | None) -> None:
         for role in (f"{service}_owner", f"{service}_app"):
             self._ensure_role(role)
-        self._server.execute(f"CREATE DATABASE {template} OWNER {service}_owner")
+        self._execute(f"CREATE DATABASE {template} OWNER {service}_owner")
         owner_url = self._urls(service, template).owner
         if prepare is None:
             migrate(owner_url, f"kursi_{service}.migrations")
@@ -66,9 +75,12 @@ class DatabaseFactory:
             prepare(owner_url)
         self._templates.add(template)
 
+    def _execute(self, statement: str) -> None:
+        self._admin.execute(statement.encode())
+
     def _ensure_role(self, role: str) -> None:
         try:
-            self._server.execute(f"CREATE ROLE {role} LOGIN")
+            self._execute(f"CREATE ROLE {role} LOGIN")
         except psycopg.errors.DuplicateObject:
             return
 

@@ -79,9 +79,10 @@ def nats_server(server_dir: Path) -> Iterator[NatsServer]:
 
 
 @pytest.fixture(scope="session")
-def databases(postgres_server: PostgresServer) -> DatabaseFactory:
+def databases(postgres_server: PostgresServer) -> Iterator[DatabaseFactory]:
     """Migrated databases: `databases.create("booking")` or `with databases.borrow("booking") as urls`."""
-    return DatabaseFactory(postgres_server)
+    with DatabaseFactory.of(postgres_server) as factory:
+        yield factory
 
 
 @pytest_asyncio.fixture

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -98,7 +99,13 @@ def bearer(token: str, **headers: str) -> tuple[tuple[str, str], ...]:
 
 
 def rpc_settings(**changes: object) -> ServiceSettings:
-    """Settings for a server in a test: a free port, no waiting at the stop."""
+    """Settings for a server in a test: a free port, no waiting at the stop. Changes are taken as they are."""
+    return _usual_settings().model_copy(update=changes)
+
+
+@cache
+def _usual_settings() -> ServiceSettings:
+    """Made once, because asking the environment for every field takes longer than starting the server."""
     usual: dict[str, Any] = {  # Any: the fields have as many types; pydantic checks them
         "database_url": "postgresql://unused",
         "client_secret": "a secret of the test",
@@ -111,7 +118,7 @@ def rpc_settings(**changes: object) -> ServiceSettings:
         "default_deadline_seconds": 60,
         "stop_seconds": 0.5,
     }
-    return ServiceSettings(**{**usual, **changes})
+    return ServiceSettings(**usual)
 
 
 @asynccontextmanager
