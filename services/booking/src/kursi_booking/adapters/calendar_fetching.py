@@ -9,6 +9,7 @@ import ssl
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import httpx
@@ -46,6 +47,12 @@ class Reach:
     resolve: Resolve = resolve_host
 
 
+@cache
+def _authorities_of_the_machine() -> ssl.SSLContext:
+    """Read once: it takes longer than everything else that is put together for a server."""
+    return ssl.create_default_context()
+
+
 class CalendarFetcher:
     """Fetches one calendar at a time, each over connections of its own."""
 
@@ -57,7 +64,7 @@ class CalendarFetcher:
         longest_seconds: float = _LONGEST_SECONDS,
     ) -> None:
         self._reach = reach
-        self._trusted = trusted or ssl.create_default_context()
+        self._trusted = trusted or _authorities_of_the_machine()
         self._longest_seconds = longest_seconds
 
     async def expect_public(self, text: str) -> CalendarAddress:
