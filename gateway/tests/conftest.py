@@ -19,7 +19,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from kursi_chassis.grpc.tls import TlsFiles
 from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.servers import free_port
-from kursi_gateway.binary import envoy_binary
+from kursi_gateway.binary import DISCREET, envoy_binary
 from kursi_gateway.contract import upstreams
 from kursi_gateway.envoy import write
 from kursi_gateway.settings import LIMITS, Address, AddressLimit, GatewaySettings, UpstreamTls
@@ -228,6 +228,7 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
             "1",
             "--log-level",
             "error",
+            *DISCREET,
             # Ten seconds unless told otherwise; tests wait for what is logged.
             "--file-flush-interval-msec",
             "100",

@@ -260,6 +260,16 @@ async def test_the_secret_of_a_calendar_feed_is_in_no_log(gateway, upstream, pat
     assert secret not in log.read_text()
 
 
+@pytest.mark.covers("G8")
+async def test_nobody_who_sends_too_much_is_named_in_a_log(gateway):
+    secret = "".join(random.Random("large").choices("abcdefghijklmnopqrstuvwxyz0123456789", k=43))
+    answer = await gateway.client.post(f"/v1/calendars/{secret}/feed.ics", content=b" " * 300_000)
+    assert answer.status_code == 413
+    log = gateway.settings.output / "access.jsonl"
+    await eventually(lambda: answer.headers["x-request-id"] in log.read_text())
+    assert secret not in log.with_name("envoy.log").read_text()
+
+
 @pytest.mark.covers("G9")
 async def test_the_document_is_valid_and_has_every_public_method(gateway):
     document = (await gateway.client.get("/openapi.json")).json()

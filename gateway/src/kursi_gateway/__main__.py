@@ -80,7 +80,8 @@ def _check() -> int:
         )
         write(settings)
         return subprocess.run(
-            [envoy_binary(), "--mode", "validate", "--log-level", "error", "-c", str(static_copy(output))],
+            # Where nothing runs, its fetcher of keys cannot but fail, and would say so as an error.
+            [envoy_binary(), "--mode", "validate", "--log-level", "critical", "-c", str(static_copy(output))],
             check=False,
         ).returncode
 

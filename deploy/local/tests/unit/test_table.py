@@ -1,4 +1,5 @@
 import pytest
+from kursi_gateway.binary import DISCREET
 from kursi_local.table import DEFAULT_TABLE, Resolver, Table, TableError
 
 
@@ -32,3 +33,8 @@ def test_a_table_that_cannot_work_is_refused(table, text, complaint):
 def test_the_platform_has_its_five_services_and_three_servers():
     names = {process.name for process in Table.read(DEFAULT_TABLE).processes}
     assert names >= {"postgres", "nats", "gateway", "identity", "catalog", "booking", "payment", "messaging"}
+
+
+def test_the_gateway_logs_no_address_and_no_path_of_whoever_sends_too_much():
+    (gateway,) = (process for process in Table.read(DEFAULT_TABLE).processes if process.name == "gateway")
+    assert " ".join(DISCREET) in " ".join(gateway.command)
