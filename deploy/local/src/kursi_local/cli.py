@@ -21,7 +21,8 @@ from kursi_local.folder import DataFolder, FolderInUse, NotOurFolder, write_json
 from kursi_local.journal import Journal
 from kursi_local.launcher import DidNotStart, Launcher, Options, StopRequested
 from kursi_local.memory import mebibytes
-from kursi_local.platform import NotRunning, Platform, TookTooLong
+from kursi_local.patience import TookTooLong
+from kursi_local.platform import NotRunning, Platform
 from kursi_local.ports import NoPortLeft
 from kursi_local.postgres import Place
 from kursi_local.table import DEFAULT_TABLE, TableError

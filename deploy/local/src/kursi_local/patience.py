@@ -5,19 +5,23 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Found = TypeVar("Found")
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.02
+
+
+class TookTooLong(RuntimeError):
+    """What was waited for did not come in time; the text says what it was."""
 
 
 def until(look: Callable[[], Found], seconds: float, what: str) -> Found:
     """Look again and again until something is found, and return it.
 
     Raises:
-        TimeoutError: it did not come within `seconds`; the text says what was waited for.
+        TookTooLong: it did not come within `seconds`.
     """
     deadline = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > deadline:
             message = f"{what} did not come within {seconds:g} s"
-            raise TimeoutError(message)
+            raise TookTooLong(message)
         time.sleep(_LOOK_SECONDS)
     return found

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from kursi_local.blueprint import database_url
@@ -15,16 +13,11 @@ from kursi_local.patience import until
 from kursi_local.ports import HOST
 from kursi_local.vault import Vault
 
-_LOOK_SECONDS = 0.02
 _FREEZE_SECONDS = 30.0
 
 
 class NotRunning(RuntimeError):
     """No launcher runs on this data folder, or it has no such process."""
-
-
-class TookTooLong(RuntimeError):
-    """The platform did not get where it was expected in time."""
 
 
 class Platform:
@@ -101,7 +94,7 @@ class Platform:
         kin = self._kin(name)
         send(kin, how)
         if how is signal.SIGKILL:
-            wait_until(lambda: not kin.alive, 30, f"{name} did not die")
+            until(lambda: not kin.alive, 30, f"the end of {name}")
 
     def pause(self, name: str) -> None:
         """Freeze a process and everything below it: its sockets stay open and nothing answers.
@@ -122,18 +115,18 @@ class Platform:
         entry = self.entry(name)
         before = self._kin(name)
         send(before, signal.Signals(entry.stop_signal))
-        wait_until(
+        until(
             lambda: self.entry(name).kin != before and self._is_ready(name),
             timeout_seconds,
-            f"{name} did not come back",
+            f"the return of {name}",
         )
 
     def wait_ready(self, timeout_seconds: float = 120) -> None:
         """Return when every process is alive and answered its probe since it was last started."""
-        wait_until(
+        until(
             lambda: self.journal.phase == "ready" and all(map(self._is_ready, self.journal.processes)),
             timeout_seconds,
-            f"the platform in {self.data} is not ready",
+            f"a platform in {self.data} that is ready",
         )
 
     def stop(self, timeout_seconds: float = 60) -> bool:
@@ -143,7 +136,7 @@ class Platform:
         if not launcher or not launcher.alive:
             return False
         send(launcher, signal.SIGTERM)
-        wait_until(lambda: not launcher.alive, timeout_seconds, "the launcher did not stop")
+        until(lambda: not launcher.alive, timeout_seconds, "the end of the launcher")
         return True
 
     def _is_ready(self, name: str) -> bool:
@@ -155,11 +148,3 @@ class Platform:
         if kin is None:
             raise NotRunning(f"{name} is not running")
         return kin
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TookTooLong(otherwise)
-        time.sleep(_LOOK_SECONDS)

@@ -62,7 +62,7 @@ def play(api: Api, narrator: Narrator) -> None:
     """Book, pay, be told, clash, wait, move and cancel, as new customers. Takes a few seconds.
 
     Raises:
-        StoryBroke, Refused, TimeoutError: the platform did not do what the story tells.
+        StoryBroke, Refused, TookTooLong: the platform did not do what the story tells.
     """
     narrator.title("The main job, played once: every answer and message below is real")
     customer, address = _log_in(api, narrator)

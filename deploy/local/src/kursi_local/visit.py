@@ -10,10 +10,11 @@ import httpx
 from kursi_local import story
 from kursi_local.client import Api, Refused
 from kursi_local.narration import Narrator
+from kursi_local.patience import TookTooLong
 from kursi_local.platform import NotRunning, Platform
 from kursi_local.seed import demo_plan, seed
 
-_BROKEN = (story.StoryBroke, Refused, TimeoutError, httpx.HTTPError, NotRunning)
+_BROKEN = (story.StoryBroke, Refused, TookTooLong, httpx.HTTPError, NotRunning)
 
 
 class Visit:

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from kursi_local.journal import Entry, Journal
 from kursi_local.lineage import Kin, family, kin_of
-from kursi_local.platform import Platform, TookTooLong, wait_until
+from kursi_local.patience import TookTooLong, until
+from kursi_local.platform import Platform
 from kursi_local.testing import started_platform
 
 QUICK = ("--any-ports", "--no-fsync")
@@ -39,7 +40,7 @@ def started(home):
 
 
 def gone(kins: list[Kin], seconds: float = 60) -> None:
-    wait_until(lambda: not any(kin.alive for kin in kins), seconds, "something survived")
+    until(lambda: not any(kin.alive for kin in kins), seconds, "the end of all")
 
 
 def shop(platform: Platform) -> psycopg.Connection:
@@ -61,7 +62,7 @@ def test_a_second_ctrl_c_waits_for_nobody(started, table, stubborn):
     with started(table(patient)) as platform:
         launcher = platform.journal.launcher
         os.kill(launcher.pid, signal.SIGINT)
-        wait_until(lambda: platform.journal.phase == "stopping", 60, "it did not begin to stop")
+        until(lambda: platform.journal.phase == "stopping", 60, "the beginning of the stop")
         with pytest.raises(TookTooLong):
             gone([launcher], 0.3)
         os.kill(launcher.pid, signal.SIGINT)

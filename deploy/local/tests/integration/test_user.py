@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from kursi_local.folder import read_json
 from kursi_local.lineage import family
-from kursi_local.platform import Platform, wait_until
+from kursi_local.patience import until
+from kursi_local.platform import Platform
 from kursi_local.postgres import Place, create_cluster, open_to_others
 from kursi_local.schema import package_folder
 
@@ -40,7 +41,7 @@ def test_a_platform_runs_without_root(home, table, postgres, nats):
     ready = data.parent / "ready.json"
     command = [*as_nobody(), *up, "--table", str(table(postgres, nats)), "--ready-file", str(ready)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as launcher:
-        wait_until(ready.exists, 100, "it did not start")
+        until(ready.exists, 100, "the file that says that it is ready")
         everybody = family(Platform(data).journal.launcher.pid)
         assert {Path(f"/proc/{kin.pid}").stat().st_uid for kin in everybody} == {
             pwd.getpwnam("nobody").pw_uid
