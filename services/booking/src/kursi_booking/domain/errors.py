@@ -92,7 +92,7 @@ class TooLateToReschedule(FailedPrecondition):
         self.deadline = deadline
 
 
-class PrepaymentNeeded(FailedPrecondition):
+class ServicePrepaymentRequired(FailedPrecondition):
     """A customer adds a service that has to be paid before to a visit that has not."""
 
     reason = "PREPAYMENT_REQUIRED"

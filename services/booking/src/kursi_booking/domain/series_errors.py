@@ -30,7 +30,7 @@ class SeriesDoesNotFit(FailedPrecondition):
         super().__init__(count=len(refused), refused=starts)
 
 
-class PrepaymentRequired(FailedPrecondition):
+class SeriesPrepaymentRequired(FailedPrecondition):
     """A visit is to be paid before it counts, so it is booked by itself."""
 
     reason = "PREPAYMENT_REQUIRED"

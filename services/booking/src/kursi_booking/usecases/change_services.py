@@ -27,7 +27,7 @@ class ChangeServices:
     async def __call__(
         self, order: Order, wanted: Sequence[WantedService], request: KeyedRequest, caller: Caller
     ) -> bytes:
-        """Change them. Raises: as `Moving.carry_out`; IllegalTransition, TooLateToReschedule, PrepaymentNeeded."""
+        """Change them. Raises: as `Moving.carry_out`; IllegalTransition, TooLateToReschedule, ServicePrepaymentRequired."""
         return await self._moving.carry_out(order, request, caller, _plan(wanted))
 
     async def foresee(self, order: Order, wanted: Sequence[WantedService], caller: Caller) -> bytes:

@@ -20,7 +20,7 @@ from kursi_booking.domain.errors import NotBookable, SlotTaken, TooManyBookings
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.recurrence import LEAST_VISITS, MOST_VISITS, Recurrence
 from kursi_booking.domain.series import LeftOut, Mode, Series, in_series, made
-from kursi_booking.domain.series_errors import PrepaymentRequired, SeriesDoesNotFit
+from kursi_booking.domain.series_errors import SeriesDoesNotFit, SeriesPrepaymentRequired
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import BookingStore, DescribeEvent, NewBooking
 from kursi_booking.ports.guests import Customers
@@ -127,7 +127,7 @@ class CreateSeries:
     async def __call__(self, wanted: WantedSeries, request: KeyedRequest, caller: Caller) -> bytes:
         """The answer with the new series, or the first answer when the request is a repetition.
 
-        Raises: SeriesDoesNotFit, PrepaymentRequired, Denied, Invalid for an end too near or too far or a customer whom
+        Raises: SeriesDoesNotFit, SeriesPrepaymentRequired, Denied, Invalid for an end too near or too far or a customer whom
             nobody knows; what `Offers.to_book` raises.
         """
         return await or_first_answer(self._create(wanted, request, caller), self._bookings, request)
@@ -169,7 +169,7 @@ class CreateSeries:
         return errand, plan
 
     async def _date(self, errand: _Errand, plan: _Plan, start: datetime) -> NewBooking | LeftOut:
-        """A place for one date, or why there is none. Raises: PrepaymentRequired."""
+        """A place for one date, or why there is none. Raises: SeriesPrepaymentRequired."""
         ask, act = errand.ask(start), errand.act
         offer = await self._offers.to_book(ask)
         people = candidates(offer)
@@ -182,7 +182,7 @@ class CreateSeries:
             return await self._left_out(errand, start, refused)
         visit = self._visit(errand, offer, placement)
         if not visit.change.booking.prepayment.is_zero:
-            raise PrepaymentRequired
+            raise SeriesPrepaymentRequired
         return visit
 
     async def _left_out(self, errand: _Errand, start: datetime, refused: DomainError) -> LeftOut:

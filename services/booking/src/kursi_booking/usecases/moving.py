@@ -13,7 +13,7 @@ from kursi_booking.domain.booking import Act, Booking, Change, Item
 from kursi_booking.domain.errors import (
     AddOnNotFound,
     NotBookable,
-    PrepaymentNeeded,
+    ServicePrepaymentRequired,
     SlotTaken,
     StaffDoesNotPerform,
     StaffNotFound,
@@ -177,13 +177,13 @@ def ask_again(booking: Booking, act: Act, ask: Ask) -> Ask:
 def check_prepayment(booking: Booking, offer: Offer) -> None:
     """Keep a customer from adding what has to be paid before to a visit that asks for less of it.
 
-    Raises: PrepaymentNeeded.
+    Raises: ServicePrepaymentRequired.
     """
     known = {item.service_id for item in booking.items}
     for service in offer.services:
         due = service.terms.due_now(service.price)
         if service.service_id not in known and booking.policy.due_now(service.price) < due:
-            raise PrepaymentNeeded
+            raise ServicePrepaymentRequired
 
 
 def with_frozen_values(before: Sequence[Item], after: Sequence[Item]) -> tuple[Item, ...]:
