@@ -2,6 +2,7 @@
 
 import pytest
 from e2e_contract import ACCESS, METHODS, harmless
+from kursi_local.patience import until
 
 ROLES = {"staff": ACCESS.STAFF, "manager": ACCESS.MANAGER, "owner": ACCESS.OWNER}
 CALLERS = (
@@ -24,8 +25,6 @@ LEFT_OUT = {
 @pytest.fixture(scope="module")
 def ids(world):
     """One of everything that belongs to the customer and the salon."""
-    from kursi_local.patience import until
-
     booking = world.book(world["customer"], world.slots("facial")[60], "facial")
     payment = world.pay(world["customer"], booking)
     world.decide(payment, "approve")

@@ -16,8 +16,8 @@ from kursi.options.v1 import options_pb2
 from kursi_chassis.caller import Caller, Role
 from kursi_chassis.errors import Denied, Unauthenticated
 from kursi_chassis.ids import is_id
+from kursi_chassis.validation import NIL
 
-NIL = UUID(int=0)
 _PUBLIC, _SALON = options_pb2.Access.PUBLIC, options_pb2.Access.SALON
 _ADMIN, _SERVICE = options_pb2.Access.ADMIN, options_pb2.Access.SERVICE
 

@@ -78,7 +78,7 @@ async def connect(
     """A channel to a service, open while the block runs; calls are spread over its replicas.
 
     `dependency` names the service in errors and metrics. `retry` lists methods
-    (`kursi.catalog.v1.CatalogService/ GetSalon`) that may be repeated when the service is unavailable: reads,
+    (`kursi.catalog.v1.CatalogService/GetSalon`) that may be repeated when the service is unavailable: reads,
     and changes that carry a request key.
     """
     options = [*_OPTIONS, ("grpc.service_config", json.dumps(_service_config(retry)))]
