@@ -10,6 +10,7 @@ import pytest
 from kursi.payment.v1 import payment_pb2
 from kursi.payment.v1 import payment_service_pb2 as pb2
 from kursi_chassis.money import Money
+from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import refused
 from kursi_payment.ports import Charge, Source
 from kursi_simulators import credentials
@@ -215,9 +216,12 @@ async def test_totals_that_fit_no_story_are_left_to_a_person(desk):
     )
     desk.clock.advance(timedelta(minutes=2))
 
-    await desk.look_at_everything()
+    async def flagged():
+        """On a busy machine the provider's answer may come too late for one look."""
+        await desk.look_at_everything()
+        return (await desk.rows("SELECT flagged FROM payments WHERE id = %s", payment.id))[0][0]
 
-    assert await desk.rows("SELECT flagged FROM payments WHERE id = %s", payment.id) == [("REFUND_UNCLEAR",)]
+    assert await eventually(flagged) == "REFUND_UNCLEAR"
     assert await desk.rows("SELECT count(*) FROM audit WHERE action = 'payment_flagged'") == [(1,)]
     assert [movement.amount for movement in desk.charges("refund")] == [3_000]
 
