@@ -1,8 +1,8 @@
 """What a new connection does before a customer gets it.
 
 PostgreSQL reads its catalogs for each connection anew, and plans a prepared statement for each of its first five runs
-before it keeps a plan. For the large statement that makes a booking the first run takes thirty times as long as a later
-one, and the next five take four times as long. Without a rehearsal the first rush at a process pays for that on every
+before it keeps a plan. The first run of the large statement that makes a booking takes many times as long as a later one,
+and the next five take several times as long. Without a rehearsal the first rush at a process pays for that on every
 connection at once, and so does the first one after the database was away.
 """
 
