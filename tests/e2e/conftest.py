@@ -52,5 +52,5 @@ def unbroken(platform):
     """Whatever the test did, the platform comes back and every invariant holds."""
     yield
     recovered(platform)
-    until(lambda: invariants.unpublished(platform) == 0, 60, "the end of publishing")
+    until(lambda: invariants.unpublished(platform) == 0, 180, "the end of publishing")
     assert invariants.broken(platform) == []

@@ -159,7 +159,7 @@ def becomes(reader: Session, path: str, seconds: float = 60, **wanted: str) -> d
 def recovered(platform: Platform) -> None:
     """Wait until every process is back, and the gateway has noticed."""
     platform.wait_ready()
-    until(lambda: _answers(f"{platform.base_url}/readyz"), 60, "a gateway that reaches everybody")
+    until(lambda: _answers(f"{platform.base_url}/readyz"), 180, "a gateway that reaches everybody")
 
 
 def _answers(url: str) -> bool:

@@ -63,7 +63,7 @@ def ids(world):
         "staff_id": world.salon.staff["staff"],
         "booking_id": booking["id"],
         "payment_id": payment["id"],
-        "notification_id": until(sent, 60, "a message")[0],
+        "notification_id": until(sent, 180, "a message")[0],
     }
 
 

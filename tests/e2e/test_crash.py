@@ -127,12 +127,12 @@ def test_messaging_killed_while_the_provider_takes_its_time_sends_nothing_twice(
     outside.text_callbacks("pause")
     outside.text_fault("timeout_after_accept", match={"body_contains": "Test+Salon"}, times=2, seconds=9)
     booking = world.book(person, world.slots()[-22])
-    until(lambda: texts_about(world, person), 60, "a message at the provider")
+    until(lambda: texts_about(world, person), 180, "a message at the provider")
     assert _status(platform, booking) == "sending"
     platform.kill("messaging")
     recovered(platform)
     outside.text_callbacks("release")
-    until(lambda: _status(platform, booking) == "delivered", 60, "an outcome")
+    until(lambda: _status(platform, booking) == "delivered", 180, "an outcome")
     told_once(world, person)
 
 
@@ -156,7 +156,7 @@ def test_a_paused_service_keeps_callers_waiting_until_it_is_resumed(world, platf
             httpx.get(address, timeout=2)
     finally:
         platform.resume("catalog")
-    until(lambda: httpx.get(address, timeout=30).is_success, 60, "an answer")
+    until(lambda: httpx.get(address, timeout=30).is_success, 180, "an answer")
 
 
 def _status(platform, booking):

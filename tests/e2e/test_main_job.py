@@ -38,7 +38,7 @@ def told(world, before, name, count, booking):
         )
         return new if min(map(len, new)) >= count else None
 
-    texts, mails = until(look, 60, f"{count} messages to {name}")
+    texts, mails = until(look, 180, f"{count} messages to {name}")
     return [text["body"] for text in texts], [f"{mail['subject']}\n{mail['text']}" for mail in mails]
 
 
@@ -57,7 +57,7 @@ def test_a_customer_finds_books_and_pays_and_both_are_told_once_in_their_own_lan
     booking, payment, before = visit
     assert booking["paymentState"] == "PAID"
     assert becomes(world["customer"], f"/v1/payments/{payment['id']}", state="CAPTURED")
-    until(lambda: everybody_settled(world, booking), 60, "the end of sending")
+    until(lambda: everybody_settled(world, booking), 180, "the end of sending")
     customer_texts, customer_mails = told(world, before, "customer", 2, booking)
     staff_texts, staff_mails = told(world, before, "staff", 1, booking)
     assert (len(customer_texts), len(customer_mails)) == (2, 2), "confirmed and paid, once on each channel"

@@ -38,7 +38,7 @@ def ids(world):
         "salon_id": world.salon.id,
         "booking_id": booking["id"],
         "payment_id": payment["id"],
-        "notification_id": until(theirs, 60, "a message to the customer")[0],
+        "notification_id": until(theirs, 180, "a message to the customer")[0],
         "series_id": world.recur(world["customer"], world.slots()[80])["id"],
         "session_id": world.gather(world["owner"], world.slots()[120])["id"],
         "waitlist_entry_id": world.wait(world["customer"], world.slots()[90])["id"],

@@ -42,7 +42,7 @@ def test_one_trace_leads_from_a_call_to_what_a_provider_was_given(world, api, pl
                    WHERE booking_id = %s AND channel = 'sms' AND outcome = 'accepted'"""
         return invariants.ask(platform, "messaging", query, booking)
 
-    told = until(tries, 60, "a text about the booking")
+    told = until(tries, 180, "a text about the booking")
     assert {(row[0], row[1], str(row[2]).split("-")[1]) for row in told} == {("twilio", trace, trace)}
     given = [attempt["traceparent"] for attempt in api.outside.text_attempts()]
     # More than one where an answer took the provider too long.

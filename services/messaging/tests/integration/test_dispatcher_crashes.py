@@ -68,7 +68,7 @@ async def test_killed_after_the_claim_it_leaves_a_message_that_was_never_handed_
     stage.directory.answers.clear()
     sms = await confirmation(stage)
     async with dispatcher_process(stage) as process:
-        await eventually(lambda: stage.directory.questions, timeout=60)
+        await eventually(lambda: stage.directory.questions)
         await kill(process)
     assert (await stage.has(sms, "sending"), await stage.attempts(sms)) == (True, [])
     stage.directory.answers.set()
@@ -85,7 +85,7 @@ async def test_killed_during_calls_it_leaves_doubts_that_a_list_clears_up_or_one
     stage.smtp.fault("slow", method="DATA", seconds=60)
     sms, mail = await confirmation(stage), await confirmation(stage, channel="email")
     async with dispatcher_process(stage, provider_timeout_seconds=20, lease_seconds=60) as process:
-        await eventually(lambda: stage.twilio.messages() and stage.smtp.attempts(), timeout=60)
+        await eventually(lambda: stage.twilio.messages() and stage.smtp.attempts())
         await kill(process)
     tries = [*await stage.attempts(sms), *await stage.attempts(mail)]
     assert [attempt["outcome"] for attempt in tries] == [None, None]
@@ -106,7 +106,7 @@ async def test_killed_between_answer_and_record_it_sends_nothing_twice(stage):
     stage.twilio.fault("slow", method="POST", seconds=3)
     sms = await confirmation(stage)
     async with dispatcher_process(stage, provider_timeout_seconds=20, lease_seconds=60) as process:
-        await eventually(stage.twilio.attempts, timeout=60)
+        await eventually(stage.twilio.attempts)
         async with stage.database.transaction() as holder:
             await holder.execute("SELECT FROM notifications WHERE id = %s FOR UPDATE", [sms])
             await eventually(stage.twilio.messages)
@@ -203,7 +203,7 @@ async def test_two_dispatchers_of_which_one_is_killed_send_each_message_once(sta
     for person in people:
         await confirmation(stage, recipient_id=person)
     async with dispatcher_process(stage) as process:
-        await eventually(stage.twilio.attempts, timeout=60)
+        await eventually(stage.twilio.attempts)
         async with stage.dispatching():
             await eventually(lambda: len(stage.twilio.messages()) >= 20)
             await kill(process)

@@ -68,7 +68,7 @@ class Service:
 
     async def start(self, *roles):
         self._spawn(*roles)
-        await eventually(self._is_serving, timeout=60)
+        await eventually(self._is_serving)
 
     def _spawn(self, *roles):
         command = [sys.executable, "-m", "kursi_payment", *roles]
@@ -127,7 +127,7 @@ async def pay(service, desk, request):
 async def killed_during(service, call, was_reached):
     """The call, cut off by the death of the service once the provider has been reached."""
     running = asyncio.ensure_future(call)
-    await eventually(was_reached, timeout=60)
+    await eventually(was_reached)
     service.kill()
     with pytest.raises(grpc.aio.AioRpcError):
         await running
@@ -143,7 +143,7 @@ async def test_a_charge_whose_service_is_killed_before_the_answer_is_made_once_a
     assert await desk.rows("SELECT state FROM payments") == [("created",)]
     await service.start("serve", "jobs")
 
-    assert await eventually(lambda: desk.rows("SELECT 1 FROM payments WHERE state = 'captured'"), timeout=60)
+    assert await eventually(lambda: desk.rows("SELECT 1 FROM payments WHERE state = 'captured'"))
     repeated = await pay(service, desk, request)
     assert repeated.state == Payment.CAPTURED
     assert len(desk.charges()) == 1
@@ -188,7 +188,7 @@ async def test_a_refund_whose_service_is_killed_before_the_answer_is_made_once(d
         await connection.execute("UPDATE payments SET next_look_at = now()")
     await service.start("serve", "jobs")
 
-    assert await eventually(lambda: desk.rows("SELECT 1 FROM payments WHERE state = 'refunded'"), timeout=60)
+    assert await eventually(lambda: desk.rows("SELECT 1 FROM payments WHERE state = 'refunded'"))
     assert (await refund()).state == Payment.REFUNDED
     assert [movement.amount for movement in desk.charges("refund")] == [25_000]
 
@@ -203,7 +203,7 @@ async def test_a_notice_wakes_the_jobs_of_the_running_service(desk, service):
     await service.start("serve", "jobs")
     payment = await pay(service, desk, request)
     (theirs,) = desk.moyasar.payments(payment_id=payment.id)
-    await eventually(lambda: desk.moyasar.books()["webhooks"], timeout=60)
+    await eventually(lambda: desk.moyasar.books()["webhooks"])
 
     async with gateway(gateway_port, service.address):
         desk.moyasar.callbacks.duplicate(3)

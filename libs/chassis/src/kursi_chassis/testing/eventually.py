@@ -21,7 +21,7 @@ class DidNotHappen(AssertionError):
     """The deadline passed; the message has what was seen last."""
 
 
-async def eventually(probe: Callable[[], Result | Awaitable[Result]], timeout: float = 60) -> Result:
+async def eventually(probe: Callable[[], Result | Awaitable[Result]], timeout: float = 180) -> Result:
     """Call `probe` (sync or async) until it returns something true, and return that.
 
     An AssertionError inside the probe counts as not yet; anything else is raised at once.
