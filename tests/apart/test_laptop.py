@@ -94,7 +94,7 @@ def test_the_second_run_serves_soon_and_makes_nothing_twice(home):
     with running(home, "--no-story") as (platform, output):
         until(lambda: served(platform, output), 120, "an answer")
         assert time.monotonic() - began <= on_this_machine(WARM_START_SECONDS)
-        until(lambda: "Ctrl-C stops everything" in output.read_text(), 180, "the addresses")
+        until(lambda: "Ctrl-C stops everything" in output.read_text(), 60, "the addresses")
         assert "demonstration data made" not in output.read_text()
         found = httpx.get(
             f"{platform.base_url}/v1/salons:search", params={"pageSize": 100}, timeout=30
