@@ -1,6 +1,8 @@
 """The OpenAPI document says of each method what that method says."""
 
 import pytest
+from google.api import field_behavior_pb2
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from kursi_gateway.contract import Method, public_methods
 from kursi_gateway.openapi import HTTP_BODY, PARAMETER, document
 from kursi_gateway.schemas import Schemas, lower_camel
@@ -11,6 +13,11 @@ WITH_FIELDS = [
     for method in public_methods()
     if method.output_type != HTTP_BODY and method.output_type.startswith("kursi.")
 ]
+PATCHED = [method for method in public_methods() if method.verb == "patch" and method.body != "*"]
+ALWAYS_TOLD_FROM_NOTHING = {
+    FieldDescriptorProto.TYPE_STRING,  # the empty text is cleared by the mask
+    FieldDescriptorProto.TYPE_MESSAGE,
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +53,25 @@ def test_a_device_and_a_class_are_two_kinds_of_session(openapi):
     }
     assert "deviceLabel" in described["identity"]["properties"]
     assert "deviceLabel" not in described["booking"]["properties"]
+
+
+def patched(method: Method) -> DescriptorProto:
+    [field] = [field for field in SCHEMAS.message(method.input_type).field if field.name == method.body]
+    return SCHEMAS.message(field.type_name.lstrip("."))
+
+
+def is_lost_at_zero(field: FieldDescriptorProto) -> bool:
+    """Whether `false`, 0 or the first word of its list, sent without a mask, would change nothing."""
+    if field.type in ALWAYS_TOLD_FROM_NOTHING or field.proto3_optional:
+        return False
+    behaviors = field.options.Extensions[field_behavior_pb2.field_behavior]
+    is_ours = field_behavior_pb2.OUTPUT_ONLY in behaviors
+    return field.label != FieldDescriptorProto.LABEL_REPEATED and not is_ours
+
+
+@pytest.mark.covers("G9")
+@pytest.mark.parametrize("method", PATCHED, ids=lambda method: f"{method.upstream}.{method.name}")
+def test_a_patch_writes_false_and_zero_without_a_mask(method):
+    lost = {field.name for field in patched(method).field if is_lost_at_zero(field)}
+    # Of these the first word of the list is no choice, only another way to say nothing.
+    assert lost <= {"serves", "status", "place", "prepayment", "start_mode"}

@@ -50,7 +50,24 @@ async def reminders(messaging):
 
 async def test_somebody_who_never_chose_has_the_defaults(messaging, stub):
     shown = await stub.GetMyPreferences(rpc.GetMyPreferencesRequest(), metadata=messaging.as_user(CUSTOMER))
-    assert shown == Preferences(quiet_hours_start="22:00", quiet_hours_end="07:00", etag='"0"')
+    assert shown == Preferences(
+        preferred_method=Preferences.PREFERRED_METHOD_UNSPECIFIED,
+        quiet_hours_enabled=False,
+        quiet_hours_start="22:00",
+        quiet_hours_end="07:00",
+        etag='"0"',
+    )
+
+
+async def test_quiet_hours_are_switched_off_and_the_salon_decides_again_without_a_mask(messaging, stub):
+    await change_mine(
+        messaging, stub, Preferences(quiet_hours_enabled=True, preferred_method=Preferences.BOTH)
+    )
+    off = await change_mine(messaging, stub, Preferences(quiet_hours_enabled=False))
+    assert (off.quiet_hours_enabled, off.preferred_method) == (False, Preferences.BOTH)
+    theirs = Preferences(preferred_method=Preferences.PREFERRED_METHOD_UNSPECIFIED)
+    undecided = await change_mine(messaging, stub, theirs)
+    assert undecided.preferred_method == Preferences.PREFERRED_METHOD_UNSPECIFIED
 
 
 async def test_choices_are_kept_per_person_and_only_the_named_ones_change(messaging, stub):

@@ -138,7 +138,7 @@ class Review(_message.Message):
         booking_id: _builtins.str = ...,
         service_ids: _abc.Iterable[_builtins.str] | None = ...,
         staff_ids: _abc.Iterable[_builtins.str] | None = ...,
-        rating: _builtins.int = ...,
+        rating: _builtins.int | None = ...,
         text: _builtins.str = ...,
         state: Global___Review.State.ValueType = ...,
         hidden_reason: _builtins.str = ...,
@@ -148,11 +148,13 @@ class Review(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "reply", b"reply", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rating", b"_rating", "create_time", b"create_time", "rating", b"rating", "reply", b"reply", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_id", b"booking_id", "create_time", b"create_time", "etag", b"etag", "hidden_reason", b"hidden_reason", "id", b"id", "own", b"own", "rating", b"rating", "reply", b"reply", "salon_id", b"salon_id", "service_ids", b"service_ids", "staff_ids", b"staff_ids", "state", b"state", "text", b"text", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rating", b"_rating", "booking_id", b"booking_id", "create_time", b"create_time", "etag", b"etag", "hidden_reason", b"hidden_reason", "id", b"id", "own", b"own", "rating", b"rating", "reply", b"reply", "salon_id", b"salon_id", "service_ids", b"service_ids", "staff_ids", b"staff_ids", "state", b"state", "text", b"text", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__rating: _TypeAlias = _typing.Literal["rating"]  # noqa: Y015
+    _WhichOneofArgType__rating: _TypeAlias = _typing.Literal["_rating", b"_rating"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rating) -> _WhichOneofReturnType__rating | None: ...
 
 Global___Review: _TypeAlias = Review  # noqa: Y015
 

@@ -522,17 +522,24 @@ class NotificationPreferences(_message.Message):
         self,
         *,
         toggles: _abc.Iterable[Global___NotificationPreferences.Toggle] | None = ...,
-        preferred_method: Global___NotificationPreferences.PreferredMethod.ValueType = ...,
-        quiet_hours_enabled: _builtins.bool = ...,
+        preferred_method: Global___NotificationPreferences.PreferredMethod.ValueType | None = ...,
+        quiet_hours_enabled: _builtins.bool | None = ...,
         quiet_hours_start: _builtins.str = ...,
         quiet_hours_end: _builtins.str = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_preferred_method", b"_preferred_method", "_quiet_hours_enabled", b"_quiet_hours_enabled", "preferred_method", b"preferred_method", "quiet_hours_enabled", b"quiet_hours_enabled"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "preferred_method", b"preferred_method", "quiet_hours_enabled", b"quiet_hours_enabled", "quiet_hours_end", b"quiet_hours_end", "quiet_hours_start", b"quiet_hours_start", "toggles", b"toggles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_preferred_method", b"_preferred_method", "_quiet_hours_enabled", b"_quiet_hours_enabled", "etag", b"etag", "preferred_method", b"preferred_method", "quiet_hours_enabled", b"quiet_hours_enabled", "quiet_hours_end", b"quiet_hours_end", "quiet_hours_start", b"quiet_hours_start", "toggles", b"toggles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__preferred_method: _TypeAlias = _typing.Literal["preferred_method"]  # noqa: Y015
+    _WhichOneofArgType__preferred_method: _TypeAlias = _typing.Literal["_preferred_method", b"_preferred_method"]  # noqa: Y015
+    _WhichOneofReturnType__quiet_hours_enabled: _TypeAlias = _typing.Literal["quiet_hours_enabled"]  # noqa: Y015
+    _WhichOneofArgType__quiet_hours_enabled: _TypeAlias = _typing.Literal["_quiet_hours_enabled", b"_quiet_hours_enabled"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__preferred_method) -> _WhichOneofReturnType__preferred_method | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quiet_hours_enabled) -> _WhichOneofReturnType__quiet_hours_enabled | None: ...
 
 Global___NotificationPreferences: _TypeAlias = NotificationPreferences  # noqa: Y015
 
