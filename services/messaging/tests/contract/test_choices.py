@@ -11,7 +11,7 @@ from kursi.messaging.v1 import messaging_service_pb2 as rpc
 from kursi_chassis.grpc.times import duration
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import refused
-from messaging_events import CUSTOMER, IN_THREE_DAYS, SALON, booking
+from messaging_events import CUSTOMER, IN_THREE_DAYS, NOW, SALON, STAFF, booking, clash
 
 Preferences = pb2.NotificationPreferences
 Settings = pb2.SalonNotificationSettings
@@ -118,6 +118,19 @@ async def test_a_change_on_top_of_an_older_revision_is_refused(messaging, stub):
     await change_salon(messaging, stub, Settings(default_language_code="en"))
     stale = await refusal(change_salon(messaging, stub, Settings(default_language_code="ar", etag='"0"')))
     assert stale.reason == "STALE_ETAG"
+
+
+async def test_what_quiet_hours_put_off_is_judged_anew_when_they_change(messaging, stub):
+    await messaging.hear(clash(booking_id=new_id(), conflict_id=new_id()))
+    put_off = (
+        "UPDATE notifications SET status = 'deferred', due_at = due_at + interval '9 hours' RETURNING status"
+    )
+    assert ("deferred",) in await messaging.execute(put_off)
+    await change_mine(messaging, stub, Preferences(quiet_hours_enabled=True))
+    assert {row["status"] for row in await messaging.rows()} == {"deferred"}  # a stranger's choice
+    await change_mine(messaging, stub, Preferences(quiet_hours_start="01:00"), user=STAFF)
+    rows = await messaging.rows()
+    assert {(row["status"], row["due_at"]) for row in rows} == {("pending", NOW)}
 
 
 @pytest.mark.covers("D2")

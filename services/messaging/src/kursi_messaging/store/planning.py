@@ -177,6 +177,17 @@ async def cancel_other_reminders(
     )
 
 
+async def release_deferred(connection: Connection, person_id: UUID, now: datetime) -> None:
+    """Judge anew what a person's quiet hours put off: they are others now, or none."""
+    await connection.execute(
+        """
+        UPDATE notifications SET status = 'pending', due_at = %s, updated_at = %s
+        WHERE recipient_id = %s AND status = 'deferred'
+        """,
+        [now, now, person_id],
+    )
+
+
 async def record(connection: Connection, rows: Sequence[Planned], *, max_retries: int, now: datetime) -> int:
     """Write messages down, each at most once whoever else does; the number of rows that are new or moved.
 

@@ -1,4 +1,4 @@
-"""What people and salons choose; reminders that are still to come move along in the same transaction."""
+"""What people and salons choose; what is still to be told moves along in the same transaction."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ class Choices:
             return before
         after = replace(changed, revision=before.revision + 1)
         await preferences.write(connection, user_id, after, now)
+        await planning.release_deferred(connection, user_id, now)
         coming = await planning.read_coming_of_customers(connection, [user_id], now)
         await self._planner.replan(connection, coming.values(), {user_id: current_traceparent() or ""})
         await audit.write(
