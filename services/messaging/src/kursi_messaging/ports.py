@@ -122,6 +122,10 @@ class Report:
 class ReportSource(Protocol):
     """A provider that can be asked what became of a message."""
 
+    async def find(self, question: Question, known: Collection[str]) -> Accepted | None:
+        """As a sender's."""
+        ...
+
     async def report_on(self, notification_id: UUID, external_id: str) -> Report | None:
         """What it would report of its message now; None when it does not know it.
 

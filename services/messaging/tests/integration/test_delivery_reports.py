@@ -7,7 +7,12 @@ from datetime import timedelta
 import pytest
 from kursi_chassis.testing.eventually import eventually
 from kursi_messaging.ports import IncomingReport
-from kursi_messaging.usecases.apply_delivery_report import ProviderUnknown, WebhookMalformed, WebhookRefused
+from kursi_messaging.usecases.apply_delivery_report import (
+    SENT_AFTER_ALL,
+    ProviderUnknown,
+    WebhookMalformed,
+    WebhookRefused,
+)
 from kursi_simulators import credentials
 from kursi_simulators.twilio.signature import sign
 
@@ -102,6 +107,75 @@ async def test_a_report_after_the_end_changes_nothing(stage, sent):
     row = await stage.row(sent)
     assert (row["status"], row["error_code"]) == ("failed", "x")
     assert await states(stage) == ["ignored"]
+
+
+async def given_up(stage, message, status: str = "failed") -> None:
+    """As a message is whose provider took it without an answer that reached us, on the way that it would take."""
+    for change in (
+        "status = 'failed', error_code = 'x'",
+        "status = 'pending', error_code = ''",
+        "status = 'sending', external_id = '', sent_at = NULL, lease_token = id, lease_until = now()",
+        f"status = '{status}', error_code = 'outcome_unknown', lease_token = NULL, lease_until = NULL",
+    ):
+        await stage.execute(f"UPDATE notifications SET {change} WHERE id = %s", message)
+    await stage.execute("UPDATE attempts SET outcome = 'ambiguous' WHERE notification_id = %s", message)
+
+
+def sent_after_all() -> float:
+    return SENT_AFTER_ALL.labels("sms", "twilio")._value.get()
+
+
+@pytest.mark.covers("X17")
+async def test_a_message_that_was_given_up_in_doubt_was_delivered_when_its_provider_says_so(stage, sent):
+    await given_up(stage, sent)
+    before = sent_after_all()
+    callback = await stage.reported("delivered")
+    await asyncio.gather(*(stage.deliver(callback) for _ in range(5)))
+    row, (message,) = await stage.row(sent), stage.twilio.messages()
+    assert (row["status"], row["error_code"], row["external_id"]) == ("delivered", "", message.sid)
+    assert row["delivered_at"] is not None
+    assert [attempt["outcome"] for attempt in await stage.attempts(sent)] == ["accepted"]
+    assert (await stage.events(), await states(stage)) == (["sent", "delivered"], ["applied"])
+    assert sent_after_all() == before + 1
+
+
+@pytest.mark.covers("X17")
+async def test_what_was_given_up_in_doubt_and_was_sent_after_all_is_not_sent_again(stage, sent):
+    await given_up(stage, sent)
+    await stage.deliver(await stage.reported("sent"))
+    assert await stage.has(sent, "sent")
+    await stage.deliver(await stage.reported("delivered"))
+    assert await stage.has(sent, "delivered")
+    async with stage.dispatching():
+        after = await stage.due()
+        await eventually(lambda: stage.has(after, "sent"))
+    assert len(stage.twilio.messages()) == 2
+    assert (await stage.row(sent))["attempt_count"] == 1
+
+
+@pytest.mark.covers("X17")
+@pytest.mark.parametrize("status", ["failed", "dead"])
+async def test_a_report_of_failure_says_why_what_was_given_up_in_doubt_failed(stage, status):
+    sms = await stage.due(recipient_id=stage.directory.knows(phone_number="+966500030003"))
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(sms, "sent"))
+    await given_up(stage, sms, status)
+    before = sent_after_all()
+    await stage.deliver(await stage.reported("undelivered"))
+    row = await stage.row(sms)
+    assert (row["status"], row["error_code"]) == (status, "twilio_30003")
+    assert (await stage.events(), await states(stage)) == (["sent"], ["applied"])
+    await stage.deliver(await stage.reported("sent"))
+    assert (await stage.has(sms, status), sent_after_all()) == (True, before)
+
+
+@pytest.mark.covers("X18")
+async def test_a_try_that_arrived_counts_more_than_a_later_one_that_failed(stage, sent):
+    failed = "status = 'failed', error_code = 'twilio_30003', external_id = 'of the next try'"
+    await stage.execute(f"UPDATE notifications SET {failed} WHERE id = %s", sent)
+    await stage.deliver(await stage.reported("delivered"))
+    row, (message,) = await stage.row(sent), stage.twilio.messages()
+    assert (row["status"], row["error_code"], row["external_id"]) == ("delivered", "", message.sid)
 
 
 async def test_what_could_not_be_delivered_fails_with_the_providers_code(stage):

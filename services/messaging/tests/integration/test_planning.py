@@ -294,27 +294,28 @@ LEGAL = {
     "dead": {"pending"},
     "cancelled": {"scheduled"},
 }  # fmt: skip
-_SET = """status = %(to)s, skip_reason = 'x', error_code = 'x',
+_SET = """status = %(to)s, external_id = %(external_id)s, skip_reason = 'x', error_code = 'x',
     lease_token = CASE WHEN %(to)s = 'sending' THEN uuidv7() END,
     lease_until = CASE WHEN %(to)s = 'sending' THEN now() END"""
 
 
-async def try_transition(connection, before, after):
+async def try_transition(connection, before, after, id_after="one"):
     """Whether the database lets a row go from one state to another."""
     row = new_id()
     try:
         async with connection.transaction(force_rollback=True):
             await connection.execute(
                 """INSERT INTO notifications (id, recipient_id, audience, event, occurrence, channel, status,
-                       skip_reason, error_code, priority, due_at, facts, created_at, updated_at, lease_token,
-                       lease_until)
+                       skip_reason, error_code, priority, due_at, facts, created_at, updated_at, external_id,
+                       lease_token, lease_until)
                    VALUES (%(id)s, %(id)s, 'customer', 'manual', 'x', 'sms', %(from)s, 'x', 'x', 1, now(), '{}',
-                       now(), now(), CASE WHEN %(from)s = 'sending' THEN uuidv7() END,
+                       now(), now(), 'one', CASE WHEN %(from)s = 'sending' THEN uuidv7() END,
                        CASE WHEN %(from)s = 'sending' THEN now() END)""",
                 {"id": row, "from": before},
             )
             await connection.execute(
-                f"UPDATE notifications SET {_SET} WHERE id = %(id)s", {"id": row, "to": after}
+                f"UPDATE notifications SET {_SET} WHERE id = %(id)s",
+                {"id": row, "to": after, "external_id": id_after},
             )
     except psycopg.errors.CheckViolation as error:
         return error.diag.constraint_name != "notifications_transition"
@@ -331,6 +332,20 @@ async def test_the_database_lets_a_message_go_only_along_the_graph(messaging):
             if before != after and await try_transition(connection, before, after)
         }
     assert found == {(before, after) for before, afters in LEGAL.items() for after in afters}
+
+
+@pytest.mark.covers("T2")
+async def test_the_database_lets_a_message_that_failed_come_back_only_under_another_id(messaging):
+    async with messaging.database.session() as connection:
+        found = {
+            (before, after)
+            for before in ("failed", "dead", "skipped", "cancelled", "bounced")
+            for after in ALL
+            if await try_transition(connection, before, after, id_after="another")
+            and not await try_transition(connection, before, after)
+        }
+    sent = ("sent", "delivered", "opened", "clicked")
+    assert found == {(before, after) for before in ("failed", "dead") for after in sent}
 
 
 async def test_the_salon_of_a_message_is_part_of_what_makes_it_the_same(messaging):

@@ -53,7 +53,9 @@ async def dispatcher(
             contacts=contacts,
             composer=Composer(providers, rules),
             sweeper=Sweeper(database, clock, rules, contacts=contacts, senders=providers, reports=reports),
-            overdue=OverdueReports(database, clock, rules, sources=sources, learned=reports),
+            overdue=OverdueReports(
+                database, clock, rules, contacts=contacts, sources=sources, learned=reports
+            ),
         )
 
 

@@ -1,4 +1,9 @@
-"""How delivery reports move a message: only ever forwards, however often and in whatever order they come."""
+"""How delivery reports move a message: only ever forwards, however often and in whatever order they come.
+
+Forwards is counted for what the provider has under one id. A message that was given up, because no answer told
+whether the provider has it or because another try of it failed, is not given up any more when the provider
+reports to have it under an id that we did not know to have failed.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,8 @@ def predecessors(reported: Status) -> tuple[Status, ...]:
     """The states that a report of `reported` moves a message out of; in all others it changes nothing.
 
     Failed ranks with delivered: whichever is told first stands. A bounce after a delivery is the exception,
-    because mail servers take a message first and may send it back later. What failed never comes to life.
+    because mail servers take a message first and may send it back later. What failed never comes to life under
+    the id that it failed under; see `shows_that_it_was_sent`.
     """
     lower = tuple(
         status
@@ -31,3 +37,8 @@ def predecessors(reported: Status) -> tuple[Status, ...]:
         if rank < _RANK[reported] and status not in {Status.FAILED, Status.BOUNCED}
     )
     return (*lower, Status.DELIVERED) if reported is Status.BOUNCED else lower
+
+
+def shows_that_it_was_sent(reported: Status) -> bool:
+    """Whether a report of `reported` says that the provider has a message that we gave up."""
+    return reported in {Status.SENT, Status.DELIVERED, Status.OPENED, Status.CLICKED}

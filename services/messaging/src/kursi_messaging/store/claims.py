@@ -73,6 +73,18 @@ class OverdueRow:
     external_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class DoubtfulRow:
+    """A message that was given up although its provider may have been given it, at `dispatched_at` or later."""
+
+    id: UUID
+    recipient_id: UUID
+    channel: str
+    provider: str
+    body: str
+    dispatched_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handed:
     """The exact text of a message that is about to be handed over, as it is recorded."""
@@ -254,6 +266,44 @@ async def overdue(
                   AND updated_at <= %(now)s - greatest(%(after)s, updated_at - sent_at)
                 ORDER BY sent_at LIMIT %(most)s FOR UPDATE SKIP LOCKED))
             RETURNING id, provider, external_id
+            """,
+            {"providers": list(providers), "after": after, "until": until, "most": most, "now": now},
+        )
+        return await cursor.fetchall()
+
+
+async def doubtful(
+    connection: Connection,
+    providers: Sequence[str],
+    *,
+    after: timedelta,
+    until: timedelta,
+    most: int,
+    now: datetime,
+) -> list[DoubtfulRow]:
+    """Take messages to look for at their provider that were given up because nobody knew whether it has them;
+    when and how often is as with `overdue`.
+
+    While another one is on its way to the same person it may be the one that the provider has.
+    """
+    async with connection.cursor(row_factory=class_row(DoubtfulRow)) as cursor:
+        await cursor.execute(
+            """
+            WITH doubt AS (
+                SELECT mine.id, first.dispatched_at FROM notifications AS mine
+                CROSS JOIN LATERAL (
+                    SELECT min(dispatched_at) AS dispatched_at FROM attempts
+                    WHERE notification_id = mine.id AND outcome = 'ambiguous') AS first
+                WHERE status IN ('failed', 'dead') AND error_code = 'outcome_unknown' AND channel <> 'email'
+                  AND provider = ANY (%(providers)s) AND first.dispatched_at > %(now)s - %(until)s
+                  AND updated_at <= %(now)s - greatest(%(after)s, updated_at - first.dispatched_at)
+                  AND NOT EXISTS (
+                      SELECT FROM notifications AS other WHERE other.status = 'sending'
+                        AND other.recipient_id = mine.recipient_id AND other.channel = mine.channel)
+                ORDER BY updated_at LIMIT %(most)s FOR UPDATE OF mine SKIP LOCKED
+            )
+            UPDATE notifications AS mine SET updated_at = %(now)s FROM doubt WHERE mine.id = doubt.id
+            RETURNING mine.id, recipient_id, channel, provider, body, doubt.dispatched_at
             """,
             {"providers": list(providers), "after": after, "until": until, "most": most, "now": now},
         )

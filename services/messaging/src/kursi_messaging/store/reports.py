@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
@@ -13,7 +13,8 @@ from kursi_chassis.events import outbox
 from kursi_chassis.ids import new_id
 from psycopg.rows import class_row
 
-from kursi_messaging.domain.delivery import predecessors
+from kursi_messaging.domain.delivery import predecessors, shows_that_it_was_sent
+from kursi_messaging.domain.outcome import UNKNOWN_OUTCOME
 from kursi_messaging.domain.words import Status
 from kursi_messaging.ports import Report
 from kursi_messaging.store.events import notification_event
@@ -34,35 +35,58 @@ class StoredReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Moved:
+class Moved:
+    """A message that a report has moved; `was` and `status` are its states before and after."""
+
     id: UUID
     salon_id: UUID | None
     booking_id: UUID | None
     recipient_id: UUID
     channel: str
+    provider: str
     event: str
     attempt_count: int
+    was: str
+    status: str
 
+    @property
+    def has_come_back(self) -> bool:
+        """Whether it had been recorded as failed, and is not any more."""
+        return self.was in _GIVEN_UP and not self.still_failed
+
+    @property
+    def still_failed(self) -> bool:
+        """Whether it had been recorded as failed, and the report only says why."""
+        return self.was in _GIVEN_UP and self.status in _GIVEN_UP
+
+
+_GIVEN_UP: Final = frozenset({Status.FAILED, Status.DEAD})
 
 _COLUMNS: Final[LiteralString] = (
     "id, provider, notification_id, external_id, status, reported_status, error_code, received_at"
 )
 
+# What was given up comes back when the provider has it under an id that is not the one that failed; a report that it
+# failed there, too, is why it did where that was unknown, and no second failure.
 _APPLY: Final[LiteralString] = """
 WITH moved AS (
     UPDATE notifications AS mine SET
-        status = %(status)s, delivery_status = %(reported_status)s, updated_at = %(now)s,
+        status = CASE WHEN mine.status = 'dead' AND %(status)s = 'failed' THEN 'dead' ELSE %(status)s END,
+        delivery_status = %(reported_status)s, updated_at = %(now)s,
         error_code = CASE WHEN %(status)s IN ('failed', 'bounced') THEN %(error_code)s ELSE '' END,
-        external_id = CASE WHEN mine.external_id = '' THEN %(external_id)s ELSE mine.external_id END,
+        external_id = CASE WHEN mine.external_id = '' OR mine.status IN ('failed', 'dead')
+                           THEN %(external_id)s ELSE mine.external_id END,
         sent_at = coalesce(mine.sent_at, %(now)s),
         delivered_at = CASE WHEN %(status)s IN ('delivered', 'opened', 'clicked')
                             THEN coalesce(mine.delivered_at, %(now)s) ELSE mine.delivered_at END,
         opened_at = CASE WHEN %(status)s IN ('opened', 'clicked')
                          THEN coalesce(mine.opened_at, %(now)s) ELSE mine.opened_at END,
         lease_token = NULL, lease_until = NULL
-    WHERE {} AND mine.status = ANY (%(before)s)
-    RETURNING mine.id, mine.salon_id, mine.booking_id, mine.recipient_id, mine.channel, mine.event,
-              mine.attempt_count
+    WHERE {} AND (mine.status = ANY (%(before)s) OR mine.status IN ('failed', 'dead') AND (
+        %(was_sent)s AND mine.external_id <> %(external_id)s
+        OR %(status)s = 'failed' AND mine.error_code = %(unknown)s))
+    RETURNING mine.id, mine.salon_id, mine.booking_id, mine.recipient_id, mine.channel, mine.provider, mine.event,
+              mine.attempt_count, old.status AS was, mine.status
 ), closed AS (
     UPDATE attempts AS try SET
         outcome = 'accepted', finished_at = coalesce(try.finished_at, %(now)s)
@@ -109,13 +133,19 @@ async def keep(
     return cursor.rowcount == 1
 
 
-async def apply_parked(connection: Connection, fingerprint: bytes, now: datetime) -> None:
-    """Apply one report, unless it is settled already."""
-    for report in await _read(connection, "fingerprint = %s", [fingerprint]):
-        await apply(connection, report, now)
+async def apply_parked(connection: Connection, fingerprint: bytes, now: datetime) -> list[Moved]:
+    """Apply one report, unless it is settled already; what it moved."""
+    parked = await _read(connection, "fingerprint = %s", [fingerprint])
+    return await apply_all(connection, parked, now)
 
 
-async def apply(connection: Connection, report: StoredReport, now: datetime) -> UUID | None:
+async def apply_all(connection: Connection, those: Sequence[StoredReport], now: datetime) -> list[Moved]:
+    """Apply these reports, one after the other; what they moved."""
+    moved = [await apply(connection, report, now) for report in those]
+    return [one for one in moved if one is not None]
+
+
+async def apply(connection: Connection, report: StoredReport, now: datetime) -> Moved | None:
     """Move the report's message forward, if it is one to move; the message that it moved.
 
     The report is settled when its message is known and no longer waiting to be sent: then it has either
@@ -130,15 +160,18 @@ async def apply(connection: Connection, report: StoredReport, now: datetime) -> 
         "reported_status": report.reported_status,
         "error_code": report.error_code or report.reported_status,
         "before": [status.value for status in predecessors(Status(report.status))],
+        "was_sent": shows_that_it_was_sent(Status(report.status)),
+        "unknown": UNKNOWN_OUTCOME,
         "now": now,
     }
-    async with connection.cursor(row_factory=class_row(_Moved)) as cursor:
+    async with connection.cursor(row_factory=class_row(Moved)) as cursor:
         await cursor.execute(_BY_REFERENCE if by_reference else _BY_PROVIDERS_ID, parameters)
         moved = await cursor.fetchone()
     if moved is not None:
-        await _tell(connection, moved, report, now)
+        if not moved.still_failed:
+            await _tell(connection, moved, report, now)
         await _close(connection, report.id, "applied", now)
-        return moved.id
+        return moved
     state = await connection.execute(
         _STATE_BY_REFERENCE if by_reference else _STATE_BY_PROVIDERS_ID, parameters
     )
@@ -157,8 +190,7 @@ async def apply_parked_about(
     this moment still sees its message waiting and lets go of it, and to pass it over would send twice.
     """
     parked = await _read(connection, "notification_id = ANY (%s)", [list(notification_ids)], lock="")
-    moved = [await apply(connection, report, now) for report in parked]
-    return {notification_id for notification_id in moved if notification_id is not None}
+    return {moved.id for moved in await apply_all(connection, parked, now)}
 
 
 async def parked(connection: Connection, most: int) -> list[StoredReport]:
@@ -197,7 +229,7 @@ async def _read(
         return await cursor.fetchall()
 
 
-async def _tell(connection: Connection, moved: _Moved, report: StoredReport, now: datetime) -> None:
+async def _tell(connection: Connection, moved: Moved, report: StoredReport, now: datetime) -> None:
     event = notification_event(
         Status(report.status),
         notification_id=moved.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from kursi_chassis.clock import Clock
@@ -14,6 +14,7 @@ from prometheus_client import Counter
 
 from kursi_messaging.ports import IncomingReport, Report, ReportMalformed, ReportReader, ReportRefused
 from kursi_messaging.store import reports
+from kursi_messaging.store.reports import Moved
 
 _AT_ONCE = 200
 
@@ -21,6 +22,11 @@ REPORTS = Counter(
     "kursi_messaging_reports_total",
     "Delivery reports by provider and what they were: new, repeated, refused, malformed, asked for.",
     ("provider", "kind"),
+)
+SENT_AFTER_ALL = Counter(
+    "kursi_messaging_sent_after_all_total",
+    "Messages that were recorded as failed and that their provider turned out to have, by channel and provider.",
+    ("channel", "provider"),
 )
 
 
@@ -60,7 +66,7 @@ class DeliveryReports:
         self._parking = parking
 
     async def receive(self, incoming: IncomingReport) -> None:
-        """Take a report. The same one again, or a late one, changes nothing.
+        """Take a report. The same one again, or one that says less than what is known, changes nothing.
 
         It is written down before it is used: should that fail, the provider has been told that it arrived,
         and `settle_parked` uses it.
@@ -84,12 +90,13 @@ class DeliveryReports:
 
     async def learn(self, report: Report) -> None:
         """Take what a provider said when it was asked: the same as if it had reported it."""
-        if await self._take(report, f"asked {report.notification_id}", report.reported_status.encode()):
+        address = f"asked {report.notification_id} {report.external_id}"
+        if await self._take(report, address, report.reported_status.encode()):
             REPORTS.labels(report.provider, "asked").inc()
 
     async def settle_parked(self) -> None:
         """Apply the reports whose message is known by now, and give up on those that waited too long."""
-        await run_with_retries(self._settle_parked)
+        _count(await run_with_retries(self._settle_parked))
 
     async def _take(self, report: Report, address: str, body: bytes) -> bool:
         """Keep the report and apply it; False for the same bytes to the same address again."""
@@ -99,16 +106,23 @@ class DeliveryReports:
                 connection, report, fingerprint=fingerprint, payload=body, now=self._clock.now()
             )
         if is_new:
-            await run_with_retries(lambda: self._apply(fingerprint))
+            _count(await run_with_retries(lambda: self._apply(fingerprint)))
         return is_new
 
-    async def _apply(self, fingerprint: bytes) -> None:
+    async def _apply(self, fingerprint: bytes) -> Sequence[Moved]:
         async with self._database.transaction() as connection:
-            await reports.apply_parked(connection, fingerprint, self._clock.now())
+            return await reports.apply_parked(connection, fingerprint, self._clock.now())
 
-    async def _settle_parked(self) -> None:
+    async def _settle_parked(self) -> Sequence[Moved]:
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            for report in await reports.parked(connection, _AT_ONCE):
-                await reports.apply(connection, report, now)
+            waiting = await reports.parked(connection, _AT_ONCE)
+            moved = await reports.apply_all(connection, waiting, now)
             await reports.drop_older(connection, self._parking, now)
+        return moved
+
+
+def _count(moved: Sequence[Moved]) -> None:
+    for one in moved:
+        if one.has_come_back:
+            SENT_AFTER_ALL.labels(one.channel, one.provider).inc()
