@@ -115,6 +115,7 @@ async def test_a_repeatable_snapshot_does_not_see_what_is_committed_later(databa
     assert await count(database) == 1
 
 
+@pytest.mark.usefixtures("shipped_settings")
 async def test_every_connection_has_its_limits_and_speaks_utc(database):
     async with database.snapshot() as connection:
         cursor = await connection.execute(

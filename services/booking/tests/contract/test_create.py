@@ -269,3 +269,13 @@ async def test_an_overdue_hold_gives_way_to_whoever_wants_its_time(world):
     gone = await world.stub.GetBooking(pb.GetBookingRequest(booking_id=held.id), metadata=world.customer())
     assert gone.state == Booking.EXPIRED
     assert [what for what, _ in await world.events()] == ["created", "expired", "created"]
+
+
+@pytest.mark.parametrize("days", [0, 3, 30])
+async def test_a_visit_written_down_afterwards_is_refused_where_another_one_was(world, refusal, days):
+    """However long ago it was, and without other times to choose when all near it are over."""
+    world.clock.set(world.salon.at(MARCH_16, 12) + timedelta(days=days))
+    afterwards = {"staff": world.staff[0], "customer_id": str(new_id()), "metadata": world.member()}
+    await world.book(world.salon.at(MARCH_16, 10), **afterwards)
+    answer = await refusal(world.book(world.salon.at(MARCH_16, 10), **afterwards))
+    assert (answer.reason, bool(answer.metadata["alternatives"])) == ("SLOT_TAKEN", days == 0)

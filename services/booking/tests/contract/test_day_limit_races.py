@@ -13,7 +13,6 @@ from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import refused
 from series_calls import ROOMY, wanted
 
-pytestmark = pytest.mark.usefixtures("patient_locks")
 ON_TARGET = """
 SELECT (SELECT count(*) FROM bookings WHERE (start_at AT TIME ZONE time_zone)::date = '2026-03-20')
      + (SELECT count(*) FROM waitlist_offers WHERE state = 'open')

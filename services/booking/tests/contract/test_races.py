@@ -16,7 +16,6 @@ from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import refused
 
 Booking = booking_pb2.Booking
-pytestmark = pytest.mark.usefixtures("patient_locks")
 OVERLAPS = """
 SELECT count(*) FROM claims AS a JOIN claims AS b ON a.resource_id = b.resource_id AND a.during && b.during AND a.id < b.id
 WHERE a.state <> 'released' AND b.state <> 'released'

@@ -8,7 +8,6 @@ from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
 from session_calls import call_off
 
-pytestmark = pytest.mark.usefixtures("patient_locks")
 WAITING = """
 SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE NOT granted AND datname = current_database()

@@ -10,7 +10,6 @@ from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
 from waiting_room import Entry, outcome
 
-pytestmark = pytest.mark.usefixtures("patient_locks")
 OVERLAPS = """
 SELECT count(*) FROM claims AS a JOIN claims AS b ON a.resource_id = b.resource_id AND a.during && b.during AND a.id < b.id
 WHERE a.state <> 'released' AND b.state <> 'released'
@@ -87,7 +86,8 @@ async def test_of_an_acceptance_and_the_end_of_the_time_one_wins(room, world, ea
         world.clock.advance(TEN_MINUTES)
         results = await asyncio.gather(*calls, *late)
         assert set(results[:10]) == {"OFFER_GONE"}
-        assert sum(results[10:]) == 1
+        # An entry that an acceptance has in hand is left to it, so all five may have passed it over.
+        assert sum(results[10:]) + await room.parts.run_out(10) == 1
         assert await settled(room, entry) == "WAITING"
         return
 
@@ -96,9 +96,11 @@ async def test_of_an_acceptance_and_the_end_of_the_time_one_wins(room, world, ea
         world.clock.advance(TEN_MINUTES)
         return [await one for one in late]
 
-    *outcomes, ended = await asyncio.gather(*calls[:5], end(), *calls[5:])
+    outcomes = await asyncio.gather(*calls[:5], end(), *calls[5:])
+    await room.parts.run_out(10)
     state = await settled(room, entry)
-    assert [*outcomes, ended].count("done") == (1 if state == "BOOKED" else 0)
+    assert state in ("BOOKED", "WAITING")
+    assert outcomes.count("done") == (1 if state == "BOOKED" else 0)
 
 
 @pytest.mark.covers("B12", "1")

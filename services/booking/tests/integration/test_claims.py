@@ -94,7 +94,7 @@ async def outcomes_of(workers):
 
 
 @pytest_asyncio.fixture
-async def wide(databases, patient_locks):
+async def wide(databases):
     """A database with a connection for each of sixteen workers."""
     with databases.borrow("booking") as urls:
         database = await Database.open(urls.app, pool_size=16, application_name="test")

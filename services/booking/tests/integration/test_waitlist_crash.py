@@ -50,10 +50,13 @@ async def test_a_process_that_is_killed_halfway_leaves_the_offer_or_the_booking(
         psycopg.connect(urls.superuser) as stopping,
     ):
         with said.open("wb") as output:
-            child = await asyncio.create_subprocess_exec(sys.executable, ACCEPTER, urls.app, stdout=output)
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, ACCEPTER, urls.app, stdin=asyncio.subprocess.PIPE, stdout=output
+            )
             try:
                 await eventually(lambda: len(said.read_text().splitlines()) > 30)
                 stopping.execute(HALFWAY)
+                child.stdin.write(b"on\n")
                 await eventually(lambda: one(looking, STOPPED) == 1)
             finally:
                 child.send_signal(signal.SIGKILL)

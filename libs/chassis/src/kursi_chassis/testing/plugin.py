@@ -33,9 +33,14 @@ hypothesis.settings.register_profile(
 )
 
 
+SHIPPED_SETTINGS = dict(database.SESSION_SETTINGS)
+
+
 def pytest_configure() -> None:
     """No test judges by the clock of a busy machine; and plain log lines."""
-    database.CHECKOUT_SECONDS = 30  # races ask with eighty callers for eight connections
+    database.CHECKOUT_SECONDS = 60  # races ask with eighty callers for eight connections
+    # Nobody gives up waiting for a lock before all have had their turn, however slow the machine is.
+    database.SESSION_SETTINGS = {**SHIPPED_SETTINGS, "lock_timeout": "60s", "statement_timeout": "60s"}
     hypothesis.settings.load_profile("kursi")
     plain_logs()
 
@@ -46,10 +51,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 @pytest.fixture
-def patient_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For races: nobody gives up waiting for a lock before all have arrived, however slow the machine is."""
-    patience = {"lock_timeout": "60s", "statement_timeout": "60s"}
-    monkeypatch.setattr(database, "SESSION_SETTINGS", {**database.SESSION_SETTINGS, **patience})
+def shipped_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is said of a connection in production: its limits are those that it has there, not those of tests."""
+    monkeypatch.setattr(database, "SESSION_SETTINGS", SHIPPED_SETTINGS)
 
 
 @pytest.fixture(scope="session")

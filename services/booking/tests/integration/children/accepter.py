@@ -1,6 +1,7 @@
 """Accepts one offer after the other, and says each entry once it is acknowledged: `accepter.py DATABASE_URL`.
 
-Says `ready` when all offers stand, so that it can be killed while it accepts.
+Says `ready` when all offers stand. After thirty acceptances it waits for a line, so that it can be stopped in the
+middle of the next.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ from kursi_chassis.grpc.client import connect
 from kursi_chassis.ids import new_id
 from kursi_chassis.money import Money
 
-OFFERS = 100
+OFFERS, BEFORE_THE_LINE = 100, 30
 SERVICE, STYLIST, CHAIR = UUID(int=5), UUID(int=11), UUID(int=12)
 TERMS = PolicySnapshot(timedelta(hours=24), timedelta(hours=24), timedelta(minutes=10), auto_confirm=True)
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -114,7 +115,9 @@ async def accept_all(database, catalog, entries):
         describe=describe_event,
         render=lambda booking, _: booking.booking_id.bytes,
     )
-    for entry in entries:
+    for number, entry in enumerate(entries):
+        if number == BEFORE_THE_LINE:
+            sys.stdin.readline()
         request = KeyedRequest(f"user:{entry.customer_id}", "AcceptWaitlistOffer", "key", b"same")
         await accept(entry.entry_id, entry.offer.offer_id, request, caller_of(entry))
         say(str(entry.entry_id))
