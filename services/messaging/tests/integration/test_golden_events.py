@@ -65,6 +65,7 @@ def test_a_pinned_event_of_booking_is_understood(file):
 def test_a_pinned_event_of_payment_is_understood(file):
     change = decoding.payment_change(file.read_bytes())
     assert (change is not None) is file.stem.endswith(("captured", "failed"))
+    assert change is None or change.facts["keeps_booking"]  # each is about a deposit
 
 
 @pytest.mark.parametrize(

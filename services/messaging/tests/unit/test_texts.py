@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -51,7 +52,10 @@ OWN_FACTS = {
         "reason": "The customer fell ill",
     },
     Event.PAYMENT_CAPTURED: {"amount": {"currency_code": "SAR", "amount_minor": 12_050}},
-    Event.PAYMENT_FAILED: {"amount": {"currency_code": "SAR", "amount_minor": 12_050}},
+    Event.PAYMENT_FAILED: {
+        "amount": {"currency_code": "SAR", "amount_minor": 12_050},
+        "keeps_booking": True,
+    },
     Event.REMINDER: {"offset_minutes": 120},
     Event.WAITLIST_OFFER: {"until": "2026-11-20T09:15:00+00:00"},
     Event.SERIES_CREATED: {**NO_SINGLE_VISIT, "visits": weekly(10)},
@@ -202,8 +206,29 @@ def test_amounts_follow_the_currency_and_nothing_is_said_about_nothing():
     paid = customer(Event.PAYMENT_CAPTURED)
     assert "KWD 1.250" in write(paid, amount={"currency_code": "KWD", "amount_minor": 1_250}).body
     assert "JPY 1,250" in write(paid, amount={"currency_code": "JPY", "amount_minor": 1_250}).body
+    assert "IQD 1.250" in write(paid, amount={"currency_code": "IQD", "amount_minor": 1_250}).body
+    assert "1.250 د.ع." in write(paid, "ar", amount={"currency_code": "IQD", "amount_minor": 1_250}).body
     free = {"currency_code": "SAR", "amount_minor": 0}
     assert "refund" not in write(customer(Event.BOOKING_CANCELLED), refund=free).body
+
+
+@pytest.mark.parametrize("code", ["IQD", "KWD", "LBP", "SAR", "SYP", "YER", "JPY", "CLF"])
+def test_no_amount_is_rounded(code):
+    sms = customer(Event.PAYMENT_CAPTURED)
+    for language in LANGUAGES:
+        body = write(
+            sms, language, amount={"currency_code": code, "amount_minor": 9_123_456}, reference=""
+        ).body
+        assert "9123456" in re.sub("[,.]", "", body)
+
+
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.EMAIL])
+def test_a_tip_that_failed_does_not_threaten_the_booking(channel):
+    failed = customer(Event.PAYMENT_FAILED, channel)
+    assert "try again to keep your booking" in write(failed).body
+    assert "Please try again." in write(failed, keeps_booking=False).body
+    assert "للاحتفاظ بحجزك" in write(failed, "ar").body
+    assert "للاحتفاظ بحجزك" not in write(failed, "ar", keeps_booking=False).body
 
 
 def test_names_fall_back_to_english_and_then_to_any_language():

@@ -49,6 +49,8 @@ _PAYMENT_NEWS: Final[Mapping[int, Event]] = {
     PaymentEvent.CAPTURED: Event.PAYMENT_CAPTURED,
     PaymentEvent.FAILED: Event.PAYMENT_FAILED,
 }
+_KEEPS_BOOKING: Final = frozenset({PaymentEvent.DEPOSIT, PaymentEvent.FULL})
+"""What is paid so that a booking counts; a visit that is agreed on does not end for want of a tip."""
 
 
 @unreadable_is_poison
@@ -116,6 +118,7 @@ def payment_change(payload: bytes, traceparent: str = "") -> PaymentChange | Non
         facts={
             "amount": money(event.captured if taken else event.amount),
             "reference": reference(event.booking_id),
+            "keeps_booking": event.purpose in _KEEPS_BOOKING,
         },
         traceparent=traceparent,
     )

@@ -32,8 +32,10 @@ _LABELS: Final = {
         ("total_price", "السعر"), ("refund", "المبلغ المسترد"), ("fee", "الرسوم"), ("reference", "رقم المرجع"),
     ),
 }  # fmt: skip
-_CODES: Final = frozenset({"state", "handed_over"})
+_CODES: Final = frozenset({"state"})
 """Variables for conditions; they are never shown, so nothing is fenced in."""
+_MARKS: Final = ("handed_over", "keeps_booking")
+"""Facts that are there or not; `yes` and nothing for conditions."""
 
 
 class TemplateFailed(Exception):
@@ -83,7 +85,7 @@ def render(facts: Facts, key: TemplateKey, language: str, zone: ZoneInfo) -> Ren
     }
     # Each line by itself: a fence does not reach past the end of its line.
     visits = [isolate(when, right_to_left=right_to_left) for when in visit_times(facts, reader)]
-    values["handed_over"] = "yes" if facts.get("handed_over") else ""
+    values.update({name: "yes" if facts.get(name) else "" for name in _MARKS})
     values["body"] = _written_by_hand(facts)
     if key.channel is Channel.EMAIL:
         return _mail(key, language, values, visits)

@@ -234,9 +234,13 @@ def _money(amount: object, language: str) -> str:
     code, minor = amount.get("currency_code"), amount.get("amount_minor")
     if not isinstance(code, str) or not isinstance(minor, int) or minor == 0:
         return ""
-    value = Decimal(minor).scaleb(-exponent(code))
-    pattern = "¤¤ #,##0.00" if language == "en" else None
-    return format_currency(value, code, pattern, locale=_LOCALES[language]).translate(_SPACES)
+    digits = exponent(code)
+    # As many as ISO 4217 has: CLDR rounds dinars of Iraq and pounds of Lebanon to whole ones, as few pay in less.
+    number = f"#,##0.{digits * '0'}".rstrip(".")
+    pattern = f"¤¤ {number}" if language == "en" else f"{number} ¤"
+    value = Decimal(minor).scaleb(-digits)
+    shown = format_currency(value, code, pattern, locale=_LOCALES[language], currency_digits=False)
+    return shown.translate(_SPACES)
 
 
 def lines(values: Mapping[str, str], labels: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
