@@ -1,12 +1,18 @@
 """What concurrent changes may not do."""
 
 import asyncio
+from datetime import timedelta
+from uuid import UUID
 
 import grpc
 import pytest
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
+from kursi_catalog.main import platform_policy
+from kursi_catalog.queries.context import Question, booking_context
+from kursi_chassis.db.database import SESSION_SETTINGS, Database
 from kursi_chassis.ids import new_id
+from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import refused
 
 
@@ -39,6 +45,38 @@ async def test_every_concurrent_change_gets_a_version_of_its_own(world):
     await asyncio.gather(*(world.resource(salon) for _ in range(8)))
     rows = await world.rows("SELECT revision FROM outbox WHERE aggregate_id = %s ORDER BY id", salon.id)
     assert [row["revision"] for row in rows] == list(range(1, 11))
+
+
+async def waits_for_the_resources(world):
+    return await world.rows(
+        "SELECT 1 FROM pg_locks WHERE relation = 'resources'::regclass AND NOT granted "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+
+@pytest.mark.covers("C11")
+async def test_what_booking_is_told_is_of_one_instant(world, database_urls, settings, monkeypatch):
+    """It has read the salon and waits to read its chairs, when both change; nothing here is in a hurry."""
+    patient = {"lock_timeout": "0", "statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+    monkeypatch.setattr("kursi_chassis.db.database.SESSION_SETTINGS", {**SESSION_SETTINGS, **patient})
+    database = await Database.open(database_urls.app, pool_size=2, application_name="patient")
+    salon = await world.salon()
+    await world.resource(salon)
+    now = world.clock.now()
+    question = Question(UUID(salon.id), (), (), now, now + timedelta(days=1))
+
+    async def told():
+        context = await booking_context(database, platform_policy(settings), question)
+        return context.salon.city, len(context.resources)
+
+    async with database.transaction() as change:
+        await change.execute("LOCK TABLE resources IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.create_task(told())
+        await eventually(lambda: waits_for_the_resources(world))
+        await change.execute("UPDATE salons SET city = 'elsewhere'")
+        await change.execute("UPDATE resources SET archive_time = now()")
+    assert [await asking, await told()] == [(salon.city, 1), ("elsewhere", 0)]
+    await database.close()
 
 
 async def test_one_of_many_salons_gets_a_short_name(world, make):
