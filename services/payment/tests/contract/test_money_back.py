@@ -122,7 +122,7 @@ async def test_another_currency_is_no_amount_of_this_payment(desk):
 
     error = await refusal(desk.stub.RefundPayment(request, metadata=desk.as_manager()))
 
-    assert error.violations == {"amount.currencyCode": "UNKNOWN_VALUE"}
+    assert error.violations == {"amount.currencyCode": "OTHER_CURRENCY"}
 
 
 async def test_an_action_on_a_payment_that_changed_meanwhile_is_refused(desk):

@@ -2,10 +2,17 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from kursi_simulators.moyasar.bank import Card, Verdict
 from kursi_simulators.wire import iso
+
+_MINOR_DIGITS = {
+    **dict.fromkeys(("JPY", "KRW", "VND"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+"""Of the currencies that do not have two."""
 
 Status = Literal["initiated", "paid", "authorized", "failed", "captured", "refunded", "voided"]
 SourceType = Literal["creditcard", "token", "applepay", "stcpay"]
@@ -23,6 +30,12 @@ class Refusal(Exception):
 
     def to_json(self) -> dict[str, object]:
         return {"type": self.kind, "message": self.message, "errors": self.errors}
+
+
+def written(minor: int, currency: str) -> str:
+    """An amount as people read it: `12.345 KWD`, `1500 JPY`."""
+    digits = _MINOR_DIGITS.get(currency, 2)
+    return f"{Decimal(minor).scaleb(-digits):.{digits}f} {currency}"
 
 
 def invalid(message: str, errors: object = None) -> Refusal:
@@ -110,10 +123,10 @@ class Payment:
             "captured_at": iso(self.captured_at),
             "voided_at": iso(self.voided_at),
             "description": self.description,
-            "amount_format": f"{self.amount / 100:.2f} {self.currency}",
-            "fee_format": f"{self.fee / 100:.2f} {self.currency}",
-            "refunded_format": f"{self.refunded / 100:.2f} {self.currency}",
-            "captured_format": f"{self.captured / 100:.2f} {self.currency}",
+            "amount_format": written(self.amount, self.currency),
+            "fee_format": written(self.fee, self.currency),
+            "refunded_format": written(self.refunded, self.currency),
+            "captured_format": written(self.captured, self.currency),
             "invoice_id": None,
             "ip": None,
             "callback_url": self.callback_url,

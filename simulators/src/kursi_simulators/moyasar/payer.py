@@ -9,7 +9,7 @@ from starlette.routing import Route
 from kursi_simulators.control import order_route
 from kursi_simulators.moyasar import pages
 from kursi_simulators.moyasar.api import read_body, refusals
-from kursi_simulators.moyasar.model import Payment, Refusal, Token, invalid
+from kursi_simulators.moyasar.model import Payment, Refusal, Token, invalid, written
 from kursi_simulators.moyasar.simulator import Decision, MoyasarSimulator
 from kursi_simulators.wire import BadOrder, JsonObject, json_response
 
@@ -33,7 +33,7 @@ class PayerPages:
     async def show_challenge(self, request: Request) -> Response:
         subject = self._subject(request.path_params["id"])
         if isinstance(subject, Payment):
-            return pages.decision_page(f"Pay {subject.amount / 100:.2f} {subject.currency}?")
+            return pages.decision_page(f"Pay {written(subject.amount, subject.currency)}?")
         return pages.decision_page(f"Keep the card ending in {subject.card.last_four}?")
 
     async def take_decision(self, request: Request) -> Response:
@@ -45,7 +45,7 @@ class PayerPages:
 
     async def show_code_form(self, request: Request) -> Response:
         payment = self._payment(request.path_params["id"])
-        return pages.code_page(f"Pay {payment.amount / 100:.2f} {payment.currency} with STC Pay")
+        return pages.code_page(f"Pay {written(payment.amount, payment.currency)} with STC Pay")
 
     async def take_code(self, request: Request) -> Response:
         payment = self._payment(request.path_params["id"])

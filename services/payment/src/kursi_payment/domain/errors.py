@@ -84,6 +84,13 @@ class AmountMismatch(Invalid):
     ar = "المبلغ المستحق للحجز هو {due}."
 
 
+class TipOutOfRange(AmountMismatch):
+    """A tip is what the customer says, within bounds."""
+
+    en = "A tip is {least} to {most}."
+    ar = "الإكرامية من {least} إلى {most}."
+
+
 class CallbackUrlNotAllowed(Invalid):
     """The address to come back to is not one of ours."""
 

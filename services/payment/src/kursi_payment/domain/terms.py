@@ -8,7 +8,7 @@ from uuid import UUID
 from kursi_chassis.errors import Violation
 from kursi_chassis.money import Money
 
-from kursi_payment.domain.errors import AmountMismatch, NothingDue
+from kursi_payment.domain.errors import AmountMismatch, NothingDue, TipOutOfRange
 from kursi_payment.domain.payment import Purpose
 
 
@@ -32,7 +32,7 @@ def amount_due(
 ) -> Money:
     """The amount to charge; `shown` is what the customer saw, and needed for a tip only.
 
-    Raises: NothingDue, or AmountMismatch when `shown` is not what is due.
+    Raises: NothingDue, or AmountMismatch when `shown` is not what is due; TipOutOfRange is one.
     """
     if purpose is Purpose.TIP:
         return _tip(terms, shown, largest_tip_minor)
@@ -60,7 +60,7 @@ def _tip(terms: Terms, shown: Money | None, largest_minor: int) -> Money:
     if not terms.accepts_tip:
         raise NothingDue
     currency = terms.balance.currency_code
-    largest = Money(currency, largest_minor)
-    if shown is None or shown.currency_code != currency or shown.is_zero or largest < shown:
-        raise AmountMismatch(Violation("amount", "AMOUNT_MISMATCH"), due=f"1 to {largest_minor} {currency}")
+    least, most = Money(currency, 1), Money(currency, largest_minor)
+    if shown is None or shown.currency_code != currency or not least <= shown <= most:
+        raise TipOutOfRange(Violation("amount", "AMOUNT_MISMATCH"), least=least, most=most)
     return shown

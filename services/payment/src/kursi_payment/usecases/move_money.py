@@ -137,10 +137,22 @@ def _amount(order: MoveOrder, payment: Payment) -> Money:
     everything = payment.refundable if order.kind is Kind.REFUND else payment.amount
     amount = order.amount or everything
     if amount.currency_code != everything.currency_code:
-        raise Invalid(Violation("amount.currency_code", "UNKNOWN_VALUE"))
+        raise _other_currency(everything.currency_code)
     if order.kind is Kind.CAPTURE and everything < amount:
         raise AmountTooLarge(Violation("amount", "AMOUNT_TOO_LARGE"), limit=everything)
     return amount
+
+
+def _other_currency(currency_code: str) -> Invalid:
+    return Invalid(
+        Violation(
+            "amount.currency_code",
+            "OTHER_CURRENCY",
+            {"currency": currency_code},
+            en="This payment is in {currency}.",
+            ar="هذه الدفعة بعملة {currency}.",
+        )
+    )
 
 
 async def _add(work: Work, movement: Movement, key: RequestKey, payment: Payment) -> None:
