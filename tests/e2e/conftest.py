@@ -20,8 +20,8 @@ from e2e_world import build_world, recovered
 
 # Stories cannot wait for what a day's work can: how soon payment asks the provider about what it was not told.
 IMPATIENT = {
-    "KURSI_PAYMENT_RECHECK_CREATED_AFTER": "PT1S",
-    "KURSI_PAYMENT_RECHECK_PENDING_AFTER": "PT2S",
+    "KURSI_PAYMENT_RECHECK_CREATED_SECONDS": "1",
+    "KURSI_PAYMENT_RECHECK_PENDING_SECONDS": "2",
 }
 
 

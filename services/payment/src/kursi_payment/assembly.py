@@ -78,8 +78,8 @@ class Assembly:
             conversations=self.conversations,
             talk=self.talk,
             clock=self.clock,
-            sweep_every=self.settings.sweep_every,
-            sweep_for=self.settings.sweep_for,
+            sweep_every=timedelta(hours=self.settings.sweep_every_hours),
+            sweep_for=timedelta(days=self.settings.sweep_for_days),
         )
 
     def _notices(self) -> MoyasarNotices:
@@ -89,11 +89,11 @@ class Assembly:
 
 def patience_of(settings: PaymentSettings) -> Patience:
     return Patience(
-        outcome_settles_after=settings.outcome_settles_after,
-        recheck_created_after=settings.recheck_created_after,
-        recheck_pending_after=settings.recheck_pending_after,
-        action_limit=settings.action_limit,
-        ask_every=settings.ask_every,
+        outcome_settles_after=timedelta(seconds=settings.outcome_settles_seconds),
+        recheck_created_after=timedelta(seconds=settings.recheck_created_seconds),
+        recheck_pending_after=timedelta(seconds=settings.recheck_pending_seconds),
+        action_limit=timedelta(minutes=settings.action_limit_minutes),
+        ask_every=timedelta(seconds=settings.ask_every_seconds),
     )
 
 

@@ -1,6 +1,5 @@
 """Settings of the payment service beyond those that every service has: environment variables `KURSI_PAYMENT_…`."""
 
-from datetime import timedelta
 from typing import ClassVar
 
 from kursi_chassis.settings import ServiceSettings
@@ -9,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 
 class PaymentSettings(ServiceSettings):
-    """The settings of the payment service. Spans are given in seconds or as ISO 8601 durations (`PT2M`)."""
+    """The settings of the payment service."""
 
     service: ClassVar[str] = "payment"
     model_config = SettingsConfigDict(env_prefix="KURSI_PAYMENT_", frozen=True, extra="ignore")
@@ -33,24 +32,24 @@ class PaymentSettings(ServiceSettings):
     provider_timeout_seconds: float = Field(default=8, gt=0, le=60)
     """One exchange with the provider. Below the ten seconds that a client waits, so that it is told that the
     outcome is open instead of nothing; card authorisations take two to five."""
-    outcome_settles_after: timedelta = Field(default=timedelta(minutes=2), ge=timedelta(seconds=1))
+    outcome_settles_seconds: float = Field(default=120, ge=1)
     """After that long a request that we gave up on has had its effect or never will: our own limit for an
     exchange and, many times over, the time-outs of the proxies in between. Only then is "never heard of it"
     taken for "not charged"."""
-    recheck_created_after: timedelta = timedelta(seconds=15)
+    recheck_created_seconds: float = Field(default=15, gt=0)
     """How soon to ask about a payment whose answer was lost."""
-    recheck_pending_after: timedelta = timedelta(minutes=2)
+    recheck_pending_seconds: float = Field(default=120, gt=0)
     """How often to ask about a payment that waits for its customer, should no notice come."""
-    action_limit: timedelta = timedelta(minutes=30)
+    action_limit_minutes: int = Field(default=30, ge=1)
     """How long a customer may take for 3-D Secure. A hold lasts ten minutes by default; a bank's page may
     still take payment after it, and then the money is seen and given back."""
-    ask_every: timedelta = timedelta(seconds=2)
+    ask_every_seconds: float = Field(default=2, gt=0)
     """A customer's app polls; the provider is asked on its behalf at most that often per payment."""
     ask_within_seconds: float = Field(default=3, gt=0)
     """How long GetPayment waits for the provider before it answers with what is known."""
-    sweep_every: timedelta = timedelta(days=1)
+    sweep_every_hours: int = Field(default=24, ge=1)
     """How old the last comparison of a settled payment may be."""
-    sweep_for: timedelta = timedelta(days=30)
+    sweep_for_days: int = Field(default=30, ge=1)
     """For how long a payment is compared: authorisations last at most 14 days, refunds at the provider's
     dashboard happen within weeks."""
     most_conversations: int = Field(default=32, ge=1, le=100)

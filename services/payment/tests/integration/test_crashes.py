@@ -109,7 +109,7 @@ async def service(urls, simulators, nats_server, fake_booking):
             "CLIENT_SECRET": "a secret of the test", "TOKEN_ISSUER": ISSUER, "PAGE_TOKEN_KEY": "a key of the test",
             "MOYASAR_BASE_URL": simulators.moyasar.base_url, "MOYASAR_SECRET_KEY": credentials.MOYASAR_SECRET_KEY,
             "MOYASAR_WEBHOOK_SECRET": "a shared secret of the tests", "CALLBACK_ORIGINS": '["https://app.test"]',
-            "RECHECK_CREATED_AFTER": "PT0.2S", "RECHECK_PENDING_AFTER": "PT0.2S", "OUTCOME_SETTLES_AFTER": "PT1S",
+            "RECHECK_CREATED_SECONDS": "0.2", "RECHECK_PENDING_SECONDS": "0.2", "OUTCOME_SETTLES_SECONDS": "1",
             "DRAIN_SECONDS": "0", "STOP_SECONDS": "1",
         }  # fmt: skip
         service = Service({f"KURSI_PAYMENT_{name}": value for name, value in values.items()}, port)
@@ -195,7 +195,7 @@ async def test_a_refund_whose_service_is_killed_before_the_answer_is_made_once(d
 
 @pytest.mark.covers("Y6")
 async def test_a_notice_wakes_the_jobs_of_the_running_service(desk, service):
-    service._environment["KURSI_PAYMENT_RECHECK_PENDING_AFTER"] = "PT1H"
+    service._environment["KURSI_PAYMENT_RECHECK_PENDING_SECONDS"] = "3600"
     gateway_port = free_port()
     service._environment["KURSI_PAYMENT_PUBLIC_URL"] = f"http://127.0.0.1:{gateway_port}"
     source = pb2.Source(token=await desk.token(verified=False))
