@@ -172,7 +172,9 @@ class Notification(_message.Message):
         CLICKED: Notification._Status.ValueType  # 8
         """A link in it was followed."""
         FAILED: Notification._Status.ValueType  # 9
-        """Refused; see `error_code`. May be retried by hand."""
+        """Refused; see `error_code`. May be retried by hand. With `outcome_unknown` nobody could tell whether it was sent: should its
+        provider turn out to have it, it becomes SENT or DELIVERED.
+        """
         BOUNCED: Notification._Status.ValueType  # 10
         """The address does not take mail."""
         SKIPPED: Notification._Status.ValueType  # 11
@@ -204,7 +206,9 @@ class Notification(_message.Message):
     CLICKED: Notification.Status.ValueType  # 8
     """A link in it was followed."""
     FAILED: Notification.Status.ValueType  # 9
-    """Refused; see `error_code`. May be retried by hand."""
+    """Refused; see `error_code`. May be retried by hand. With `outcome_unknown` nobody could tell whether it was sent: should its
+    provider turn out to have it, it becomes SENT or DELIVERED.
+    """
     BOUNCED: Notification.Status.ValueType  # 10
     """The address does not take mail."""
     SKIPPED: Notification.Status.ValueType  # 11
@@ -263,7 +267,9 @@ class Notification(_message.Message):
     status: Global___Notification.Status.ValueType
     """What has become of it."""
     skip_reason: _builtins.str
-    """With SKIPPED: `no_phone`, `no_email`, `no_sender`, `pref_off`, `stale`, `too_late`, `suppressed`, …"""
+    """With SKIPPED: `no_phone`, `no_email`, `no_sender`, `pref_off`, `stale`, `too_late`, `quiet_hours`, `held`, `series`, `replay`.
+    With CANCELLED: `superseded`, `by_person`.
+    """
     error_code: _builtins.str
     """With FAILED and DEAD: the provider's code, or ours."""
     provider: _builtins.str

@@ -183,7 +183,8 @@ class MessagingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReceiveDeliveryReport(self, request, context):
-        """A provider's delivery report, byte for byte. The same report again, or a late one, changes nothing.
+        """A provider's delivery report, byte for byte. The same report again changes nothing, nor does one that says less
+        than what is known. Refused is a signature that does not match what it signs.
         Errors: PERMISSION_DENIED: WEBHOOK_REFUSED; NOT_FOUND: PROVIDER_UNKNOWN; INVALID_ARGUMENT: WEBHOOK_MALFORMED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -62,7 +62,8 @@ class MessagingServiceStub:
     UpdateSalonSettings: _grpc.UnaryUnaryMultiCallable[_messaging_service_pb2.UpdateSalonSettingsRequest, _messaging_pb2.SalonNotificationSettings]
     """Changes how a salon tells people; reminders of coming visits move along. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG."""
     ReceiveDeliveryReport: _grpc.UnaryUnaryMultiCallable[_messaging_service_pb2.ReceiveDeliveryReportRequest, _empty_pb2.Empty]
-    """A provider's delivery report, byte for byte. The same report again, or a late one, changes nothing.
+    """A provider's delivery report, byte for byte. The same report again changes nothing, nor does one that says less
+    than what is known. Refused is a signature that does not match what it signs.
     Errors: PERMISSION_DENIED: WEBHOOK_REFUSED; NOT_FOUND: PROVIDER_UNKNOWN; INVALID_ARGUMENT: WEBHOOK_MALFORMED.
     """
 
@@ -98,7 +99,8 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     UpdateSalonSettings: _aio.UnaryUnaryMultiCallable[_messaging_service_pb2.UpdateSalonSettingsRequest, _messaging_pb2.SalonNotificationSettings]  # type: ignore[assignment]
     """Changes how a salon tells people; reminders of coming visits move along. Errors: INVALID_ARGUMENT per field; ABORTED: STALE_ETAG."""
     ReceiveDeliveryReport: _aio.UnaryUnaryMultiCallable[_messaging_service_pb2.ReceiveDeliveryReportRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """A provider's delivery report, byte for byte. The same report again, or a late one, changes nothing.
+    """A provider's delivery report, byte for byte. The same report again changes nothing, nor does one that says less
+    than what is known. Refused is a signature that does not match what it signs.
     Errors: PERMISSION_DENIED: WEBHOOK_REFUSED; NOT_FOUND: PROVIDER_UNKNOWN; INVALID_ARGUMENT: WEBHOOK_MALFORMED.
     """
 
@@ -203,7 +205,8 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_service_pb2.ReceiveDeliveryReportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """A provider's delivery report, byte for byte. The same report again, or a late one, changes nothing.
+        """A provider's delivery report, byte for byte. The same report again changes nothing, nor does one that says less
+        than what is known. Refused is a signature that does not match what it signs.
         Errors: PERMISSION_DENIED: WEBHOOK_REFUSED; NOT_FOUND: PROVIDER_UNKNOWN; INVALID_ARGUMENT: WEBHOOK_MALFORMED.
         """
 

@@ -126,6 +126,7 @@ class PaymentServiceServicer:
 
     def ReceiveWebhook(self, request, context):
         """A provider's notice, byte for byte. Answers only after it is stored; the same notice again changes nothing.
+        Refused is one without the secret that its provider shares with us.
         Errors: UNAUTHENTICATED: WEBHOOK_REFUSED; NOT_FOUND: PROVIDER_UNKNOWN; INVALID_ARGUMENT: WEBHOOK_MALFORMED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

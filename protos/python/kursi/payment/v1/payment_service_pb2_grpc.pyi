@@ -55,6 +55,7 @@ class PaymentServiceStub:
     """
     ReceiveWebhook: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ReceiveWebhookRequest, _empty_pb2.Empty]
     """A provider's notice, byte for byte. Answers only after it is stored; the same notice again changes nothing.
+    Refused is one without the secret that its provider shares with us.
     Errors: UNAUTHENTICATED: WEBHOOK_REFUSED; NOT_FOUND: PROVIDER_UNKNOWN; INVALID_ARGUMENT: WEBHOOK_MALFORMED.
     """
 
@@ -83,6 +84,7 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     """
     ReceiveWebhook: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ReceiveWebhookRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """A provider's notice, byte for byte. Answers only after it is stored; the same notice again changes nothing.
+    Refused is one without the secret that its provider shares with us.
     Errors: UNAUTHENTICATED: WEBHOOK_REFUSED; NOT_FOUND: PROVIDER_UNKNOWN; INVALID_ARGUMENT: WEBHOOK_MALFORMED.
     """
 
@@ -150,6 +152,7 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """A provider's notice, byte for byte. Answers only after it is stored; the same notice again changes nothing.
+        Refused is one without the secret that its provider shares with us.
         Errors: UNAUTHENTICATED: WEBHOOK_REFUSED; NOT_FOUND: PROVIDER_UNKNOWN; INVALID_ARGUMENT: WEBHOOK_MALFORMED.
         """
 

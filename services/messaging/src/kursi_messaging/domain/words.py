@@ -74,7 +74,6 @@ class SkipReason(StrEnum):
     TOO_LATE = "too_late"
     QUIET_HOURS = "quiet_hours"
     """A reminder that no moment outside of the recipient's quiet hours was left for."""
-    SUPPRESSED = "suppressed"
     HELD = "held"
     """Made, but not paid yet: whoever pays is told by the confirmation."""
     SERIES = "series"
