@@ -79,6 +79,32 @@ async def test_a_payment_is_not_expired_while_the_provider_cannot_say_that_it_is
 
 
 @pytest.mark.covers("Y7")
+async def test_a_payment_that_the_provider_contradicts_is_left_to_a_person_and_not_expired(desk):
+    payment, handle = await waiting(desk)
+    desk.moyasar.decide(handle, "approve")
+    desk.moyasar.payments(payment_id=payment.id)[0].amount = 1
+
+    desk.clock.advance(timedelta(hours=1))
+    await desk.look_at_everything()
+
+    assert await desk.rows("SELECT state, flagged FROM payments") == [("pending_action", "AMOUNT_DIFFERS")]
+
+
+@pytest.mark.covers("Y7")
+async def test_a_reservation_that_comes_after_we_stopped_waiting_is_seen(desk):
+    payment, handle = await waiting(desk, authorize_only=True)
+    desk.clock.advance(timedelta(minutes=30))
+    await desk.look_at_everything()
+    desk.moyasar.decide(handle, "approve")
+
+    desk.clock.advance(timedelta(days=1, minutes=1))
+    await desk.attend.sweep()
+    await desk.attend.due()
+
+    assert await desk.events(payment.id) == ["pending", "failed", "authorized"]
+
+
+@pytest.mark.covers("Y7")
 async def test_a_customer_who_pays_after_all_has_paid(desk):
     booking_id = desk.booked()
     source = pb2.Source(token=await desk.token(verified=False))

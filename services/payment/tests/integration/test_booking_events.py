@@ -70,6 +70,33 @@ async def test_one_revision_of_a_booking_refunds_once_whatever_its_event_is_call
 
 
 @pytest.mark.covers("Y9")
+async def test_a_twin_of_a_refund_over_two_payments_takes_nothing_from_the_second(desk):
+    booking_id = desk.booked(25_000, balance=60_000)
+    await desk.pay(booking_id)
+    await desk.pay(booking_id, purpose=Payment.BALANCE)
+
+    await desk.follow_booking([change(booking_id, refund=10_000), change(booking_id, refund=10_000)])
+    await desk.attend.due()
+
+    assert [movement.amount for movement in desk.charges("refund")] == [10_000]
+
+
+@pytest.mark.covers("Y9")
+async def test_an_event_that_comes_again_takes_nothing_from_what_was_paid_since(desk):
+    """There was less to give back than it said; that is for a person, not for the next payment."""
+    booking_id = desk.booked(25_000, balance=60_000)
+    await desk.pay(booking_id)
+    told = change(booking_id, refund=40_000)
+    await desk.follow_booking([told])
+    await desk.pay(booking_id, purpose=Payment.BALANCE)
+
+    await desk.follow_booking([told])
+    await desk.attend.due()
+
+    assert [movement.amount for movement in desk.charges("refund")] == [25_000]
+
+
+@pytest.mark.covers("Y9")
 async def test_a_refund_that_is_due_for_late_money_is_one_of_its_own(desk):
     booking_id = desk.booked()
     payment = await desk.pay(booking_id)
