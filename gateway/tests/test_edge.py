@@ -21,6 +21,8 @@ ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
 SALON = f"/v1/salons/{ID}"
 # What is gone comes back so slowly that no machine is too slow to run out of it.
 FEW_CODES = LIMITS | {"auth": AddressLimit(per_second=1, burst=20)}
+# And no machine so fast that whoever asks again and again asks too often.
+MANY_READS = LIMITS | {"read": AddressLimit(per_second=100_000, burst=100_000)}
 
 
 async def hammer(gateway, path: str, stop: asyncio.Event, answers: list[int]) -> None:
@@ -78,7 +80,7 @@ async def test_reads_are_tried_again_and_writes_that_arrived_are_not(gateway, up
 async def test_no_read_fails_when_one_of_two_replicas_dies(run_gateway, upstream, keys):
     second = type(upstream)(keys)
     second.start()
-    gateway = await run_gateway([upstream.port, second.port])
+    gateway = await run_gateway([upstream.port, second.port], limits=MANY_READS)
     stop, answers = asyncio.Event(), []
     clients = [asyncio.create_task(hammer(gateway, SALON, stop, answers)) for _ in range(4)]
     await eventually(lambda: len(answers) > 100, timeout=60)
@@ -296,7 +298,7 @@ async def test_the_documentation_page_needs_nothing_from_elsewhere(gateway):
 
 @pytest.mark.covers("G10")
 async def test_a_reload_loses_no_request(run_gateway, upstream):
-    gateway = await run_gateway([upstream.port])
+    gateway = await run_gateway([upstream.port], limits=MANY_READS)
     stop, answers = asyncio.Event(), []
     clients = [asyncio.create_task(hammer(gateway, SALON, stop, answers)) for _ in range(4)]
     await eventually(lambda: len(answers) > 50, timeout=60)

@@ -38,8 +38,8 @@ from kursi_simulators.testing import Simulators, running_simulators
 WEBHOOK_SECRET = "a shared secret of the tests"
 CALLBACK = "https://app.test/paid"
 GOOD_CARD = "4201320111111010"
-PROVIDER_TIMEOUT = 3
-"""Seconds: short, since tests wait for it, and long enough for a provider on a busy machine to answer."""
+PATIENT, IMPATIENT = 60, 3
+"""Seconds that the provider has to answer: as many as a busy machine may need, and few where a test waits for them."""
 TABLES = ("movements", "payments", "provider_events", "bookings", "outbox", "inbox", "replies", "audit")
 BOOKING_INTERNAL = "kursi.booking.v1.BookingInternalService"
 
@@ -100,9 +100,25 @@ async def database(pool: Database, urls: DatabaseUrls) -> Database:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def http(all_simulators: Simulators) -> AsyncIterator[HttpClient]:
-    async with http_client(all_simulators.moyasar.base_url, timeout_seconds=PROVIDER_TIMEOUT) as http:
+async def patient_http(all_simulators: Simulators) -> AsyncIterator[HttpClient]:
+    async with http_client(all_simulators.moyasar.base_url, timeout_seconds=PATIENT) as http:
         yield http
+
+
+@pytest_asyncio.fixture(scope="session")
+async def impatient_http(all_simulators: Simulators) -> AsyncIterator[HttpClient]:
+    async with http_client(all_simulators.moyasar.base_url, timeout_seconds=IMPATIENT) as http:
+        yield http
+
+
+@pytest.fixture
+def impatience() -> None:
+    """For a provider that does not answer: it is given up soon."""
+
+
+@pytest.fixture
+def http(request: pytest.FixtureRequest, patient_http: HttpClient, impatient_http: HttpClient) -> HttpClient:
+    return impatient_http if "impatience" in request.fixturenames else patient_http
 
 
 def payment_settings(base_url: str, **changes: object) -> PaymentSettings:
@@ -119,7 +135,7 @@ def payment_settings(base_url: str, **changes: object) -> PaymentSettings:
         "moyasar_secret_key": credentials.MOYASAR_SECRET_KEY,
         "moyasar_webhook_secret": WEBHOOK_SECRET,
         "callback_origins": ("https://app.test",),
-        "provider_timeout_seconds": PROVIDER_TIMEOUT,
+        "provider_timeout_seconds": PATIENT,
     }
     return PaymentSettings(**{**usual, **changes})
 
@@ -270,7 +286,10 @@ async def desk(
     http: HttpClient,
     fixed_clock: FixedClock,
     fake_booking: FakeBooking,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Desk]:
+    # Everybody gets their turn, however slow the machine is.
+    monkeypatch.setattr("kursi_payment.assembly._LONGEST_WAIT", PATIENT)
     mint = TokenMint(fixed_clock)
     settings = payment_settings(simulators.moyasar.base_url)
     booking_settings = rpc_settings(grpc_address=f"127.0.0.1:{free_port()}")

@@ -157,7 +157,8 @@ async def all_in_time(expirer, expire_holds, clock, ask):
     pace = min(1, await speed_of(expire_holds) / (3 * HOLDS_A_SECOND))
     (before,) = await ask(EXPIRED)
     clock.slow_down(pace)
-    clock.ahead = (await ask(FIRST))[0] - time.time() - 0.5
+    # Half a second on the wall before the first is due, however slowly this clock goes.
+    clock.ahead = (await ask(FIRST))[0] - time.time() - 0.5 * pace
     async with running(expirer):
         worst = await worst_lateness(ask, clock, 6)
     (after,) = await ask(EXPIRED)
@@ -170,19 +171,13 @@ async def all_in_time(expirer, expire_holds, clock, ask):
 async def test_of_a_hundred_thousand_holds_due_in_a_minute_none_is_a_second_late(
     seed, expirer, expire_holds, clock, ask
 ):
-    """Several minutes are tried, as nobody knows what else this machine does: a worker that lags does so in each of them."""
+    """Three minutes are tried, as nobody knows what else this machine does: a worker that lags does so in each of them."""
     await seed(100_000, 3_600, 3_660)
 
     async def none_was_late():
         return await all_in_time(expirer, expire_holds, clock, ask)
 
-    assert (
-        await none_was_late()
-        or await none_was_late()
-        or await none_was_late()
-        or await none_was_late()
-        or await none_was_late()
-    )
+    assert await none_was_late() or await none_was_late() or await none_was_late()
 
 
 async def test_an_expired_hold_frees_its_time_and_is_told_once(seed, expirer, clock, ask):

@@ -269,15 +269,16 @@ async def test_the_first_answer_is_given_again_after_things_went_on(desk):
 
 
 @pytest.mark.covers("Y2")
-async def test_a_key_in_progress_answers_aborted(desk):
+async def test_a_key_in_progress_answers_aborted(desk, monkeypatch):
+    monkeypatch.setattr("kursi_payment.assembly._LONGEST_WAIT", 0.2)
     request = await desk.request(desk.booked())
-    desk.moyasar.fault("slow", method="POST", path="/v1/payments", seconds=2.5)
+    desk.moyasar.fault("slow", method="POST", path="/v1/payments", seconds=3)
     first = asyncio.ensure_future(desk.stub.CreatePayment(request, metadata=desk.as_customer()))
     await eventually(
         lambda: any(attempt.path == "/v1/payments" for attempt in desk.moyasar.attempts(method="POST"))
     )
 
-    impatient = await refusal(desk.stub.CreatePayment(request, metadata=desk.as_customer(), timeout=1.5))
+    impatient = await refusal(desk.stub.CreatePayment(request, metadata=desk.as_customer()))
 
     assert (impatient.code, impatient.reason) == (grpc.StatusCode.ABORTED, "REQUEST_IN_PROGRESS")
     assert (await first).state == Payment.CAPTURED

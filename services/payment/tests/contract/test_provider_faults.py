@@ -15,6 +15,7 @@ from kursi_chassis.testing.rpc import refused
 from kursi_payment.ports import Charge, Source
 from kursi_simulators import credentials
 
+pytestmark = pytest.mark.usefixtures("impatience")
 Payment = payment_pb2.Payment
 CALLBACK = "https://app.test/paid"
 

@@ -11,6 +11,7 @@ import pytest
 from google.api.httpbody_pb2 import HttpBody
 from kursi.payment.v1 import payment_pb2
 from kursi.payment.v1 import payment_service_pb2 as pb2
+from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import refused
 from kursi_payment.adapters.moyasar_notices import MoyasarNotices
 from kursi_payment.domain.errors import WebhookRefused
@@ -18,6 +19,10 @@ from kursi_payment.ports import Look
 
 Payment = payment_pb2.Payment
 SECRET = "a shared secret of the tests"
+CANCEL_WHO_WAITS = """
+SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "moyasar_webhook_vectors.json").read_text())
 
 
@@ -253,6 +258,8 @@ async def test_unknown_types_are_stored_and_ignored(desk, kind):
 async def test_a_notice_is_not_acknowledged_when_it_could_not_be_stored(desk):
     async with desk.database.transaction() as connection:
         await connection.execute("LOCK TABLE provider_events IN EXCLUSIVE MODE")
-        error = await refusal(send(desk, notice("11111111-1111-4111-8111-111111111111")))
+        sending = asyncio.ensure_future(send(desk, notice("11111111-1111-4111-8111-111111111111")))
+        await eventually(lambda: desk.rows(CANCEL_WHO_WAITS))
+        error = await refusal(sending)
 
     assert error.code == grpc.StatusCode.UNAVAILABLE
