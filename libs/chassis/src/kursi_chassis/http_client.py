@@ -113,7 +113,7 @@ class HttpClient:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             permanent = isinstance(error, AddressRefused)
             outcome = Refused(None, b"", not permanent, None, type(error).__name__)
-        except (httpx.TransportError, TimeoutError) as error:
+        except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
             outcome = Ambiguous(None, b"", type(error).__name__)
         HTTP_OUTCOMES.labels(self.host, type(outcome).__name__.lower()).inc()
         return outcome

@@ -92,6 +92,15 @@ async def test_a_request_that_was_sent_without_a_whole_answer_is_ambiguous(serve
         assert isinstance(await http.send("POST", "/"), Ambiguous)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("status", [200, 400])
+async def test_an_answer_that_is_not_packed_as_it_says_is_ambiguous(server, status, encoding):
+    url, answers, _ = server
+    answers.append(reply(status, b"hello", f"Content-Encoding: {encoding}"))
+    async with http_client(url) as http:
+        assert await http.send("POST", "/") == Ambiguous(None, b"", "DecodingError")
+
+
 async def test_a_body_past_the_limit_is_not_read_on(server):
     url, answers, _ = server
     answers.append(reply(200, b"x" * 2_000))
