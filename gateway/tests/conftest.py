@@ -215,6 +215,7 @@ async def run_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
             key_cache_seconds=key_cache_seconds,
             trusted_hops=trusted_hops,
             upload_seconds=upload_seconds,
+            linger_seconds=30,
             upstream_tls=upstream_tls,
             access_log=str(folder / "access.jsonl"),
         )

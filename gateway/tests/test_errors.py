@@ -6,8 +6,12 @@ import re
 
 import httpx
 import pytest
+from kursi_chassis import errors
+from kursi_chassis.grpc.chain import BodyTooLarge, MalformedRequest
 from kursi_chassis.grpc.language import negotiate
-from kursi_gateway.replies import ARABIC_FIRST, REPLIES
+from kursi_chassis.grpc.status import InternalError
+from kursi_chassis.grpc.tokens import TokenInvalid
+from kursi_gateway.replies import READS_ARABIC, REPLIES, SIGN_IN
 
 ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
 SHAPE = {"code", "status", "reason", "message", "details", "requestId"}
@@ -107,14 +111,14 @@ BAD_REQUESTS = [
         "PROTOCOL_REFUSED",
     ),
     ("GET", "/healthz", {"headers": {"a_b": "1"}}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
-    ("GET", "/v1/users/me", {}, 401, "UNAUTHENTICATED", "TOKEN_REFUSED"),
+    ("GET", "/v1/users/me", {}, 401, "UNAUTHENTICATED", "UNAUTHENTICATED"),
     (
         "GET",
         "/v1/users/me",
         {"headers": {"authorization": "Bearer x"}},
         401,
         "UNAUTHENTICATED",
-        "TOKEN_REFUSED",
+        "TOKEN_INVALID",
     ),
     ("GET", "/v1/users/me?access_token=x", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
     (
@@ -221,10 +225,40 @@ async def test_a_service_error_is_told_in_the_language_asked_for(gateway):
 
 
 @pytest.mark.covers("G2")
-@pytest.mark.parametrize("header", ["ar", "AR-sa", "fr-FR, fr;q=0.9, ar;q=0.8, en;q=0.7"])
+@pytest.mark.parametrize(
+    "header", ["ar", "AR-sa", "fr-FR, fr;q=0.9, ar;q=0.8, en;q=0.7", "en;q=0.1, ar;q=0.9", "en;q=0"]
+)
 async def test_the_gateways_own_errors_are_told_in_arabic_too(gateway, header):
     answer = await gateway.client.get("/nothing", headers={"accept-language": header})
     assert answer.json()["message"] == REPLIES[404][4]
+
+
+@pytest.mark.covers("G2")
+@pytest.mark.parametrize("header", ["en", "ar;q=0.5, en;q=0.8", "ar;q=0"])
+async def test_the_gateways_own_errors_are_told_in_english_otherwise(gateway, header):
+    answer = await gateway.client.get("/nothing", headers={"accept-language": header})
+    assert answer.json()["message"] == REPLIES[404][3]
+
+
+@pytest.mark.covers("G2")
+async def test_what_cannot_be_read_is_named_in_arabic_too(gateway):
+    answer = await gateway.client.get(
+        f"/v1/salons/{ID}/slots?startTime=tomorrow", headers={"accept-language": "ar"}
+    )
+    assert answer.json()["message"].startswith("تعذرت قراءة الطلب. ")
+    assert "start_time" in answer.json()["message"]
+
+
+def reads_arabic(condition, header):
+    """What Envoy makes of one of its filters."""
+    match condition:
+        case {"or_filter": {"filters": filters}}:
+            return any(reads_arabic(one, header) for one in filters)
+        case {"and_filter": {"filters": filters}}:
+            return all(reads_arabic(one, header) for one in filters)
+        case {"header_filter": {"header": one}}:
+            fits = bool(re.fullmatch(one["string_match"]["safe_regex"]["regex"], header))
+            return fits is not one["invert_match"]
 
 
 @pytest.mark.covers("G2")
@@ -245,10 +279,59 @@ async def test_the_gateways_own_errors_are_told_in_arabic_too(gateway, header):
             "ar;q=0.000,en",
         ),
         *("fr-FR, fr;q=0.9, ar;q=0.8, en;q=0.7", "fr, en;q=0.8, ar;q=0.7", "de", "zh-Hant-TW,ur;q=0.3"),
+        *(
+            "en;q=0.8, ar;q=0.9",
+            "ar;q=0.8, en;q=0.9",
+            "ar;q=0.1,en",
+            "en;q=0.1,ar",
+            "en-US,en;q=0.9,ar;q=0.8",
+        ),
+        *("fr,ar-SA;q=0.3,de;q=0.2,en-GB;q=0.4,*;q=0.1", "en;q=.2 , fr , AR ; q=0.35;x=1", "*;q=0.5,ar"),
+        *(
+            "en;q=0",
+            "en;q=0.0,fr",
+            "ar;q=0,en;q=0",
+            "en;q=0,ar;q=0.5",
+            "ar;q=1.0,en;q=1",
+            "en;q=1,ar;q=1.000",
+        ),
+        *(
+            "ar;q=0.5,en;q=0.5",
+            "en;q=0.5,ar;q=0.5",
+            "ar;q=0.3,fr;q=0.9,en;q=0.2",
+            "en;q=0.3,fr;q=0.9,ar;q=0.2",
+        ),
     ],
 )
 def test_the_gateway_and_the_services_answer_in_the_same_language(header):
-    assert bool(re.fullmatch(ARABIC_FIRST, header)) is (negotiate(header) == "ar")
+    assert reads_arabic(READS_ARABIC, header) is (negotiate(header) == "ar")
+
+
+@pytest.mark.covers("G2")
+@pytest.mark.parametrize("arabic", range(11))
+@pytest.mark.parametrize("english", range(11))
+@pytest.mark.parametrize("header", ["ar;q={ar},fr,en;q={en}", "en-GB;q={en}, ar;q={ar}"])
+def test_the_heavier_language_wins_wherever_it_stands(header, english, arabic):
+    weighed = header.format(ar=arabic / 10, en=english / 10)
+    assert reads_arabic(READS_ARABIC, weighed) is (negotiate(weighed) == "ar")
+
+
+@pytest.mark.covers("G2")
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (SIGN_IN, errors.Unauthenticated),
+        (REPLIES[400], MalformedRequest),
+        (REPLIES[401], TokenInvalid),
+        (REPLIES[413], BodyTooLarge),
+        (REPLIES[500], InternalError),
+        (REPLIES[504], errors.DeadlineExceeded),
+    ],
+)
+def test_the_gateway_and_the_services_say_the_same_of_the_same(reply, error):
+    _, _, reason, english, arabic = reply
+    said = (english.partition(" %")[0], arabic.partition(" %")[0])
+    assert (reason, *said) == (error.reason, error.en, error.ar)
 
 
 @pytest.mark.covers("G2")

@@ -22,6 +22,8 @@ COMPRESSED = [
     {"prefix": "text/css"},
     {"prefix": "text/calendar"},
 ]
+# The weights of two languages make a longer expression than Envoy expects; it is matched for its own errors only.
+RUNTIME = {"re2.max_program_size.error_level": 2_000}
 EDGE_LUA = Path(__file__).with_name("edge.lua")
 
 
@@ -78,6 +80,7 @@ def _bootstrap(settings: GatewaySettings) -> dict[str, Any]:
                 }
             ]
         },
+        "layered_runtime": {"layers": [{"name": "fixed", "static_layer": RUNTIME}]},
         "dynamic_resources": {"lds_config": watched("listener.json"), "cds_config": watched("clusters.json")},
     }
 
@@ -118,9 +121,9 @@ def _connection_manager(settings: GatewaySettings, descriptors: Path) -> dict[st
         # is for what is added here and for the 32 bytes that each header counts for there. The longest access token has 8 KiB.
         "max_request_headers_kb": 12,
         "drain_timeout": "5s",
-        # Who is refused before the body has arrived may pause that long and still be read to the end. Closed sooner, the
-        # rest of the body is answered with a reset, and many a client then loses the refusal that it has received already.
-        "delayed_close_timeout": "10s",
+        # Closed sooner, the rest of a body that was refused early is answered with a reset, and many a client then loses the
+        # refusal that it has received already.
+        "delayed_close_timeout": f"{settings.linger_seconds}s",
         "always_set_request_id_in_response": True,
         "common_http_protocol_options": {
             "idle_timeout": "300s",

@@ -9,14 +9,15 @@ REPLIES: dict[int, tuple[int, str, str, str, str]] = {
         "INVALID_ARGUMENT",
         "REQUEST_MALFORMED",
         "The request could not be read. %LOCAL_REPLY_BODY%",
-        "تعذرت قراءة الطلب.",
+        # Which field it is, and what of it, is told in English only: the names of fields are English.
+        "تعذرت قراءة الطلب. %LOCAL_REPLY_BODY%",
     ),
     401: (
         16,
         "UNAUTHENTICATED",
-        "TOKEN_REFUSED",
-        "The access token is missing or not valid.",
-        "رمز الدخول مفقود أو غير صالح.",
+        "TOKEN_INVALID",
+        "The access token is not valid or has expired.",
+        "رمز الدخول غير صالح أو منتهي الصلاحية.",
     ),
     403: (
         7,
@@ -37,9 +38,9 @@ REPLIES: dict[int, tuple[int, str, str, str, str]] = {
         "DEADLINE_EXCEEDED",
         "REQUEST_TOO_SLOW",
         "The request took too long to arrive.",
-        "استغرق وصول الطلب وقتاً طويلاً.",
+        "استغرق وصول الطلب وقتًا طويلًا.",
     ),
-    413: (3, "INVALID_ARGUMENT", "BODY_TOO_LARGE", "The request body is too large.", "محتوى الطلب كبير جداً."),
+    413: (3, "INVALID_ARGUMENT", "BODY_TOO_LARGE", "The request body is too large.", "محتوى الطلب كبير جدًا."),
     415: (
         3,
         "INVALID_ARGUMENT",
@@ -59,16 +60,16 @@ REPLIES: dict[int, tuple[int, str, str, str, str]] = {
         "RESOURCE_EXHAUSTED",
         "ADDRESS_LIMIT",
         "Too many requests from this address.",
-        "طلبات كثيرة جداً من هذا العنوان.",
+        "طلبات كثيرة جدًا من هذا العنوان.",
     ),
     431: (
         3,
         "INVALID_ARGUMENT",
         "HEADERS_TOO_LARGE",
         "The request headers are too large.",
-        "ترويسات الطلب كبيرة جداً.",
+        "ترويسات الطلب كبيرة جدًا.",
     ),
-    500: (13, "INTERNAL", "INTERNAL", "Something went wrong on our side.", "حدث خطأ من جانبنا."),
+    500: (13, "INTERNAL", "INTERNAL", "Something went wrong on our side.", "حدث خطأ من جهتنا."),
     501: (
         12,
         "UNIMPLEMENTED",
@@ -94,23 +95,61 @@ REPLIES: dict[int, tuple[int, str, str, str, str]] = {
         4,
         "DEADLINE_EXCEEDED",
         "DEADLINE_EXCEEDED",
-        "The service did not answer in time.",
-        "لم تجب الخدمة في الوقت المحدد.",
+        "This took too long.",
+        "استغرق التنفيذ وقتًا أطول من المسموح.",
     ),
 }
-# The header names Arabic before English. Services weigh languages, too; browsers name them in the order of their weights.
+# Services say the same of a call without a token.
+SIGN_IN = (16, "UNAUTHENTICATED", "UNAUTHENTICATED", "Sign in to continue.", "سجّل الدخول للمتابعة.")
+
+# Who reads Arabic rather than English: the header weighs it more, or the same and names it first. Services compare the whole
+# weights, this their tenths; nobody's browser tells two languages closer than that apart. `*` is English, which is what is left.
 # What is neither is passed over: `arn` and `eng` are other languages.
 _OTHER_LANGUAGE = (
     r"(?:[b-df-z][a-z]*|a(?:[a-qs-z][a-z]*)?|ar[a-z]+|e(?:[a-mo-z][a-z]*)?|en[a-z]+)(?:-[a-z0-9-]*)?"
 )
-_SOME_WEIGHT = r"(?:;\s*q=(?:1|0?\.0*[1-9])[0-9.]*\s*)?"
-ARABIC_FIRST = (
-    rf"(?i)[\s,]*(?:{_OTHER_LANGUAGE}\s*(?:;[^,]*)?,[\s,]*)*ar(?:-[a-z0-9-]*)?\s*{_SOME_WEIGHT}(?:,.*)?"
-)
-READS_ARABIC = {
-    "header_filter": {
-        "header": {"name": "accept-language", "string_match": {"safe_regex": {"regex": ARABIC_FIRST}}}
-    }
+_OTHERS_FIRST = rf"(?i)[\s,]*(?:{_OTHER_LANGUAGE}\s*(?:;[^,]*)?,[\s,]*)*"
+_ARABIC, _ENGLISH = r"ar(?:-[a-z0-9-]*)?", r"(?:en(?:-[a-z0-9-]*)?|\*)"
+_WEIGHT = r"\s*;\s*q\s*="
+_SOME_WEIGHT = rf"(?:{_WEIGHT}\s*(?:1|0?\.0*[1-9])[0-9.]*)?\s*"
+_NO_WEIGHT = rf"{_WEIGHT}\s*0(?:\.0*)?\s*"
+_FULL_WEIGHT = rf"(?:{_WEIGHT}\s*1[0-9.]*)?\s*"
+
+
+def _tenths(least: int, most: int) -> str:
+    """A weight of so many tenths, cut off; ten are said by no weight, too."""
+    below = rf"{_WEIGHT}\s*(?:{'0|' if least == 0 else ''}0?\.[{least}-{min(most, 9)}][0-9]*)\s*"
+    if least == 10:
+        return _FULL_WEIGHT
+    return below if most < 10 else rf"(?:{below}|{_FULL_WEIGHT})"
+
+
+def _more_later(first: str, later: str) -> str:
+    """The first of our languages weighs less than the other one, which comes later."""
+    lighter = "|".join(
+        rf"{_tenths(tenths, tenths)},(?:.*,)?\s*{later}{_tenths(tenths + 1, 10)}" for tenths in range(10)
+    )
+    return rf"{_OTHERS_FIRST}{first}(?:{lighter})(?:,.*)?"
+
+
+ARABIC_FIRST = rf"{_OTHERS_FIRST}{_ARABIC}{_SOME_WEIGHT}(?:,.*)?"
+ENGLISH_MORE = _more_later(_ARABIC, _ENGLISH)
+ARABIC_MORE = _more_later(_ENGLISH, _ARABIC)
+NO_ENGLISH = rf"{_OTHERS_FIRST}{_ENGLISH}{_NO_WEIGHT}(?:,.*)?"
+
+
+def _languages(regex: str, *, invert: bool = False) -> dict[str, Any]:
+    match = {"safe_regex": {"regex": regex}}
+    header = {"name": "accept-language", "string_match": match, "invert_match": invert}
+    return {"header_filter": {"header": header}}
+
+
+_ARABIC_AT_LEAST = {
+    "and_filter": {"filters": [_languages(ARABIC_FIRST), _languages(ENGLISH_MORE, invert=True)]}
+}
+READS_ARABIC = {"or_filter": {"filters": [_ARABIC_AT_LEAST, _languages(ARABIC_MORE), _languages(NO_ENGLISH)]}}
+WITHOUT_TOKEN = {
+    "header_filter": {"header": {"name": "authorization", "present_match": True, "invert_match": True}}
 }
 WANTS_ANOTHER_PROTOCOL = {"header_filter": {"header": {"name": "upgrade", "present_match": True}}}
 
@@ -144,8 +183,9 @@ def local_reply_config() -> dict[str, Any]:
     refused_upgrade = [
         {**mapper, "status_code": 501} for mapper in _mappers(403, REPLIES[501], WANTS_ANOTHER_PROTOCOL)
     ]
+    no_token = _mappers(401, SIGN_IN, WITHOUT_TOKEN)
     others = [mapper for status, reply in REPLIES.items() for mapper in _mappers(status, reply)]
-    return {"mappers": [native, *refused_upgrade, *others]}
+    return {"mappers": [native, *refused_upgrade, *no_token, *others]}
 
 
 def _mappers(

@@ -66,6 +66,9 @@ class GatewaySettings:
     trusted_hops: int = 0
     # An upload of 10 MiB arrives within two minutes at 0.7 Mbit/s.
     upload_seconds: int = 120
+    # Who is refused before the body has arrived may pause that long and still be read to the end; whoever reads until the
+    # connection is closed, in place of the length that is said, waits as long for what the gateway answers itself.
+    linger_seconds: int = 3
     # A new key is published for minutes before it signs, so looking for it once a minute is soon enough.
     key_cache_seconds: int = 60
     limits: dict[str, AddressLimit] = field(default_factory=lambda: dict(LIMITS))

@@ -70,6 +70,8 @@ class MalformedRequest(Invalid):
     """The request is not a message of the method's type."""
 
     reason = "REQUEST_MALFORMED"
+    en = "The request could not be read."
+    ar = "تعذرت قراءة الطلب."
 
 
 @dataclass(frozen=True, slots=True)
