@@ -186,6 +186,23 @@ async def test_what_cannot_be_is_flagged_once_and_changes_nothing(desk, field, v
 
 
 @pytest.mark.covers("Y7")
+@pytest.mark.parametrize(
+    ("field", "value", "truth"), [("currency", "USD", "SAR"), ("amount", 1, 25_000), ("captured", 1, 0)]
+)
+async def test_while_the_provider_contradicts_a_payment_no_money_of_it_moves(desk, field, value, truth):
+    payment = await desk.pay()
+    (theirs,) = desk.moyasar.payments(payment_id=payment.id)
+    setattr(theirs, field, value)
+
+    (refund,) = (await desk.refund(payment, 1_000)).refunds
+    assert (refund.state, desk.charges("refund")) == (payment_pb2.Refund.PENDING, [])
+
+    setattr(theirs, field, truth)
+    await desk.look_at_everything()
+    assert [movement.amount for movement in desk.charges("refund")] == [1_000]
+
+
+@pytest.mark.covers("Y7")
 async def test_a_payment_that_the_provider_forgot_is_flagged(desk):
     payment, _ = await waiting(desk)
     desk.moyasar._simulator.payments.clear()

@@ -38,8 +38,7 @@ class Talk:
         LOOKS.labels(type(finding).__name__.lower()).inc()
         wait = None
         match finding:
-            case Statement():
-                await self._catch_up(payment_id, finding)
+            case Statement() if await self._catch_up(payment_id, finding):
                 wait = await self._carry_out(payment_id, finding)
                 await self._expire(payment_id, finding)
             case Absent():
@@ -77,12 +76,14 @@ class Talk:
     async def _ask_if_unknown(self, payment_id: UUID, handle: UUID, answer: Answer) -> Statement | None:
         """What is known after an answer: the answer itself, or what the provider says when it is asked."""
         finding = answer if isinstance(answer, Statement) else await self.provider.find(handle)
-        if not isinstance(finding, Statement):
-            return None
-        await self._catch_up(payment_id, finding)
-        return finding
+        if isinstance(finding, Statement) and await self._catch_up(payment_id, finding):
+            return finding
+        return None
 
-    async def _catch_up(self, payment_id: UUID, statement: Statement) -> None:
+    async def _catch_up(self, payment_id: UUID, statement: Statement) -> bool:
+        """Go where the provider says that the payment is. False when that cannot be: a person has to look, and
+        no money moves by what it says.
+        """
         now = self.clock.now()
         async with self.begin() as work:
             before = await _locked(work, payment_id)
@@ -90,11 +91,12 @@ class Talk:
                 steps = follow(before, statement, now)
             except Contradiction as contradiction:
                 await work.flag(before, contradiction.what)
-                return
+                return False
             await work.save(before, steps, actor=self._actor)
             if steps:
                 await self._note_refund_made_there(work, before, steps[-1], now)
                 await self._release_if_visit_is_off(work, steps[-1], now)
+        return True
 
     async def _note_refund_made_there(
         self, work: Work, before: Payment, after: Payment, now: datetime
