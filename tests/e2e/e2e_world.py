@@ -140,13 +140,13 @@ class World:
         self.api.outside.decide(payment["redirectUrl"], decision)
 
     def booking_becomes(
-        self, reader: Session, booking: dict[str, Any], seconds: float = 60, **wanted: str
+        self, reader: Session, booking: dict[str, Any], seconds: float = 180, **wanted: str
     ) -> dict[str, Any]:
         """Wait until the booking has these values."""
         return becomes(reader, f"/v1/bookings/{booking['id']}", seconds, **wanted)
 
 
-def becomes(reader: Session, path: str, seconds: float = 60, **wanted: str) -> dict[str, Any]:
+def becomes(reader: Session, path: str, seconds: float = 180, **wanted: str) -> dict[str, Any]:
     """Wait until what is at the path has these values, and return it."""
 
     def look() -> dict[str, Any]:

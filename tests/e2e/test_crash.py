@@ -10,7 +10,7 @@ from kursi_local import invariants
 from kursi_local.patience import until
 
 pytestmark = pytest.mark.usefixtures("unbroken")
-TOLD_WITHIN_SECONDS = 90
+TOLD_WITHIN_SECONDS = 180
 
 
 def texts_about(world, person):
@@ -125,7 +125,9 @@ def test_messaging_killed_while_the_provider_takes_its_time_sends_nothing_twice(
     person = world.newcomer()
     outside = world.api.outside
     outside.text_callbacks("pause")
-    outside.text_fault("timeout_after_accept", match={"body_contains": "Test+Salon"}, times=2, seconds=9)
+    # Only what is sent to this person: what others are still told of earlier stories takes nothing of it.
+    theirs = {"body_contains": person.user["phoneNumber"].removeprefix("+")}
+    outside.text_fault("timeout_after_accept", match=theirs)
     booking = world.book(person, world.slots()[-22])
     until(lambda: texts_about(world, person), 180, "a message at the provider")
     assert _status(platform, booking) == "sending"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from itertools import count
 from typing import Any  # Any: JSON is untyped
 
 import httpx
@@ -103,6 +104,9 @@ class Outside:
         return {who: match[0] for who, match in found if match}
 
 
+_INVENTED = count(uuid.uuid4().int)
+
+
 def invented_number() -> str:
     """A Saudi mobile number that nobody used before and that the simulators do not treat specially."""
-    return f"+96655{uuid.uuid4().int % 10_000_000:07d}"
+    return f"+96655{next(_INVENTED) % 10_000_000:07d}"
