@@ -1,7 +1,10 @@
 """What becomes of the money when a visit is called off (Y9)."""
 
 import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import count
 from uuid import UUID
 
 import grpc
@@ -20,7 +23,7 @@ from kursi_chassis.money import Money
 from kursi_chassis.testing.eventually import eventually
 from kursi_payment.consumers.bookings import FILTERS, HandleBookings, decode
 from kursi_payment.metrics import REFUND_SHORTFALL
-from kursi_payment.ports import Look
+from kursi_payment.ports import Look, Provider
 from kursi_payment.usecases.follow_booking import BookingChange, Happening
 
 Payment = payment_pb2.Payment
@@ -223,6 +226,25 @@ async def test_what_a_manager_has_begun_is_not_decided_again(desk):
 
 
 @pytest.mark.covers("Y9")
+async def test_a_reservation_that_a_manager_tried_to_capture_in_vain_is_given_up_when_the_visit_is_off(desk):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id, authorize_only=True)
+    for code in (503, 400):
+        desk.moyasar.fault("status", method="POST", path="/v1/payments/*/capture", code=code)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await desk.stub.CapturePayment(
+            pb2.CapturePaymentRequest(payment_id=payment.id), metadata=desk.as_manager()
+        )
+
+    await desk.follow_booking([change(booking_id)])
+    desk.clock.advance(timedelta(minutes=2))
+    await desk.look_at_everything()
+
+    assert await desk.state(payment.id) == "voided"
+    assert desk.charges("capture") == []
+
+
+@pytest.mark.covers("Y9")
 async def test_a_reservation_that_comes_after_the_visit_was_off_is_given_up(desk):
     booking_id = desk.booked()
     source = pb2.Source(token=await desk.token(verified=False))
@@ -357,6 +379,50 @@ async def test_a_cancellation_arrives_through_the_broker_and_its_refund_leaves_t
         published = await eventually(lambda: _messages(nats_client, 2))
         stopping.set()
     assert published == 2
+
+
+@dataclass(frozen=True)
+class Hesitant:
+    """The provider, behind a network that holds refunds back until they may go."""
+
+    inner: Provider
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    may_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    async def refund(self, handle, amount):
+        self.reached.set()
+        await self.may_go.wait()
+        return await self.inner.refund(handle, amount)
+
+
+@pytest.mark.covers("Y5")
+async def test_two_who_both_believe_to_hold_the_conversation_send_a_refund_once(desk):
+    """A restart of PostgreSQL drops the lock of somebody who goes on, and lets the next one in."""
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id)
+    await desk.follow_booking([change(booking_id, refund=10_000)])
+    talk = desk.assembly.talk
+    other = replace(talk, provider=Hesitant(talk.provider))
+    transactions, looks = count(1), []
+
+    @asynccontextmanager
+    async def begin_after_the_other_one_has_sent():
+        if (
+            next(transactions) == 4
+        ):  # after reading, catching up and finding the refund: writing that it leaves
+            looks.append(asyncio.create_task(other.look(UUID(payment.id))))
+            await other.provider.reached.wait()
+        async with desk.assembly.begin() as work:
+            yield work
+
+    await replace(talk, begin=begin_after_the_other_one_has_sent).look(UUID(payment.id))
+    other.provider.may_go.set()
+    await asyncio.gather(*looks)
+
+    assert [movement.amount for movement in desk.charges("refund")] == [10_000]
 
 
 async def _waits_for_a_lock(desk):

@@ -116,7 +116,9 @@ class Talk:
             await work.add_movement(movement, RequestKey(self._actor, "refund", "", b""))
 
     async def _release_if_visit_is_off(self, work: Work, payment: Payment, now: datetime) -> None:
-        """The other half of giving reservations up when a visit is called off: this one came afterwards."""
+        """The other half of giving reservations up when a visit is called off: this one came afterwards, or a
+        manager was about to capture it at that moment, and could not.
+        """
         if payment.state is State.AUTHORIZED and await work.has_ended(payment.booking_id):
             movement = Movement(
                 id=new_id(),
@@ -164,6 +166,9 @@ class Talk:
         written = movement.about_to_be_sent(statement, self.clock.now())
         async with self.begin() as work:
             payment = await _locked(work, movement.payment_id)
+            if await work.movement(movement.id) != movement:
+                # A restart of PostgreSQL let our conversation go, and whoever has it now is at this movement.
+                return None
             await work.save_movement(written)
         if self.patience.is_too_late_to_send(written.sent_at, self.clock.now()):
             return None
@@ -193,7 +198,12 @@ class Talk:
         now = self.clock.now()
         async with self.begin() as work:
             payment = await _locked(work, movement.payment_id)
+            current = await work.movement(movement.id)
+            if current is None or current.progress is not Progress.PENDING:
+                return
             await work.save_movement(movement.settled(progress, now))
+            if movement.kind is Kind.CAPTURE and progress is Progress.FAILED:
+                await self._release_if_visit_is_off(work, payment, now)
             if movement.kind is Kind.REFUND:
                 done = progress is Progress.SUCCEEDED
                 after = (
