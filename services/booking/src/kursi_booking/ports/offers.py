@@ -115,6 +115,14 @@ class Offers(Protocol):
         """
         ...
 
+    async def to_take(self, ask: Ask) -> Offer | None:
+        """The same as if nothing were taken, where taking alone tells whether it is: nobody and nothing is chosen, all
+        starts are on the grid and no day can be full. None elsewhere.
+
+        Raises: as `to_book`.
+        """
+        ...
+
     async def expect_live(self, salon_id: UUID) -> None:
         """Make sure that the salon takes bookings. Raises: SalonNotLive, SalonNotFound, CatalogUnavailable."""
         ...

@@ -1,5 +1,7 @@
 """Somebody takes a time."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -37,6 +39,7 @@ from kursi_booking.usecases.placing import (
     candidates,
     check_for,
     fairly,
+    find_place,
     nearby,
     place,
     taken,
@@ -44,6 +47,10 @@ from kursi_booking.usecases.placing import (
 
 TRIES = 5
 """How many people are tried, one after the other, when anybody will do and others are faster."""
+
+
+REMEMBERED = 10_000
+"""How many visits' claims are remembered as taken: a busy minute's, in a few megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,21 @@ class _Errand:
         )
 
 
+class _SeenTaken:
+    """Claims that were seen to be taken, by whomever. A hint: they may have been given back since."""
+
+    def __init__(self) -> None:
+        self._claims: dict[tuple[Claim, ...], None] = {}
+
+    def __contains__(self, claims: tuple[Claim, ...]) -> bool:
+        return claims in self._claims
+
+    def add(self, claims: tuple[Claim, ...]) -> None:
+        self._claims[claims] = None
+        if len(self._claims) > REMEMBERED:
+            del self._claims[next(iter(self._claims))]
+
+
 class _Lost(Exception):
     """Somebody else has one of these claims."""
 
@@ -108,6 +130,7 @@ class CreateBooking:
         self._clock = clock
         self._describe = describe
         self._render = render
+        self._seen_taken = _SeenTaken()
 
     async def __call__(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> bytes:
         """The answer with the new booking, or the first answer when the request is a repetition.
@@ -135,8 +158,11 @@ class CreateBooking:
 
     async def _create(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> bytes:
         errand = self._errand(wanted, request, caller)
+        offer = await self._offers.to_take(errand.ask)
+        if offer is not None:
+            return await self._claim(errand, offer)
         try:
-            return await self._take(errand)
+            return await self._choose(errand)
         except (TimeTaken, SlotTaken) as refused:
             around = nearby(errand.ask, errand.act.at)
             raise taken(await self._offers.to_book(around), around, wanted.start) from refused
@@ -146,7 +172,31 @@ class CreateBooking:
         customer_id, act = act_for(wanted.customer_id, wanted.salon_id, caller, self._clock.now())
         return _Errand(wanted, customer_id, act, request)
 
-    async def _take(self, errand: _Errand) -> bytes:
+    async def _claim(self, errand: _Errand, offer: Offer) -> bytes:
+        """Take the only visit that is possible. What is taken is read by those alone who do not get it, or will hardly
+        get it: one look tells whether the time is taken, and which others are free.
+
+        Raises: SlotTaken with other times, NotBookable, TooManyBookings.
+        """
+        ask, check = errand.ask, check_for(errand.act.party)
+        placement = find_place(offer, ask, check)
+        if placement is not None and placement.claims not in self._seen_taken:
+            with suppress(_Lost):
+                return await self._write(errand, offer, placement, self._store)
+        around = nearby(ask, errand.act.at)
+        for _ in range(TRIES):
+            offer = await self._offers.to_book(around)
+            try:
+                placement = place(offer, ask, check)
+            except SlotTaken as refused:
+                raise taken(offer, around, ask.first) from refused
+            try:
+                return await self._write(errand, offer, placement, self._store)
+            except _Lost as lost:
+                await self._expire(lost.claims, errand.act.at)
+        raise taken(offer, around, ask.first)
+
+    async def _choose(self, errand: _Errand) -> bytes:
         """Try until nobody is left. Each try reads the claims again, so it sees who was faster and asks the next.
 
         Raises: TimeTaken, SlotTaken; NotBookable, TooManyBookings.
@@ -163,12 +213,16 @@ class CreateBooking:
             except DayFull:
                 continue
             except _Lost as lost:
-                overdue = await self._store.overdue_holds(lost.claims, act.at)
-                for booking_id in overdue:
-                    await self._expire_hold(booking_id)
-                if not candidates(offer) and not overdue:
+                if not await self._expire(lost.claims, act.at) and not candidates(offer):
                     raise TimeTaken from lost
         raise TimeTaken
+
+    async def _expire(self, claims: Sequence[Claim], now: datetime) -> bool:
+        """Let go of holds in the way whose time is over. Whether there were any."""
+        overdue = await self._store.overdue_holds(claims, now)
+        for booking_id in overdue:
+            await self._expire_hold(booking_id)
+        return bool(overdue)
 
     async def _take_in_turn(self, errand: _Errand, offer: Offer) -> bytes:
         """Where somebody has to be chosen: what decides that is read when nobody else chooses.
@@ -185,11 +239,14 @@ class CreateBooking:
         self, errand: _Errand, offer: Offer, placement: Placement, store: BookingStore | Turn
     ) -> bytes:
         try:
-            return await store.create(self._new(errand, offer, placement))
+            answer = await store.create(self._new(errand, offer, placement))
         except DayFull:
             raise
         except TimeTaken as error:
+            self._seen_taken.add(placement.claims)
             raise _Lost(placement.claims) from error
+        self._seen_taken.add(placement.claims)
+        return answer
 
     def _new(self, errand: _Errand, offer: Offer, placement: Placement) -> NewBooking:
         act = errand.act

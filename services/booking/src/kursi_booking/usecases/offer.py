@@ -18,6 +18,7 @@ from kursi_booking.domain.salon import SalonContext, SalonService, working_in_bo
 from kursi_booking.domain.start_rule import (
     Counters,
     Limits,
+    SlotRules,
     StartMode,
     StartPolicy,
     StartRules,
@@ -54,16 +55,41 @@ class _Request:
     ask: Ask
     chosen: tuple[ChosenService, ...]
     visits: tuple[Visit, ...]
+    services: Sequence[SalonService]
+    slots: SlotRules
+    limits: Limits
+
+    @classmethod
+    def of(cls, ask: Ask, context: SalonContext, chosen: tuple[ChosenService, ...]) -> "_Request":
+        services = [one.service for one in chosen]
+        judged = services if ask.added is None else [one for one in services if one.service_id in ask.added]
+        return cls(
+            ask=ask,
+            chosen=chosen,
+            visits=visits_of(context, chosen),
+            services=services,
+            slots=strictest([service.slots for service in judged]),
+            limits=_limits(services, judged, ask.party),
+        )
+
+    @property
+    def leaves_no_choice(self) -> bool:
+        """Whether only one visit is possible at a start, and nothing that is taken elsewhere matters to it."""
+        return (
+            len(self.visits) == 1
+            and all(len(seat.eligible) == 1 for seat in self.visits[0].seats)
+            and self.slots.mode is StartMode.GRID
+            and not self.limits.of_days
+        )
 
     @property
     def span(self) -> Interval:
         """From the first second to the last in which a visit of these can keep anybody busy."""
         first, last = starts_of(self.ask)
-        services = [one.service for one in self.chosen]
         longest = max(visit.duration for visit in self.visits)
         return (
-            first - max(service.pad_before for service in services),
-            last + longest + max(service.pad_after for service in services),
+            first - max(service.pad_before for service in self.services),
+            last + longest + max(service.pad_after for service in self.services),
         )
 
 
@@ -109,19 +135,29 @@ class OfferLoader:
 
         Raises: as `to_show`, and SalonNotLive.
         """
-        context = await self._context(ask)
-        if self._clock.now() - context.as_of > self._oldest:
-            raise CatalogUnavailable
-        if not context.is_live:
-            raise SalonNotLive
-        return await self._offer(ask, context, patience=OFFER_LASTS)
+        return await self._offer(ask, await self._fresh(ask), patience=OFFER_LASTS)
+
+    async def to_take(self, ask: Ask) -> Offer | None:
+        """The same as if nothing were taken, where taking alone tells whether it is: nobody and nothing is chosen, all
+        starts are on the grid and no day can be full. None elsewhere.
+
+        Raises: as `to_book`.
+        """
+        context = await self._fresh(ask)
+        request = await self._request(ask, context)
+        if not request.leaves_no_choice:
+            return None
+        supply = Supply(await self._working(request, context))
+        return _offer(
+            context, request, supply, _rules(context, request, self._now(), OFFER_LASTS, Counters())
+        )
 
     async def expect_live(self, salon_id: UUID) -> None:
         """Make sure that the salon takes bookings, by what is known of it, however old; its services do not matter.
 
         Raises: SalonNotLive, SalonNotFound, CatalogUnavailable.
         """
-        now = int(self._clock.now().timestamp())
+        now = self._now()
         context = await self._catalog.context(salon_id, frozenset(), now, now + 1)
         if not context.is_live:
             raise SalonNotLive
@@ -130,48 +166,29 @@ class OfferLoader:
         first, last = starts_of(ask)
         return await self._catalog.context(ask.salon_id, _service_ids(ask), first - _LEAD, last + _TAIL)
 
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
+
+    async def _fresh(self, ask: Ask) -> SalonContext:
+        """The salon, live and as it was a short while ago. Raises: CatalogUnavailable, SalonNotLive."""
+        context = await self._context(ask)
+        if self._clock.now() - context.as_of > self._oldest:
+            raise CatalogUnavailable
+        if not context.is_live:
+            raise SalonNotLive
+        return context
+
     async def _offer(self, ask: Ask, context: SalonContext, *, patience: int) -> Offer:
         request = await self._request(ask, context)
         working = await self._working(request, context)
-        now = self._clock.now()
-        services = [one.service for one in request.chosen]
-        judged = services if ask.added is None else [one for one in services if one.service_id in ask.added]
-        slots = strictest([service.slots for service in judged])
-        is_grid = slots.mode is StartMode.GRID
+        is_grid = request.slots.mode is StartMode.GRID
         during = request.span if is_grid else _whole_stretches(request.span, working)
+        now = self._clock.now()
         taken = await self._taken(request, context, during, now)
-        limits = _limits(services, judged, ask.party)
-        counts = await self._counts(ask, context, request) if limits.of_days else DayCounts()
-        rules = StartRules(
-            policy=StartPolicy(
-                context.zone,
-                replace(slots, min_notice=slots.min_notice - patience),
-                mode=slots.mode,
-                shortest=context.shortest,
-            ),
-            now=int(now.timestamp()),
-            limits=limits,
-            counters=Counters(taken.active, counts.by_day, counts.by_staff_day),
-        )
-        supply = Supply(working, taken.busy)
-        return Offer(
-            questions=tuple(Question(visit, supply, rules) for visit in request.visits),
-            salon=SalonFacts(
-                names=context.names, time_zone=context.zone.key, territory_code=context.territory_code
-            ),
-            services=tuple(offered(context, one) for one in request.chosen),
-            policy=strictest_terms([service.terms for service in services]),
-            active_limit=limits.active_per_customer,
-            as_of=context.as_of,
-            stale=context.stale,
-            waitlist_offer=min(service.waitlist_offer for service in services),
-            compared=_compared(context, ask.first.astimezone(context.zone).date()),
-            joined={
-                staff_id: member.joined
-                for staff_id, member in context.staff.items()
-                if member.joined is not None
-            },
-        )
+        counts = await self._counts(ask, context, request) if request.limits.of_days else DayCounts()
+        counters = Counters(taken.active, counts.by_day, counts.by_staff_day)
+        rules = _rules(context, request, int(now.timestamp()), patience, counters)
+        return _offer(context, request, Supply(working, taken.busy), rules)
 
     async def _taken(
         self, request: _Request, context: SalonContext, during: Interval, now: datetime
@@ -200,7 +217,7 @@ class OfferLoader:
             if wanted.staff_id is not None and not one.staff_ids:
                 await self._catalog.expect_staff(ask.salon_id, wanted.staff_id, *context.window)
                 raise StaffDoesNotPerform
-        return _Request(ask, chosen, visits_of(context, chosen))
+        return _Request.of(ask, context, chosen)
 
     async def _working(self, request: _Request, context: SalonContext) -> Mapping[UUID, IntervalSet]:
         """Working time over the whole span; a very long visit reaches beyond what was asked for first."""
@@ -211,6 +228,42 @@ class OfferLoader:
             context.salon_id, _service_ids(request.ask), context.window[1] - _LEAD, end
         )
         return working_in_both(context, rest)
+
+
+def _rules(
+    context: SalonContext, request: _Request, now: int, patience: int, counters: Counters
+) -> StartRules:
+    slots = request.slots
+    return StartRules(
+        policy=StartPolicy(
+            context.zone,
+            replace(slots, min_notice=slots.min_notice - patience),
+            mode=slots.mode,
+            shortest=context.shortest,
+        ),
+        now=now,
+        limits=request.limits,
+        counters=counters,
+    )
+
+
+def _offer(context: SalonContext, request: _Request, supply: Supply, rules: StartRules) -> Offer:
+    return Offer(
+        questions=tuple(Question(visit, supply, rules) for visit in request.visits),
+        salon=SalonFacts(
+            names=context.names, time_zone=context.zone.key, territory_code=context.territory_code
+        ),
+        services=tuple(offered(context, one) for one in request.chosen),
+        policy=strictest_terms([service.terms for service in request.services]),
+        active_limit=request.limits.active_per_customer,
+        as_of=context.as_of,
+        stale=context.stale,
+        waitlist_offer=min(service.waitlist_offer for service in request.services),
+        compared=_compared(context, request.ask.first.astimezone(context.zone).date()),
+        joined={
+            staff_id: member.joined for staff_id, member in context.staff.items() if member.joined is not None
+        },
+    )
 
 
 def _whole_stretches(span: Interval, working: Mapping[UUID, IntervalSet]) -> Interval:

@@ -48,28 +48,42 @@ def check_for(party: Party) -> Check:
     return check_start if party is Party.CUSTOMER else check_placement
 
 
+def find_place(offer: Offer, ask: Ask, check: Check) -> Placement | None:
+    """The visit at the first asked start, if it fits."""
+    found = _first_that_fits(offer, ask, check)
+    return found if isinstance(found, Placement) else None
+
+
 def place(offer: Offer, ask: Ask, check: Check) -> Placement:
     """The visit at the first asked start.
 
     Raises: SlotTaken (without alternatives), NotBookable, TooManyBookings.
     """
-    rejections: list[tuple[Rejection, Question]] = []
+    found = _first_that_fits(offer, ask, check)
+    if isinstance(found, Placement):
+        return found
+    # Of several ways to share the services, one that fails only because of somebody else says most.
+    rule = Rule.TAKEN if Rule.TAKEN in found else found[0]
+    raise refusal(rule, offer.questions[found.index(rule)].rules)
+
+
+def _first_that_fits(offer: Offer, ask: Ask, check: Check) -> Placement | list[Rule]:
+    """Or the rules against it, one for each question."""
+    rules: list[Rule] = []
     for question in offer.questions:
         found = check(question, int(ask.first.timestamp()))
         if isinstance(found, Assignment):
             items = _items(offer, question, found)
             return Placement(items, claims_of(found), _room(offer, ask, items, check))
-        rejections.append((found, question))
-    # Of several ways to share the services, one that fails only because of somebody else says most.
-    rejection, question = next((pair for pair in rejections if pair[0].rule is Rule.TAKEN), rejections[0])
-    raise refusal(rejection.rule, question.rules)
+        rules.append(found.rule)
+    return rules
 
 
 def nearby(ask: Ask, now: datetime) -> Ask:
-    """The same ask for the days around its start, where all rules about starts count again. How many bookings the
-    customer has is nothing to the salon's own people.
+    """The same ask for the days around its start, none of them over unless the start itself is, where all rules about
+    starts count again. How many bookings the customer has is nothing to the salon's own people.
     """
-    first, last = max(now, ask.first - NEARBY_BEFORE), ask.first + NEARBY_AFTER
+    first, last = min(ask.first, max(now, ask.first - NEARBY_BEFORE)), ask.first + NEARBY_AFTER
     counted = ask.customer_id if ask.party is Party.CUSTOMER else None
     return replace(ask, first=first, last=last, customer_id=counted, added=None)
 
