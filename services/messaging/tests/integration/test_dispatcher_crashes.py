@@ -10,8 +10,12 @@ from datetime import datetime, timedelta
 
 import pytest
 from kursi_chassis.clock import FixedClock
+from kursi_chassis.errors import Unavailable
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
+from kursi_messaging.domain.words import Status
+from kursi_messaging.store import claims
+from kursi_messaging.store.verdicts import Tried, Verdict, settle
 
 
 @asynccontextmanager
@@ -170,6 +174,16 @@ async def test_of_two_messages_in_doubt_with_the_same_words_only_one_is_the_one_
 
 
 @pytest.mark.covers("X15")
+async def test_a_provider_that_answers_nothing_for_a_quarter_of_an_hour_is_waited_for_no_longer(stage):
+    stage.twilio.fault("status", method="GET", code=503, times=99)
+    doubt = await under_way(stage, "Hello", stage.clock.now() - timedelta(minutes=15))
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(doubt, "sent"))
+    assert [attempt.method for attempt in stage.twilio.attempts()] == ["GET", "POST"]
+    assert (await stage.row(doubt))["possible_duplicate"] is True
+
+
+@pytest.mark.covers("X15")
 async def test_a_message_under_way_is_left_to_its_holder_while_that_lives(stage):
     """The sweeper looks every 50 ms all the while."""
     stage.twilio.fault("slow", method="POST", seconds=1)
@@ -194,6 +208,48 @@ async def test_a_holder_that_stood_still_before_the_call_does_not_make_it(stage)
     tries = [(attempt["outcome"], attempt["code"]) for attempt in await stage.attempts(sms)]
     assert tries == [("retryable", "too_late_to_send"), ("accepted", "")]
     assert (len(stage.twilio.attempts()), (await stage.row(sms))["possible_duplicate"]) == (1, False)
+
+
+@pytest.mark.covers("X15")
+async def test_a_record_whose_commit_nobody_confirmed_leaves_no_doubt_while_its_holder_lives(
+    stage, monkeypatch
+):
+    """PostgreSQL restarts after it took note that the messages are given away; they were not."""
+    record, unconfirmed = claims.hand_over, []
+
+    async def hand_over(*args, **changes):
+        numbers = await record(*args, **changes)
+        if not unconfirmed:
+            unconfirmed.append(numbers)
+            raise Unavailable
+        return numbers
+
+    monkeypatch.setattr(claims, "hand_over", hand_over)
+    letter = await stage.due()
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(letter, "sent"))
+    tries = [(attempt["outcome"], attempt["code"]) for attempt in await stage.attempts(letter)]
+    assert tries == [("retryable", "not_handed_over"), ("accepted", "")]
+    assert [attempt.method for attempt in stage.twilio.attempts()] == ["POST"]
+    assert (await stage.row(letter))["possible_duplicate"] is False
+
+
+@pytest.mark.covers("X16")
+async def test_who_lost_a_message_says_nothing_about_the_try_of_somebody_else(stage):
+    held = await stage.due(
+        status="sending", lease_token=new_id(), lease_until=stage.clock.now(), attempt_count=1
+    )
+    await stage.insert("attempts", {"notification_id": held, "number": 1, "provider": "twilio",
+                                    "lease_token": new_id(), "dispatched_at": stage.clock.now()})  # fmt: skip
+    late = Verdict(
+        id=held,
+        token=new_id(),
+        status=Status.PENDING,
+        tried=Tried(number=1, outcome="retryable", code="late"),
+    )
+    async with stage.database.autocommit() as connection:
+        assert await settle(connection, [late], wait=timedelta(), now=stage.clock.now()) == set()
+    assert [attempt["outcome"] for attempt in await stage.attempts(held)] == [None]
 
 
 async def test_two_dispatchers_of_which_one_is_killed_send_each_message_once(stage):

@@ -154,9 +154,9 @@ class Dispatcher:
         try:
             numbers = await run_with_retries(lambda: self._record(ready, token))
         except Unavailable:
-            # Whether it was committed is unknown; nothing was sent. The leases run out and tell.
+            # Whether it was committed is unknown; nothing was sent, and nobody but us can tell.
             log.warning("notifications_not_handed_over", count=len(ready))
-            self._hold(-len(ready))
+            await self._finish([_not_handed_over(one.due, token) for one in ready.values()])
             return
         for notification_id, number in numbers.items():
             given = ready[notification_id]
@@ -179,7 +179,7 @@ class Dispatcher:
         if self._clock.now() - began_at >= self._rules.lease / 2:
             # Whoever stood still (a frozen process, a moved machine) may have lost the message to somebody who
             # sends it at this moment. A call that begins sooner is over before the lease is.
-            await self._finish([judging.not_sent(held)])
+            await self._finish([judging.not_sent(held, "too_late_to_send")])
             return
         started = time.perf_counter()
         outcome = await _give(ready, held.attempt)
@@ -209,6 +209,10 @@ async def _give(ready: Ready, number: int) -> Outcome:
 def _everybody(due: Sequence[Due]) -> set[UUID]:
     customers = {customer for one in due if (customer := customer_of(one)) is not None}
     return {one.row.recipient_id for one in due} | customers
+
+
+def _not_handed_over(due: Due, token: UUID) -> Verdict:
+    return judging.not_sent(_held(due, token, due.row.attempt_count + 1), "not_handed_over")
 
 
 def _held(due: Due, token: UUID, number: int = 0) -> Held:

@@ -105,9 +105,9 @@ def put_back(held: Held, due_at: datetime | None = None) -> Verdict:
     return Verdict(id=held.id, token=held.token, status=Status.PENDING, due_at=due_at)
 
 
-def not_sent(held: Held) -> Verdict:
-    """Let go of a message that was recorded as given away and then, too late, was not."""
-    tried = Tried(number=held.attempt, outcome=WORDS[Retryable], code="too_late_to_send")
+def not_sent(held: Held, why: str) -> Verdict:
+    """Let go of a message that may be recorded as given away by its attempt, and was not."""
+    tried = Tried(number=held.attempt, outcome=WORDS[Retryable], code=why)
     return Verdict(id=held.id, token=held.token, status=Status.PENDING, tried=tried)
 
 

@@ -72,6 +72,7 @@ WITH verdict AS (
         finished_at = coalesce(try.finished_at, %(now)s)
     FROM verdict
     WHERE try.notification_id = verdict.id AND try.number = verdict.number
+      AND (try.lease_token = verdict.token OR verdict.id IN (SELECT id FROM settled))
       AND coalesce(try.outcome, 'ambiguous') = 'ambiguous'
 ), told AS (
 """
@@ -88,7 +89,7 @@ async def settle(
 ) -> set[UUID]:
     """Carry verdicts out for the messages that are still held under their token, and tell the others' events.
 
-    Fenced: who lost a lease changes nothing, except that the record of an attempt keeps how it ended.
+    Fenced: who lost a lease changes nothing, except that the record of an own attempt keeps how it ended.
     `wait` is how long SENDING ones are waited for. Answers with the ids that were still held.
     """
     if not verdicts:
