@@ -7,11 +7,12 @@ from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from kursi_chassis.caller import Caller
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Database
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.calendar_feed import MOST_EVENTS, CalendarFeed, Span, StaffPlace
-from kursi_booking.store import audit
 from kursi_booking.store.answers import KeyedTransaction
 from kursi_booking.store.rows import SELECT_BOOKINGS, booking
 
@@ -86,7 +87,8 @@ class FeedTransaction(KeyedTransaction):
         place = feed.staff
         after = {"staff_id": str(place.staff_id) if place else None, "language": feed.language}
         salon_id = place.salon_id if place else None
-        await audit.write(self._connection, caller, action, feed.feed_id, salon_id=salon_id, after=after)
+        entry = Entry(action, "calendar_feed", feed.feed_id, salon_id, after=after)
+        await audit.append(self._connection, caller, entry)
 
 
 class CalendarFeedsInDatabase:

@@ -7,6 +7,8 @@ from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from kursi_chassis.caller import Caller
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Database
 from kursi_chassis.db.violations import constraint_errors
 
@@ -14,7 +16,6 @@ from kursi_booking.domain.calendar_errors import CalendarAlreadyConnected
 from kursi_booking.domain.calendar_feed import StaffPlace
 from kursi_booking.domain.external_calendar import CalendarConflict, ExternalCalendar
 from kursi_booking.ports.external_calendars import Connected, SealedAddress
-from kursi_booking.store import audit
 from kursi_booking.store.answers import KeyedTransaction
 
 _MOST_CONFLICTS: Final = 500
@@ -125,9 +126,8 @@ class ExternalCalendarTransaction(KeyedTransaction):
     async def _note(self, action: str, calendar: ExternalCalendar, caller: Caller) -> None:
         after = {"staff_id": str(calendar.staff.staff_id), "host": calendar.host, "name": calendar.name}
         salon_id = calendar.staff.salon_id
-        await audit.write(
-            self._connection, caller, action, calendar.calendar_id, salon_id=salon_id, after=after
-        )
+        entry = Entry(action, "external_calendar", calendar.calendar_id, salon_id, after=after)
+        await audit.append(self._connection, caller, entry)
 
 
 class ExternalCalendarsInDatabase:

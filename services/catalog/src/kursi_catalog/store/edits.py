@@ -8,6 +8,8 @@ from uuid import UUID
 
 from kursi.catalog.events.v1 import catalog_events_pb2
 from kursi_chassis.caller import Caller
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection
 from kursi_chassis.events import outbox
 from kursi_chassis.events.envelope import Event
@@ -15,8 +17,8 @@ from kursi_chassis.grpc.times import timestamp
 from psycopg import sql
 
 from kursi_catalog.domain.salon import Salon
-from kursi_catalog.store import audit, openings
-from kursi_catalog.store.rows import Row, fetch_all
+from kursi_catalog.store import openings
+from kursi_catalog.store.rows import fetch_all
 
 Topic = Literal["salon", "service", "staff", "schedule", "policy"]
 _MOVES_OPENINGS = frozenset[Topic]({"salon", "schedule"})
@@ -60,8 +62,7 @@ class Edit:
         if any(change.topic in _MOVES_OPENINGS for change in changes):
             await openings.refresh(self.connection, [self.salon.id], self.now)
         version = await self._touch(len(changes))
-        async with self.connection.cursor() as cursor:
-            await cursor.executemany(audit.INSERT, [self._line(change) for change in changes])
+        await audit.append(self.connection, self.caller, *map(self._entry, changes), at=self.now)
         first = version - len(changes) + 1
         await outbox.append(
             self.connection,
@@ -76,10 +77,8 @@ class Edit:
         rows = await fetch_all(self.connection, _TOUCH, {"id": self.salon.id, "times": times})
         return int(rows[0]["version"])
 
-    def _line(self, change: Change) -> Row:
-        return audit.line(
-            self.caller,
-            self.now,
+    def _entry(self, change: Change) -> Entry:
+        return Entry(
             change.action,
             change.target_type,
             change.target_id,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.errors import Invalid, RetryLater, Unavailable, Violation
 from kursi_chassis.ids import new_id
@@ -106,11 +107,7 @@ class Photos:
                 raise Invalid(Violation("photo_ids", "NOT_ALL_PHOTOS"))
             if before != list(photo_ids):
                 await photos.place(connection, photo_ids)
-                await scribe.write(
-                    "photos.reordered", "photos", subject.service_id or subject.staff_id or subject.salon_id,
-                    salon_id=subject.salon_id, before={"order": list(map(str, before))},
-                    after={"order": list(map(str, photo_ids))},
-                )  # fmt: skip
+                await scribe.write(_reordered(subject, before, photo_ids))
             return await photos.of_subject(connection, subject)
 
     async def delete(self, caller: Caller, salon_id: UUID, photo_id: UUID) -> None:
@@ -197,6 +194,12 @@ async def _find(connection: Connection, salon_id: UUID, photo_id: UUID) -> Photo
     return photo
 
 
+def _reordered(subject: Subject, before: Sequence[UUID], after: Sequence[UUID]) -> Entry:
+    target = subject.service_id or subject.staff_id or subject.salon_id
+    old, new = ({"order": list(map(str, order))} for order in (before, after))
+    return Entry("photos.reordered", "photos", target, subject.salon_id, old, new)
+
+
 async def _record(scribe: Scribe, action: str, photo: Photo) -> None:
     subject = photo.subject
     said = {
@@ -207,7 +210,5 @@ async def _record(scribe: Scribe, action: str, photo: Photo) -> None:
     }
     document = {name: str(value) if isinstance(value, UUID) else value for name, value in said.items()}
     is_new = action == "added"
-    await scribe.write(
-        f"photo.{action}", "photo", photo.id, salon_id=subject.salon_id,
-        before=None if is_new else document, after=document if is_new else None,
-    )  # fmt: skip
+    before, after = (None, document) if is_new else (document, None)
+    await scribe.write(Entry(f"photo.{action}", "photo", photo.id, subject.salon_id, before, after))

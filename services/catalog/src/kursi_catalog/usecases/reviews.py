@@ -7,6 +7,7 @@ from uuid import UUID
 
 from kursi_chassis.caller import Caller, Role
 from kursi_chassis.clock import Clock
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.events import outbox
 from kursi_chassis.grpc.etag import check_etag
@@ -152,9 +153,7 @@ class Reviews:
             if await reviews.report(connection, Report(review.id, caller.user_id, reason, now)):
                 # Who reports is for the platform to know, not for the salon: the line names no salon.
                 scribe, said = Scribe(connection, caller, now), {"reason": reason}
-                await scribe.write(
-                    "review.reported", "review", review.id, salon_id=None, before=None, after=said
-                )
+                await scribe.write(Entry("review.reported", "review", review.id, after=said))
 
     async def moderate(
         self, caller: Caller, salon_id: UUID, review_id: UUID, state: ReviewState, reason: str
@@ -231,10 +230,10 @@ async def _record(scribe: Scribe, action: str, before: Review | None, after: Rev
     if target is None:
         message = "a line is about something"
         raise ValueError(message)
-    await scribe.write(
-        f"review.{action}", "review", target.id, salon_id=target.salon_id,
-        before=_without_words(old), after=_without_words(new),
-    )  # fmt: skip
+    entry = Entry(
+        f"review.{action}", "review", target.id, target.salon_id, _without_words(old), _without_words(new)
+    )
+    await scribe.write(entry)
 
 
 def _document(review: Review | None) -> dict[str, Json]:

@@ -6,14 +6,16 @@ from uuid import UUID
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.ids import new_id
 
+from kursi_identity.domain.action import Action
 from kursi_identity.domain.errors import GuestLimit
 from kursi_identity.domain.guest import Guest
-from kursi_identity.store import audit, guests, members, users
-from kursi_identity.store.audit import Action, Entry
+from kursi_identity.store import guests, members, users
 
 DAY = timedelta(days=1)
 
@@ -62,5 +64,5 @@ class Guests:
         guest = Guest(new_id(), command.salon_id, command.phone_number, command.language_code, now)
         await guests.insert(connection, guest)
         entry = Entry(Action.GUEST_MADE, "guest", str(guest.id), salon_id=command.salon_id)
-        await audit.write(connection, caller, now, entry)
+        await audit.append(connection, caller, entry, at=now)
         return guest.id

@@ -13,11 +13,11 @@ from kursi_chassis.grpc.tokens import Revocations
 from kursi_chassis.idempotency import Replies
 from kursi_chassis.ids import new_id
 
+from kursi_identity.domain.action import Action
 from kursi_identity.domain.errors import AlreadyMember, MemberNotFound, TooManyInvitations
 from kursi_identity.domain.member import MOST_INVITATIONS, Member, MemberState, MemberView
 from kursi_identity.domain.user import User
 from kursi_identity.store import members, users
-from kursi_identity.store.audit import Action
 from kursi_identity.usecases.membership import keep_an_owner, leave_room, make_member, standing, tell
 
 Encode = Callable[[MemberView], bytes]

@@ -3,14 +3,16 @@
 from datetime import datetime
 
 from kursi_chassis.caller import Caller, Role
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection
 
+from kursi_identity.domain.action import Action
 from kursi_identity.domain.errors import LastOwner, TooManySalons
 from kursi_identity.domain.member import Member, MemberState, role_word
 from kursi_identity.domain.token import MOST_SALONS
 from kursi_identity.domain.user import User
-from kursi_identity.store import audit, events, guests, members, users
-from kursi_identity.store.audit import Action, Entry
+from kursi_identity.store import events, guests, members, users
 
 
 async def welcome(connection: Connection, caller: Caller, user: User, now: datetime) -> None:
@@ -33,7 +35,7 @@ async def welcome(connection: Connection, caller: Caller, user: User, now: datet
             salon_id=guest.salon_id,
             after={"user_id": str(user.id)},
         )
-        await audit.write(connection, caller, now, entry)
+        await audit.append(connection, caller, entry, at=now)
         await events.guest_joined(connection, guest, user.id, now)
 
 
@@ -85,7 +87,7 @@ async def tell(
             "user_id": str(member.user_id or ""),
         },
     )
-    await audit.write(connection, caller, now, entry)
+    await audit.append(connection, caller, entry, at=now)
     if member.state is not MemberState.INVITED:
         await events.membership_changed(connection, member, now)
 

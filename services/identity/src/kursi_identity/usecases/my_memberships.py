@@ -5,16 +5,18 @@ from uuid import UUID
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import Unauthenticated
 from kursi_chassis.grpc.tokens import Revocations
 
+from kursi_identity.domain.action import Action
 from kursi_identity.domain.errors import InvitationNotFound
 from kursi_identity.domain.member import Member
 from kursi_identity.domain.user import User
-from kursi_identity.store import audit, members, users
-from kursi_identity.store.audit import Action, Entry
+from kursi_identity.store import members, users
 from kursi_identity.usecases.membership import accept, keep_an_owner, leave_room, standing, tell
 
 MOST_MEMBERSHIPS = 500
@@ -80,7 +82,7 @@ class MyMemberships:
                 str(invitation_id),
                 salon_id=found.invitation.salon_id,
             )
-            await audit.write(connection, caller, self._clock.now(), entry)
+            await audit.append(connection, caller, entry, at=self._clock.now())
 
     async def _leave(self, caller: Caller, salon_id: UUID) -> Member | None:
         async with self._database.transaction() as connection:

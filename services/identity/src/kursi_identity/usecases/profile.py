@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Database
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import Unauthenticated
 from kursi_chassis.grpc.etag import check_etag
 
+from kursi_identity.domain.action import Action
 from kursi_identity.domain.user import Profile, User
-from kursi_identity.store import audit, events, users
-from kursi_identity.store.audit import Action, Entry
+from kursi_identity.store import events, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,6 @@ class Profiles:
             now = self._clock.now()
             user = await users.set_profile(connection, present.id, after, now)
             entry = Entry(Action.USER_UPDATED, "user", str(user.id), after={"fields": sorted(command.paths)})
-            await audit.write(connection, caller, now, entry)
+            await audit.append(connection, caller, entry, at=now)
             await events.user_updated(connection, user)
             return user

@@ -7,11 +7,14 @@ from uuid import UUID
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import Invalid, Unauthenticated, Violation
 from kursi_chassis.ids import new_id
 
+from kursi_identity.domain.action import Action
 from kursi_identity.domain.errors import CHANNEL_UNAVAILABLE, CONTACT_NOT_OWN, OtpNotSent
 from kursi_identity.domain.otp import (
     ADMIN_DIGITS,
@@ -25,8 +28,7 @@ from kursi_identity.domain.otp import (
 )
 from kursi_identity.domain.phone import calling_code
 from kursi_identity.ports import CodeMessage, CodeSender
-from kursi_identity.store import audit, otp, users
-from kursi_identity.store.audit import Action, Entry
+from kursi_identity.store import otp, users
 from kursi_identity.store.otp import OtpRequest
 
 
@@ -116,7 +118,7 @@ class RequestOtp:
                 expires_at=now + self._policy.lifetime,
             )
             await otp.insert(connection, request)
-            await audit.write(connection, caller, now, _entry(Action.CODE_REQUESTED, request))
+            await audit.append(connection, caller, _entry(Action.CODE_REQUESTED, request), at=now)
             return request, code
 
     async def _code(self, connection: Connection, channel: Channel, destination: str) -> str:
@@ -163,7 +165,9 @@ class RequestOtp:
     async def _take_back(self, caller: Caller, request: OtpRequest) -> None:
         async with self._database.transaction() as connection:
             await otp.mark_unsent(connection, request.id)
-            await audit.write(connection, caller, self._clock.now(), _entry(Action.CODE_NOT_SENT, request))
+            await audit.append(
+                connection, caller, _entry(Action.CODE_NOT_SENT, request), at=self._clock.now()
+            )
 
 
 def _entry(action: Action, request: OtpRequest) -> Entry:

@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Database
 from kursi_chassis.db.retries import run_with_retries
 
+from kursi_identity.domain.action import Action
 from kursi_identity.domain.errors import ClientSecretLimit, ClientSecretWrong
 from kursi_identity.domain.token import SERVICE_TOKEN_LIFETIME, TokenPolicy, service_claims
-from kursi_identity.store import audit, client_secrets
-from kursi_identity.store.audit import Action, Entry
+from kursi_identity.store import client_secrets
 from kursi_identity.usecases.signing_keys import SigningKeys
 
 WINDOW = timedelta(minutes=1)
@@ -82,7 +84,7 @@ class ServiceTokens:
                 raise ClientSecretLimit(window + WINDOW - now)
             if not is_right:
                 entry = Entry(Action.CLIENT_SECRET_WRONG, "service", client)
-                await audit.write(connection, caller, now, entry)
+                await audit.append(connection, caller, entry, at=now)
 
 
 def _digest(secret: str) -> bytes:

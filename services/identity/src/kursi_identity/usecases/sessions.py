@@ -7,16 +7,18 @@ from uuid import UUID
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import Unauthenticated
 from kursi_chassis.grpc.tokens import Revocations
 from kursi_chassis.ids import new_id
 
+from kursi_identity.domain.action import Action
 from kursi_identity.domain.errors import RefreshTokenInvalid, RefreshTokenReused, SessionNotFound
 from kursi_identity.domain.session import Session, SessionPolicy, new_refresh_token, refresh_token_hash
-from kursi_identity.store import audit, events, sessions, users
-from kursi_identity.store.audit import Action, Entry
+from kursi_identity.store import events, sessions, users
 from kursi_identity.store.sessions import RefreshToken
 from kursi_identity.usecases.issuing import Grant, Issuer, RefreshGrant, Tokens
 from kursi_identity.usecases.signing_keys import SigningKeys
@@ -136,7 +138,7 @@ class Sessions:
     ) -> Punished:
         actor = f"user:{found.user_id}"
         entry = Entry(Action.REFRESH_TOKEN_REUSED, "session", str(found.session_id), actor=actor)
-        await audit.write(connection, caller, now, entry)
+        await audit.append(connection, caller, entry, at=now)
         await self._end(connection, caller, found.user_id, found.session_id)
         return Punished(found.session_id)
 
@@ -160,7 +162,7 @@ class Sessions:
     ) -> None:
         """Write down that sessions ended, and tell the others."""
         entries = [Entry(Action.SESSION_REVOKED, "session", str(session_id)) for session_id in ended]
-        await audit.write(connection, caller, now, *entries)
+        await audit.append(connection, caller, *entries, at=now)
         await events.sessions_revoked(connection, user_id, ended, now)
 
     def _refuse(self, ended: Sequence[UUID]) -> None:

@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.errors import Unavailable
 
+from kursi_identity.domain.action import Action
 from kursi_identity.domain.keys import (
     KeyPolicy,
     KeyRing,
@@ -16,8 +19,7 @@ from kursi_identity.domain.keys import (
     SigningKey,
     SuccessorUnknown,
 )
-from kursi_identity.store import audit, keys
-from kursi_identity.store.audit import Action, Entry
+from kursi_identity.store import keys
 
 _KEPT = timedelta(seconds=30)
 _SELF = Caller(kind="service", service="identity")
@@ -107,8 +109,8 @@ class SigningKeys:
         await keys.activate_next(connection, now)
         successor = self._vault.generate(now)
         await keys.insert(connection, successor)
-        await audit.write(
-            connection, _SELF, now, Entry(Action.SIGNING_KEY_ROTATED, "signing_key", successor.kid)
+        await audit.append(
+            connection, _SELF, Entry(Action.SIGNING_KEY_ROTATED, "signing_key", successor.kid), at=now
         )
 
 

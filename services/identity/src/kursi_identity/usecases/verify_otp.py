@@ -6,17 +6,19 @@ from uuid import UUID
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import DomainError, Unauthenticated
 from kursi_chassis.ids import new_id
 
+from kursi_identity.domain.action import Action
 from kursi_identity.domain.errors import OtpExpired, OtpWrong, SessionEnded, StepUpRequired
 from kursi_identity.domain.otp import Channel, CodeHasher, OtpPolicy, Purpose
 from kursi_identity.domain.session import Session
 from kursi_identity.domain.user import Profile, User
-from kursi_identity.store import audit, events, otp, sessions, users
-from kursi_identity.store.audit import Action, Entry
+from kursi_identity.store import events, otp, sessions, users
 from kursi_identity.store.otp import Attempt
 from kursi_identity.usecases.issuing import Grant, Issuer, Tokens
 from kursi_identity.usecases.membership import welcome
@@ -89,7 +91,7 @@ class VerifyOtp:
                 entry = Entry(
                     Action.CODE_WRONG, "otp_request", str(command.request_id), after={"attempts_left": left}
                 )
-                await audit.write(connection, caller, now, entry)
+                await audit.append(connection, caller, entry, at=now)
                 return OtpWrong(attempts_left=left)
             await otp.mark_used(connection, command.request_id, now)
             return await self._use(connection, caller, command, attempt, now)
@@ -108,7 +110,7 @@ class VerifyOtp:
         if is_step_up:
             user = await users.get(connection, session.user_id)
             entry = Entry(Action.STEPPED_UP, "session", str(session.id))
-            await audit.write(connection, caller, now, entry)
+            await audit.append(connection, caller, entry, at=now)
         else:
             user = await self._add_contact(connection, caller, session, attempt, now)
         return Grant(await self._issuer.subject(connection, user, session, now))
@@ -123,7 +125,7 @@ class VerifyOtp:
             connection, caller, user.id, device_label=command.device_label, now=now
         )
         entry = Entry(Action.LOGGED_IN, "session", str(session.id), actor=f"user:{user.id}")
-        await audit.write(connection, caller, now, entry)
+        await audit.append(connection, caller, entry, at=now)
         subject = await self._issuer.subject(connection, user, session, now)
         return Grant(subject, refresh, registered)
 
@@ -140,7 +142,7 @@ class VerifyOtp:
         user = await store(connection, session.user_id, attempt.destination, now)
         contact = {"contact": "email" if is_mail else "phone"}
         entry = Entry(Action.CONTACT_VERIFIED, "user", str(user.id), after=contact)
-        await audit.write(connection, caller, now, entry)
+        await audit.append(connection, caller, entry, at=now)
         await events.user_updated(connection, user)
         if not is_mail:
             await welcome(connection, caller, user, now)
@@ -169,8 +171,8 @@ async def _find_or_register(
         return winner, False
     await events.user_registered(connection, user)
     actor = f"user:{user.id}"
-    await audit.write(
-        connection, caller, now, Entry(Action.USER_REGISTERED, "user", str(user.id), actor=actor)
+    await audit.append(
+        connection, caller, Entry(Action.USER_REGISTERED, "user", str(user.id), actor=actor), at=now
     )
     return user, True
 

@@ -8,13 +8,15 @@ from uuid import UUID
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.telemetry import current_traceparent
 
 from kursi_messaging.domain.preferences import Preferences
 from kursi_messaging.domain.salon import SalonSettings
-from kursi_messaging.store import audit, planning, preferences, salons
+from kursi_messaging.store import planning, preferences, salons
 from kursi_messaging.usecases.planning import Planner
 
 
@@ -82,17 +84,14 @@ class Choices:
         await planning.release_deferred(connection, user_id, now)
         coming = await planning.read_coming_of_customers(connection, [user_id], now)
         await self._planner.replan(connection, coming.values(), {user_id: current_traceparent() or ""})
-        await audit.write(
-            connection,
-            caller,
-            now,
-            action="preferences_changed",
-            target_type="user",
-            target_id=user_id,
-            salon_id=None,
+        entry = Entry(
+            "preferences_changed",
+            "user",
+            user_id,
             before=_preferences_as_json(before),
             after=_preferences_as_json(after),
         )
+        await audit.append(connection, caller, entry, at=now)
         return after
 
     async def _change_settings(
@@ -116,17 +115,15 @@ class Choices:
         await planning.lock(connection, salons=(), people=customers, bookings=())
         traces = dict.fromkeys(customers, current_traceparent() or "")
         await self._planner.replan(connection, coming.values(), traces)
-        await audit.write(
-            connection,
-            caller,
-            now,
-            action="salon_settings_changed",
-            target_type="salon",
-            target_id=salon_id,
+        entry = Entry(
+            "salon_settings_changed",
+            "salon",
+            salon_id,
             salon_id=salon_id,
             before=_settings_as_json(before),
             after=_settings_as_json(after),
         )
+        await audit.append(connection, caller, entry, at=now)
         return after
 
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.clock import Clock
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.errors import Invalid, Violation
 from kursi_chassis.ids import new_id
@@ -15,7 +17,7 @@ from kursi_chassis.telemetry import current_traceparent
 
 from kursi_messaging.domain.notification import NotACustomer, Notification
 from kursi_messaging.domain.words import OPEN, Channel, Status
-from kursi_messaging.store import audit, notifications
+from kursi_messaging.store import notifications
 from kursi_messaging.store.notifications import Letter
 from kursi_messaging.usecases.once import Request, once
 
@@ -148,17 +150,15 @@ async def _note(
     before: Notification | None,
     after: Notification,
 ) -> None:
-    await audit.write(
-        connection,
-        caller,
-        at,
-        action=action,
-        target_type="notification",
-        target_id=after.id,
+    entry = Entry(
+        action,
+        "notification",
+        after.id,
         salon_id=after.salon_id,
-        before=_state(before) if before else {},
+        before=_state(before) if before else None,
         after=_state(after),
     )
+    await audit.append(connection, caller, entry, at=at)
 
 
 def _state(message: Notification) -> dict[str, object]:

@@ -1,8 +1,9 @@
 """The trail: who changed what about a payment."""
 
 from kursi_chassis.caller import Caller, current_caller
+from kursi_chassis.db import audit
+from kursi_chassis.db.audit import Entry
 from kursi_chassis.db.database import Connection
-from psycopg.types.json import Jsonb
 
 from kursi_payment.domain.payment import Payment
 
@@ -22,21 +23,10 @@ async def write(
     before: dict[str, object] | None = None,
 ) -> None:
     """Write down anything else about it."""
-    caller = _caller()
-    await connection.execute(
-        "INSERT INTO audit (actor, action, salon_id, target_type, target_id, before, after, address, request_id) "
-        "VALUES (%s, %s, %s, 'payment', %s, %s, %s, %s, %s)",
-        [
-            actor,
-            f"payment_{action}",
-            payment.salon_id,
-            str(payment.id),
-            None if before is None else Jsonb(before),
-            Jsonb(after),
-            caller.address if caller else "",
-            caller.request_id if caller else "",
-        ],
+    entry = Entry(
+        f"payment_{action}", "payment", payment.id, payment.salon_id, before=before, after=after, actor=actor
     )
+    await audit.append(connection, _caller(), entry)
 
 
 def _shown(payment: Payment) -> dict[str, object]:
