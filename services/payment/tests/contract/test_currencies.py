@@ -4,7 +4,6 @@ import grpc
 import pytest
 from kursi.booking.v1 import booking_pb2
 from kursi.payment.v1 import payment_pb2
-from kursi.payment.v1 import payment_service_pb2 as pb2
 from kursi.type.v1 import money_pb2
 from kursi_chassis.testing.rpc import refused
 
@@ -54,12 +53,3 @@ async def test_who_gives_too_large_a_tip_is_told_its_bounds(desk, currency, boun
 
     assert (too_large.reason, too_large.text) == ("AMOUNT_MISMATCH", f"A tip is {bounds}.")
     assert (foreign.reason, foreign.text) == (too_large.reason, too_large.text)
-
-
-async def test_who_names_another_currency_is_told_that_of_the_payment(desk):
-    payment = await desk.pay(booked_in(desk, "KWD", 5_000))
-    request = pb2.RefundPaymentRequest(payment_id=payment.id, amount=amount("SAR", 1))
-
-    error = await refusal(desk.stub.RefundPayment(request, metadata=desk.as_manager()))
-
-    assert error.violations == {"amount.currencyCode": "OTHER_CURRENCY"}
