@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -26,8 +26,13 @@ class Load:
 
     def percentile_ms(self, share: float) -> float:
         """A latency in milliseconds that this share of the calls kept."""
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000
+        return percentile_ms(self.latencies, share)
+
+
+def percentile_ms(seconds: Sequence[float], share: float) -> float:
+    """In milliseconds, what this share of them did not exceed."""
+    ordered = sorted(seconds)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000
 
 
 async def closed_loop(clients: int, seconds: float, call: Callable[[int], Awaitable[object]]) -> Load:
