@@ -310,6 +310,17 @@ async def test_a_failed_message_is_tried_again_under_its_own_id_with_a_new_budge
     ).reason == "NOTIFICATION_NOT_FOUND"
 
 
+@pytest.mark.parametrize(("error_code", "is_marked"), [("outcome_unknown", True), ("21211", False)])
+async def test_what_may_have_been_sent_is_marked_when_somebody_tries_it_again(
+    messaging, stub, confirmed, error_code, is_marked
+):
+    row = (await confirmed())["booking_confirmed", "sms", "1"]
+    await outcome(messaging, row, "failed", error_code=error_code, attempt_count=1)
+    request = rpc.RetryNotificationRequest(notification_id=str(row["id"]))
+    retried = await stub.RetryNotification(request, metadata=messaging.as_manager())
+    assert retried.possible_duplicate is is_marked
+
+
 def letter(**changes) -> rpc.SendNotificationRequest:
     usual = {
         "salon_id": str(SALON), "recipient_id": str(CUSTOMER), "channel": pb2.SMS, "body": "We open later.",

@@ -23,7 +23,7 @@ MESSAGE = Outgoing(new_id(), Channel.SMS, "+966512345678", "", "See you soon", "
 QUESTION = Question(Channel.SMS, MESSAGE.to, MESSAGE.body, WRITTEN)
 ACCEPTED = {
     "sid": "SM1", "status": "queued", "num_segments": "1", "error_code": None, "message": None, "code": 0,
-    "body": MESSAGE.body, "date_created": "Thu, 12 Mar 2026 12:00:01 +0000",
+    "to": MESSAGE.to, "body": MESSAGE.body, "date_created": "Thu, 12 Mar 2026 12:00:01 +0000",
 }  # fmt: skip
 REFUSED = {"code": 21211, "message": "no such number", "status": 400}
 
@@ -105,6 +105,16 @@ def test_an_entry_of_the_list_is_found_however_its_date_spells_the_zone(zone):
     entry = {**ACCEPTED, "date_created": f"Thu, 12 Mar 2026 12:00:01 {zone}"}
     body = json.dumps({"messages": [{"sid": [1]}, 7, entry]}).encode()
     assert asyncio.run(twilio(200, body).find(QUESTION, set())).external_id == "SM1"
+
+
+@pytest.mark.covers("X15")
+@pytest.mark.parametrize("to", ["", "+966500000000"])
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.WHATSAPP])
+def test_the_same_words_to_another_number_are_another_message(to, channel):
+    """A list is asked for one number; asked for none, it has everybody's."""
+    body = json.dumps({"messages": [ACCEPTED]}).encode()
+    question = Question(channel, to, MESSAGE.body, WRITTEN)
+    assert asyncio.run(twilio(200, body).find(question, set())) is None
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"{}", b'{"messages": {}}', b"[" * 100_000])

@@ -13,6 +13,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from kursi_messaging.domain.notification import Notification, NotificationNotFound
+from kursi_messaging.domain.outcome import UNKNOWN_OUTCOME
 from kursi_messaging.domain.words import PRIORITY, Audience, Channel, Event, SkipReason, Status
 
 COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Notification))
@@ -57,13 +58,14 @@ async def move(
 
 
 async def revive(connection: Connection, notification_id: UUID, retries: int, now: datetime) -> Notification:
-    """Have it tried again at once, and then up to `retries` times more."""
+    """Have it tried again at once, and then up to `retries` times more; marked, if it may have been sent."""
     return await _change(
         connection,
         sql.SQL(
-            "status = 'pending', error_code = '', due_at = %(now)s, max_retries = attempt_count + %(retries)s"
+            "status = 'pending', error_code = '', due_at = %(now)s, max_retries = attempt_count + %(retries)s, "
+            "possible_duplicate = possible_duplicate OR error_code = %(unknown)s"
         ),
-        {"id": notification_id, "now": now, "retries": retries},
+        {"id": notification_id, "now": now, "retries": retries, "unknown": UNKNOWN_OUTCOME},
     )
 
 

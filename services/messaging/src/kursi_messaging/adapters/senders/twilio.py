@@ -85,7 +85,7 @@ class TwilioSender:
         listed = _read(answer.body).get("messages")
         if not isinstance(listed, list):
             raise NoAnswer("unreadable")
-        fits = (entry for entry in listed if _is_meant(entry, question, known))
+        fits = (entry for entry in listed if _is_meant(entry, to, question, known))
         return next((_as_accepted(entry) for entry in fits), None)
 
     async def report_on(self, notification_id: UUID, external_id: str) -> Report | None:
@@ -177,8 +177,9 @@ def _kept(answer: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in told.items() if value}
 
 
-def _is_meant(entry: object, question: Question, known: Collection[str]) -> bool:
-    if not isinstance(entry, dict) or entry.get("body") != question.body:
+def _is_meant(entry: object, to: str, question: Question, known: Collection[str]) -> bool:
+    """Asked about nobody's number (somebody has given theirs up since), Twilio would list everybody's messages."""
+    if not isinstance(entry, dict) or (entry.get("to"), entry.get("body")) != (to, question.body):
         return False
     sid, created = read_text(entry.get("sid")), read_date(entry.get("date_created"))
     is_ours = created is not None and created >= question.since - _CLOCKS_APART
