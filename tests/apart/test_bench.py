@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import r4_ingest, r6_growth, r7_start, search
+from bench import r4_ingest, r6_growth, search
 from bench.effort import GLIMPSE
 from bench.stage import bench_platform
 
@@ -39,10 +39,3 @@ async def test_the_answers_are_measured_again_after_the_database_has_grown(crowd
         "report",
         "create",
     } <= figure.details.keys()
-
-
-@pytest.mark.covers("R7")
-async def test_a_warm_start_is_measured_against_bare_servers():
-    figure = await r7_start.measure()
-    assert figure.ratio > 0
-    assert figure.details["resident_mib"] <= 1536

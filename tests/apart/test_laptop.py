@@ -20,6 +20,8 @@ from kursi_local.memory import mebibytes
 from kursi_local.patience import until
 from kursi_local.platform import Platform
 
+from bench import r7_start
+
 WARM_START_SECONDS = 15
 MOST_MEBIBYTES = 1536
 
@@ -103,6 +105,13 @@ def test_the_second_run_serves_soon_and_makes_nothing_twice(home):
         assert len(slugs) == len(set(slugs)) == 5
     # A slow start has a second try, as nobody knows what else this machine does.
     assert is_soon(seconds) or is_soon(seconds_of_a_start(home))
+
+
+@pytest.mark.covers("R7")
+async def test_a_warm_start_is_measured_against_bare_servers(home):
+    figure = await r7_start.measure(home / "data")
+    assert figure.ratio > 0
+    assert figure.details["resident_mib"] <= MOST_MEBIBYTES
 
 
 def is_soon(seconds):

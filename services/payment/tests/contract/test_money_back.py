@@ -193,11 +193,10 @@ async def test_a_capture_that_the_provider_will_not_make_is_said_to_be_impossibl
     assert (await desk.get(payment)).state == Payment.AUTHORIZED
 
 
-@pytest.mark.usefixtures("impatience")
 @pytest.mark.parametrize("what", ["capture", "void"])
 async def test_a_decision_whose_answer_is_lost_is_not_repeated(desk, what):
     payment = await desk.pay(authorize_only=True)
-    desk.moyasar.fault("timeout_after_accept", method="POST", path=f"/v1/payments/*/{what}")
+    desk.moyasar.fault("reset_after_accept", method="POST", path=f"/v1/payments/*/{what}")
 
     decided = await {"capture": capture, "void": void}[what](desk, payment)
 
@@ -205,10 +204,9 @@ async def test_a_decision_whose_answer_is_lost_is_not_repeated(desk, what):
     assert len(desk.charges(what)) == 1
 
 
-@pytest.mark.usefixtures("impatience")
 async def test_a_decision_that_is_still_open_is_in_progress(desk):
     payment = await desk.pay(authorize_only=True)
-    desk.moyasar.fault("timeout_before_accept", method="POST", path="/v1/payments/*/capture")
+    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments/*/capture")
     key = str(new_id())
 
     first = await refusal(capture(desk, payment, request_id=key))

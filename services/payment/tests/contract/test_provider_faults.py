@@ -15,11 +15,11 @@ from kursi_chassis.testing.rpc import refused
 from kursi_payment.ports import Charge, Source
 from kursi_simulators import credentials
 
-pytestmark = pytest.mark.usefixtures("impatience")
 Payment = payment_pb2.Payment
 CALLBACK = "https://app.test/paid"
 
 
+@pytest.mark.usefixtures("impatience")
 @pytest.mark.covers("Y4", "Y5")
 @pytest.mark.parametrize(
     ("fault", "options"),
@@ -44,7 +44,7 @@ async def test_a_lost_answer_is_found_out_by_asking(desk, fault, options):
 @pytest.mark.covers("Y5")
 async def test_an_outcome_that_nobody_knows_stays_open_until_somebody_does(desk):
     request = await desk.request(desk.booked())
-    desk.moyasar.fault("timeout_after_accept", method="POST", path="/v1/payments")
+    desk.moyasar.fault("reset_after_accept", method="POST", path="/v1/payments")
     desk.moyasar.fault("status", method="GET", path="/v1/payments/*", code=500, times=2)
 
     payment = await desk.stub.CreatePayment(request, metadata=desk.as_customer())
@@ -64,7 +64,7 @@ async def test_an_outcome_that_nobody_knows_stays_open_until_somebody_does(desk)
 @pytest.mark.covers("Y2")
 async def test_a_key_whose_outcome_is_open_belongs_to_its_request_too(desk):
     request = await desk.request(desk.booked())
-    desk.moyasar.fault("timeout_before_accept", method="POST", path="/v1/payments")
+    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments")
     await desk.stub.CreatePayment(request, metadata=desk.as_customer())
     request.authorize_only = True
 
@@ -77,7 +77,7 @@ async def test_a_key_whose_outcome_is_open_belongs_to_its_request_too(desk):
 @pytest.mark.covers("Y5")
 async def test_a_retry_gives_the_same_order_again_when_the_first_never_arrived(desk):
     request = await desk.request(desk.booked())
-    desk.moyasar.fault("timeout_before_accept", method="POST", path="/v1/payments")
+    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments")
 
     open_payment = await desk.stub.CreatePayment(request, metadata=desk.as_customer())
     retried = await desk.stub.CreatePayment(request, metadata=desk.as_customer())
@@ -94,7 +94,7 @@ async def test_a_retry_gives_the_same_order_again_when_the_first_never_arrived(d
 
 @pytest.mark.covers("Y5")
 async def test_never_heard_of_it_counts_as_not_charged_only_after_the_safe_time(desk):
-    desk.moyasar.fault("timeout_before_accept", method="POST", path="/v1/payments")
+    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments")
     payment = await desk.pay()
 
     await desk.look_at_everything()
@@ -132,7 +132,7 @@ async def test_a_request_that_the_provider_turned_away_has_failed(desk, options,
 @pytest.mark.covers("Y5")
 async def test_being_turned_away_says_nothing_of_an_earlier_try(desk):
     request = await desk.request(desk.booked())
-    desk.moyasar.fault("timeout_before_accept", method="POST", path="/v1/payments")
+    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments")
     desk.moyasar.fault("status", method="POST", path="/v1/payments", code=429, nth=1)
 
     await desk.stub.CreatePayment(request, metadata=desk.as_customer())
@@ -152,6 +152,7 @@ async def test_a_question_that_meets_429_waits_as_long_as_the_provider_says(desk
     assert next_look == desk.clock.now() + timedelta(hours=1)
 
 
+@pytest.mark.usefixtures("impatience")
 @pytest.mark.covers("Y4")
 @pytest.mark.parametrize(
     ("fault", "options"),
@@ -176,7 +177,7 @@ async def test_a_refund_whose_answer_is_lost_is_not_repeated(desk, fault, option
 @pytest.mark.covers("Y4")
 async def test_a_refund_that_may_be_at_work_is_sent_again_only_after_the_safe_time(desk):
     payment = await desk.pay()
-    desk.moyasar.fault("timeout_before_accept", method="POST", path="/v1/payments/*/refund")
+    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments/*/refund")
 
     pending = await desk.refund(payment, 10_000)
     await desk.look_at_everything()
@@ -206,7 +207,7 @@ async def test_a_refund_that_was_turned_away_for_now_goes_on_by_itself(desk):
 @pytest.mark.covers("Y4")
 async def test_totals_that_fit_no_story_are_left_to_a_person(desk):
     payment = await desk.pay()
-    desk.moyasar.fault("timeout_before_accept", method="POST", path="/v1/payments/*/refund")
+    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments/*/refund")
     await desk.refund(payment, 10_000)
     (theirs,) = desk.moyasar.payments(payment_id=payment.id)
     await desk.http.send(
@@ -245,7 +246,7 @@ PAGE = "<html>404 Not Found</html>"
 
 @pytest.mark.covers("Y5")
 async def test_a_page_of_somebody_in_between_does_not_say_that_nothing_was_charged(desk):
-    desk.moyasar.fault("timeout_after_accept", method="POST", path="/v1/payments")
+    desk.moyasar.fault("reset_after_accept", method="POST", path="/v1/payments")
     desk.moyasar.fault("status", method="GET", path="/v1/payments/*", code=404, body=PAGE, times=2)
     payment = await desk.pay()
     desk.clock.advance(timedelta(minutes=2))
@@ -271,7 +272,7 @@ async def test_a_page_of_somebody_in_between_does_not_end_a_refund(desk):
 @pytest.mark.covers("Y5")
 async def test_an_order_whose_process_stood_still_does_not_leave_any_more(desk):
     """By the time that it goes on, somebody may have taken the charge for one that never arrived."""
-    desk.moyasar.fault("timeout_before_accept", method="POST", path="/v1/payments")
+    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments")
     payment = await desk.pay()
     desk.clock.advance(timedelta(seconds=1))
 
