@@ -57,20 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--data", type=Path, default=Path(".kursi"), help="the folder that keeps everything")
     commands = parser.add_subparsers(required=True)
-
-    starting = argparse.ArgumentParser(add_help=False)
-    _add_start_options(starting)
-    up = commands.add_parser(
-        "up", parents=[common, starting], help="start the platform and stay until Ctrl-C"
-    )
-    up.set_defaults(command=_up)
-    run = commands.add_parser(
-        "run",
-        parents=[common, starting],
-        help="the same with demonstration data and the main job played once",
-    )
-    run.add_argument("--no-story", action="store_true", help="demonstration data only")
-    run.set_defaults(command=_run)
+    _add_starting(commands, common)
 
     codes = commands.add_parser("codes", parents=[common], help="the newest one-time codes")
     codes.set_defaults(command=_codes)
@@ -94,6 +81,24 @@ def _parser() -> argparse.ArgumentParser:
     reset = commands.add_parser("reset", parents=[common], help="delete the data folder")
     reset.set_defaults(command=_reset)
     return parser
+
+
+def _add_starting(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    starting = argparse.ArgumentParser(add_help=False)
+    _add_start_options(starting)
+    up = commands.add_parser(
+        "up", parents=[common, starting], help="start the platform and stay until Ctrl-C"
+    )
+    up.set_defaults(command=_up)
+    run = commands.add_parser(
+        "run",
+        parents=[common, starting],
+        help="the same with demonstration data and the main job played once",
+    )
+    run.add_argument("--no-story", action="store_true", help="demonstration data only")
+    run.set_defaults(command=_run)
 
 
 def _add_start_options(parser: argparse.ArgumentParser) -> None:
