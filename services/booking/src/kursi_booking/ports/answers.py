@@ -23,6 +23,14 @@ class AlreadyAnswered(Exception):
     """The request is a repetition; what the first one was answered is kept."""
 
 
+class FirstAnswers(Protocol):
+    """What requests were answered that may be repeated."""
+
+    async def first_answer(self, request: KeyedRequest) -> bytes | None:
+        """The kept answer of a request, if there is one. Raises: RequestIdReused."""
+        ...
+
+
 class KeyedWork(Protocol):
     """One transaction of a request that may be repeated."""
 

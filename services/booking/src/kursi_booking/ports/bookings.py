@@ -15,7 +15,7 @@ from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.fair_choice import Load
 from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.domain.policy import CancellationOutcome
-from kursi_booking.ports.answers import KeyedRequest, KeyedWork
+from kursi_booking.ports.answers import FirstAnswers, KeyedRequest, KeyedWork
 from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
 from kursi_booking.ports.supply import DayRoom
 
@@ -127,7 +127,7 @@ class Work(KeyedWork, Protocol):
         ...
 
 
-class BookingStore(Protocol):
+class BookingStore(FirstAnswers, Protocol):
     """Bookings in the database."""
 
     def work(self) -> AbstractAsyncContextManager[Work]:
@@ -140,10 +140,6 @@ class BookingStore(Protocol):
         Raises: TimeTaken when a claim is taken, DayFull when its day is, TooManyBookings when the customer's limit is reached,
             AlreadyAnswered when the request is a repetition.
         """
-        ...
-
-    async def first_answer(self, request: KeyedRequest) -> bytes | None:
-        """The kept answer of a request, if there is one. Raises: RequestIdReused."""
         ...
 
     async def find(self, booking_id: UUID) -> Booking | None:

@@ -10,7 +10,7 @@ from kursi_chassis.caller import Caller
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.calendar_feed import CalendarFeed, Span, StaffPlace
-from kursi_booking.ports.answers import KeyedWork
+from kursi_booking.ports.answers import FirstAnswers, KeyedWork
 
 
 class FeedWork(KeyedWork, Protocol):
@@ -23,7 +23,7 @@ class FeedWork(KeyedWork, Protocol):
     async def of_leaver(self, salon_id: UUID, user_id: UUID, before: datetime) -> Sequence[CalendarFeed]: ...
 
 
-class Feeds(Protocol):
+class Feeds(FirstAnswers, Protocol):
     """Feeds, and the bookings that are in them."""
 
     def work(self) -> AbstractAsyncContextManager[FeedWork]: ...

@@ -23,7 +23,7 @@ from kursi_booking.domain.external_calendar import (
     Lease,
     Validators,
 )
-from kursi_booking.ports.answers import KeyedWork
+from kursi_booking.ports.answers import FirstAnswers, KeyedWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ExternalCalendarWork(KeyedWork, Protocol):
     async def disconnect(self, calendar: ExternalCalendar, now: datetime, caller: Caller) -> None: ...
 
 
-class ExternalCalendars(Protocol):
+class ExternalCalendars(FirstAnswers, Protocol):
     """Connected calendars and what they clash with."""
 
     def work(self) -> AbstractAsyncContextManager[ExternalCalendarWork]: ...

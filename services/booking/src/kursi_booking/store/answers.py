@@ -1,9 +1,25 @@
-"""The transaction of a request that may be repeated."""
+"""Requests that may be repeated: their transactions and their first answers."""
 
-from kursi_chassis.db.database import Connection
+from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.idempotency import Replies
 
 from kursi_booking.ports.answers import KeyedRequest
+
+
+class KeptAnswers:
+    """See `kursi_booking.ports.answers.FirstAnswers`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def first_answer(self, request: KeyedRequest) -> bytes | None:
+        """The kept answer of a request, if there is one. Raises: RequestIdReused."""
+        if not request.request_id:
+            return None
+        async with self._database.reading() as connection:
+            return await Replies(connection).find(
+                request.caller, request.method, request.request_id, request.fingerprint
+            )
 
 
 class KeyedTransaction:

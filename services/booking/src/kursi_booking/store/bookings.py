@@ -10,7 +10,6 @@ from weakref import WeakValueDictionary
 
 import psycopg
 from kursi_chassis.db.database import Connection, Database
-from kursi_chassis.idempotency import Replies
 from kursi_chassis.intervals import Interval
 from psycopg.rows import class_row
 
@@ -18,9 +17,10 @@ from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.fair_choice import Load
 from kursi_booking.domain.guest import JoinedGuest
-from kursi_booking.ports.answers import AlreadyAnswered, KeyedRequest
+from kursi_booking.ports.answers import AlreadyAnswered
 from kursi_booking.ports.bookings import NewBooking, Turn, Undecided, Work
 from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
+from kursi_booking.store.answers import KeptAnswers
 from kursi_booking.store.create import CREATE, create_parameters, refused
 from kursi_booking.store.listing import find_page
 from kursi_booking.store.rows import read_bookings
@@ -35,11 +35,11 @@ request waits for a connection.
 """
 
 
-class Bookings:
+class Bookings(KeptAnswers):
     """Bookings in the database; see `kursi_booking.ports.bookings.BookingStore`."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._queues: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -72,15 +72,6 @@ class Bookings:
                 raise
             raise meaning from error
         return new.answer
-
-    async def first_answer(self, request: KeyedRequest) -> bytes | None:
-        """The kept answer of a request, if there is one. Raises: RequestIdReused."""
-        if not request.request_id:
-            return None
-        async with self._database.reading() as connection:
-            return await Replies(connection).find(
-                request.caller, request.method, request.request_id, request.fingerprint
-            )
 
     async def find(self, booking_id: UUID) -> Booking | None:
         """The booking, without a lock."""

@@ -9,11 +9,10 @@ from uuid import UUID
 from kursi_chassis.caller import Caller
 from kursi_chassis.db import audit
 from kursi_chassis.db.audit import Entry
-from kursi_chassis.db.database import Database
 
 from kursi_booking.domain.booking import Booking
 from kursi_booking.domain.calendar_feed import MOST_EVENTS, CalendarFeed, Span, StaffPlace
-from kursi_booking.store.answers import KeyedTransaction
+from kursi_booking.store.answers import KeptAnswers, KeyedTransaction
 from kursi_booking.store.rows import SELECT_BOOKINGS, booking
 
 _MOST_LISTED: Final = 500
@@ -91,11 +90,8 @@ class FeedTransaction(KeyedTransaction):
         await audit.append(self._connection, caller, entry)
 
 
-class CalendarFeedsInDatabase:
+class CalendarFeedsInDatabase(KeptAnswers):
     """See `kursi_booking.ports.calendar_feeds.Feeds`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[FeedTransaction]:

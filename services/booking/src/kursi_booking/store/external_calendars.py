@@ -9,14 +9,13 @@ from uuid import UUID
 from kursi_chassis.caller import Caller
 from kursi_chassis.db import audit
 from kursi_chassis.db.audit import Entry
-from kursi_chassis.db.database import Database
 from kursi_chassis.db.violations import constraint_errors
 
 from kursi_booking.domain.calendar_errors import CalendarAlreadyConnected
 from kursi_booking.domain.calendar_feed import StaffPlace
 from kursi_booking.domain.external_calendar import CalendarConflict, ExternalCalendar
 from kursi_booking.ports.external_calendars import Connected, SealedAddress
-from kursi_booking.store.answers import KeyedTransaction
+from kursi_booking.store.answers import KeptAnswers, KeyedTransaction
 
 _MOST_CONFLICTS: Final = 500
 _SELECT: Final[LiteralString] = (
@@ -130,11 +129,8 @@ class ExternalCalendarTransaction(KeyedTransaction):
         await audit.append(self._connection, caller, entry)
 
 
-class ExternalCalendarsInDatabase:
+class ExternalCalendarsInDatabase(KeptAnswers):
     """See `kursi_booking.ports.external_calendars.ExternalCalendars`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[ExternalCalendarTransaction]:

@@ -26,6 +26,7 @@ from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.calendar_feeds import Feeds, RenderFeed
 from kursi_booking.ports.sealing import Sealer
 from kursi_booking.ports.supply import Catalog
+from kursi_booking.usecases.first_answer import or_first_answer
 from kursi_booking.usecases.staff_access import linked_account, manages, staff_account
 
 _IDENTITY = Caller("service", service="identity")
@@ -54,7 +55,15 @@ class CreateCalendarFeed:
         self._render = render
 
     async def __call__(self, wanted: WantedFeed, request: KeyedRequest, caller: Caller) -> bytes:
-        """The answer. Raises: Denied, SalonNotFound, StaffNotFound, TooManyFeeds, CatalogUnavailable."""
+        """The answer, or the first one when the request is a repetition.
+
+        Raises: Denied, SalonNotFound, StaffNotFound, TooManyFeeds, CatalogUnavailable.
+        """
+        made = self._made(wanted, request, caller)
+        return self._sealer.opened(await or_first_answer(made, self._feeds, request))
+
+    async def _made(self, wanted: WantedFeed, request: KeyedRequest, caller: Caller) -> bytes:
+        """The answer, sealed."""
         if caller.user_id is None:
             raise Denied
         now = self._clock.now()
@@ -65,13 +74,13 @@ class CreateCalendarFeed:
         async with self._feeds.work() as work:
             kept = await work.kept_answer(request)
             if kept is not None:
-                return self._sealer.opened(kept)
+                return kept
             if await work.count_of(feed.staff, owner_id) >= MOST_FEEDS:
                 raise TooManyFeeds(MOST_FEEDS)
             token = new_token()
             await work.add(feed, token_hash(token), caller)
-            answer = self._render(feed, token)
-            await work.keep_answer(request, self._sealer.seal(answer))
+            answer = self._sealer.seal(self._render(feed, token))
+            await work.keep_answer(request, answer)
         return answer
 
 

@@ -25,6 +25,7 @@ from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.external_calendars import ExternalCalendars, Fetch, SealedAddress
 from kursi_booking.ports.sealing import AddressSealer
 from kursi_booking.ports.supply import Catalog
+from kursi_booking.usecases.first_answer import or_first_answer
 from kursi_booking.usecases.staff_access import linked_account
 
 Render = Callable[[ExternalCalendar], bytes]
@@ -60,11 +61,14 @@ class ConnectExternalCalendar:
         self._render = render
 
     async def __call__(self, wanted: WantedConnection, request: KeyedRequest, caller: Caller) -> bytes:
-        """The answer.
+        """The answer, or the first one when the request is a repetition.
 
         Raises: Denied, SalonNotFound, StaffNotFound, AddressNotAllowed, TooManyCalendars, CalendarAlreadyConnected,
         CatalogUnavailable.
         """
+        return await or_first_answer(self._connected(wanted, request, caller), self._calendars, request)
+
+    async def _connected(self, wanted: WantedConnection, request: KeyedRequest, caller: Caller) -> bytes:
         now = self._clock.now()
         if caller.user_id is None:
             raise Denied
@@ -102,7 +106,16 @@ class ManageExternalCalendars:
     async def refresh(
         self, place: StaffPlace, calendar_id: UUID, request: KeyedRequest, caller: Caller
     ) -> bytes:
-        """Have it read within seconds. Raises: as `listed`, ExternalCalendarNotFound, RefreshedTooOften."""
+        """Have it read within seconds; a repetition gets the first answer.
+
+        Raises: as `listed`, ExternalCalendarNotFound, RefreshedTooOften.
+        """
+        asked = self._asked(place, calendar_id, request, caller)
+        return await or_first_answer(asked, self._calendars, request)
+
+    async def _asked(
+        self, place: StaffPlace, calendar_id: UUID, request: KeyedRequest, caller: Caller
+    ) -> bytes:
         now = self._clock.now()
         await linked_account(self._catalog, place, caller, now)
         async with self._calendars.work() as work:

@@ -4,11 +4,10 @@ from collections.abc import Awaitable
 
 from kursi_chassis.errors import DomainError, RetryLater
 
-from kursi_booking.ports.answers import AlreadyAnswered, KeyedRequest
-from kursi_booking.ports.bookings import BookingStore
+from kursi_booking.ports.answers import AlreadyAnswered, FirstAnswers, KeyedRequest
 
 
-async def or_first_answer(work: Awaitable[bytes], store: BookingStore, request: KeyedRequest) -> bytes:
+async def or_first_answer(work: Awaitable[bytes], store: FirstAnswers, request: KeyedRequest) -> bytes:
     """The answer of `work`; when that is refused, the first answer of the request if one is kept.
 
     Raises: what `work` raises; RetryLater when the first answer's time was over just after `work` met it.
