@@ -9,19 +9,13 @@ from uuid import UUID
 
 import grpc
 import pytest
-from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
 from kursi.booking.v1 import booking_pb2
 from kursi.payment.v1 import payment_pb2
 from kursi.payment.v1 import payment_service_pb2 as pb2
 from kursi.type.v1 import money_pb2
-from kursi_chassis.events.consumer import EventConsumer, Subscription
-from kursi_chassis.events.envelope import Event, Poison, ReceivedEvent
-from kursi_chassis.events.relay import Relay
-from kursi_chassis.events.streams import STREAMS
 from kursi_chassis.ids import new_id
 from kursi_chassis.money import Money
 from kursi_chassis.testing.eventually import eventually
-from kursi_payment.consumers.bookings import FILTERS, HandleBookings, decode
 from kursi_payment.metrics import REFUND_SHORTFALL
 from kursi_payment.ports import Look, Provider
 from kursi_payment.usecases.follow_booking import BookingChange, Happening
@@ -335,52 +329,6 @@ async def test_a_refund_that_is_asked_for_while_somebody_looks_has_a_look_of_its
     assert [movement.amount for movement in desk.charges("refund")] == [10_000]
 
 
-@pytest.mark.covers("Y9")
-async def test_a_cancellation_arrives_through_the_broker_and_its_refund_leaves_the_same_way(
-    desk, nats_client
-):
-    booking_id = desk.booked()
-    payment = await desk.pay(booking_id)
-    event = BookingEvent(
-        type=BookingEvent.CANCELLED,
-        booking_id=str(booking_id),
-        revision=4,
-        refund={"currency_code": "SAR", "amount_minor": 25_000},
-        fee={"currency_code": "SAR", "amount_minor": 0},
-    )
-    subject = f"kursi.booking.v1.{desk.salon}.{booking_id}.cancelled"
-    told = Event(
-        type="kursi.booking.v1.cancelled",
-        subject=subject,
-        aggregate_id=booking_id,
-        revision=4,
-        payload=event.SerializeToString(),
-        occurred_at=desk.clock.now(),
-    )
-    consumer = EventConsumer(
-        nats_client,
-        desk.database,
-        Subscription(STREAMS["booking"], "payment-bookings", FILTERS, HandleBookings(desk.follow_booking)),
-    )
-    relay = Relay(desk.database, nats_client, STREAMS["payment"])
-    stopping = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(consumer.run(stopping))
-        tasks.create_task(relay.run(stopping))
-
-        async def publish():
-            return await nats_client.jetstream().publish(
-                subject, told.payload, headers={"Nats-Msg-Id": str(told.event_id), **told.wire_headers()}
-            )
-
-        await eventually(lambda: _stream_is_there(nats_client))
-        await publish()
-        await eventually(lambda: _is_refunded(desk, payment))
-        published = await eventually(lambda: _messages(nats_client, 2))
-        stopping.set()
-    assert published == 2
-
-
 @dataclass(frozen=True)
 class Hesitant:
     """The provider, behind a network that holds refunds back until they may go."""
@@ -429,45 +377,3 @@ async def _waits_for_a_lock(desk):
     return await desk.rows(
         "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-
-
-async def _stream_is_there(nats_client):
-    return {"BOOKING", "PAYMENT"} <= {
-        stream.config.name for stream in await nats_client.jetstream().streams_info()
-    }
-
-
-async def _is_refunded(desk, payment):
-    await desk.attend.due()
-    return await desk.state(payment.id) == "refunded"
-
-
-async def _messages(nats_client, count):
-    info = await nats_client.jetstream().stream_info("PAYMENT")
-    return info.state.messages if info.state.messages >= count else 0
-
-
-def received(payload):
-    return ReceivedEvent(
-        event_id=UUID(int=1),
-        type="t",
-        subject="s",
-        aggregate_id=UUID(int=2),
-        revision=1,
-        payload=payload,
-        occurred_at=None,
-        headers={},
-        stream_seq=1,
-        deliveries=1,
-    )
-
-
-def test_bytes_that_are_no_event_are_poison():
-    with pytest.raises(Poison):
-        decode(received(b"\xff\xff"))
-    with pytest.raises(Poison):
-        decode(received(BookingEvent(type=BookingEvent.CANCELLED, booking_id="x").SerializeToString()))
-
-
-def test_other_happenings_are_no_business_of_payments():
-    assert decode(received(BookingEvent(type=BookingEvent.CREATED).SerializeToString())) is None

@@ -15,7 +15,7 @@ from kursi_chassis.ids import new_id
 from kursi_payment.domain.errors import Contradiction, PaymentNotFound
 from kursi_payment.domain.movement import Kind, Movement, Progress, Verdict, judge
 from kursi_payment.domain.payment import NOT_RECEIVED, Payment, State
-from kursi_payment.domain.standing import Absent, Answer, NotDone, Standing, Statement, Unknown, follow
+from kursi_payment.domain.standing import Absent, Answer, NotDone, Statement, Unknown, follow
 from kursi_payment.domain.timing import Patience
 from kursi_payment.metrics import LOOKS
 from kursi_payment.ports import Begin, Charge, Look, Provider, RequestKey, Work
@@ -40,7 +40,7 @@ class Talk:
         match finding:
             case Statement() if await self._catch_up(payment_id, finding):
                 wait = await self._carry_out(payment_id, finding)
-                await self._expire(payment_id, finding)
+                await self._expire(payment_id)
             case Absent():
                 await self._not_there(payment)
             case Unknown(retry_after=retry_after):
@@ -213,12 +213,12 @@ class Talk:
                 )
                 await work.save(payment, [after], actor=movement.actor)
 
-    async def _expire(self, payment_id: UUID, statement: Statement) -> None:
-        """Stop waiting for the customer, after the provider has just said that they have not acted."""
+    async def _expire(self, payment_id: UUID) -> None:
+        """Stop waiting for the customer if they have not acted by what the provider has just said."""
         now = self.clock.now()
         async with self.begin() as work:
             payment = await _locked(work, payment_id)
-            if statement.standing is Standing.INITIATED and self.patience.is_over(payment, now):
+            if self.patience.is_over(payment, now):
                 await work.save(payment, [payment.expired(now)], actor="system")
 
     async def _not_there(self, payment: Payment) -> None:
