@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from kursi.catalog.v1 import catalog_pb2 as pb
-from kursi_catalog.api.catalogue_cells import from_cell, to_cell
+from kursi_catalog.api.catalogue_cells import WrongValue, from_cell, to_cell
 from kursi_catalog.api.catalogue_file import LISTS, Row, read_csv, read_json, write_csv, write_json
 from kursi_catalog.api.catalogue_rows import draft_of, fields_of
 from kursi_catalog.domain.transfer import CatalogueDraft
@@ -16,6 +16,7 @@ from kursi_chassis.errors import Invalid
 
 COLUMNS = ["key", "staff", "kind", "names.en", "names.", "price", "duration", "performers", "segments", "addOns", "day",
            "start", "breaks", "season", "date", "ranges", "everyWeeks", "active", "place", "nothing"]  # fmt: skip
+(PRICE,) = [field for field in fields_of(pb.Service) if field.name == "price"]
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), max_size=20)
 CELL = st.one_of(
     TEXT,
@@ -118,9 +119,21 @@ def test_a_quote_that_is_never_closed_is_told_by_the_line_of_its_row():
 
 @given(st.integers(0, 10**12), st.sampled_from(["SAR", "KWD", "JPY"]))
 def test_any_price_comes_back_out_of_its_cell(minor, currency):
-    (field,) = [field for field in fields_of(pb.Service) if field.name == "price"]
     value = {"currencyCode": currency, "amountMinor": str(minor)}
-    assert from_cell(field, to_cell(field, value), currency) == value
+    assert from_cell(PRICE, to_cell(PRICE, value), currency) == value
+
+
+@pytest.mark.parametrize(
+    ("cell", "minor"), [("15", 15_000), ("15.000", 15_000), ("15,5", 15_500), ("0,0010", 1)]
+)
+def test_a_price_has_a_point_or_a_comma(cell, minor):
+    assert from_cell(PRICE, cell, "KWD") == {"currencyCode": "KWD", "amountMinor": str(minor)}
+
+
+@pytest.mark.parametrize("cell", ["15,000", "1,500.0", "1.500,0", "15,00000"])
+def test_a_comma_that_may_part_thousands_is_no_price(cell):
+    with pytest.raises(WrongValue):
+        from_cell(PRICE, cell, "KWD")
 
 
 def test_a_document_keeps_its_rows():

@@ -14,7 +14,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from kursi_chassis.money import exponent
 
-_AMOUNT = re.compile(r"[0-9]{1,15}([.,][0-9]{1,4})?")
+# A comma before three digits may part thousands: `15,000` would be fifteen dinars where a dinar has a thousand fils.
+_AMOUNT = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,4}|,(?:[0-9]{1,2}|[0-9]{4}))?")
 _MINUTES = re.compile(r"[0-9]{1,6}")
 _RANGE = re.compile(r"([0-9:]{4,5})-([0-9:]{4,5})")
 _YES, _NO = frozenset({"true", "yes", "1", "نعم"}), frozenset({"false", "no", "0", "لا"})
