@@ -31,6 +31,7 @@ GRANTS = ddl.grants(
     append_only=["audit"],
 )
 CHILDREN = Path(__file__).parent / "children"
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def make_tables(owner_url: str) -> None:

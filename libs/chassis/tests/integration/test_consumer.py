@@ -1,98 +1,31 @@
 """Every event has its effect once, and none is lost or turns in circles, whatever fails."""
 
 import asyncio
-import contextlib
 from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
 import pytest
+from consuming import (
+    BRIEF,
+    QUICK,
+    STREAM,
+    Effects,
+    consuming,
+    effects,
+    ids,
+    letters,
+    nothing_pending,
+    poisoning,
+    publish,
+    query,
+)
 from kursi_chassis.db.database import Database
 from kursi_chassis.errors import Unavailable
-from kursi_chassis.events import dead_letters, inbox, metrics
-from kursi_chassis.events.consumer import EventConsumer, Limits, Subscription, ignored
-from kursi_chassis.events.envelope import Poison
+from kursi_chassis.events import metrics
+from kursi_chassis.events.consumer import ignored
 from kursi_chassis.events.streams import Stream, ensure_consumer, ensure_stream
 from kursi_chassis.testing.eventually import eventually
-
-STREAM = Stream(name="TEST", subjects=("kursi.test.v1.>",))
-QUICK = Limits(
-    ack_wait=timedelta(seconds=30),  # nothing is delivered twice because a busy machine was slow
-    first_delay=timedelta(milliseconds=20),
-    longest_delay=timedelta(milliseconds=100),
-    attempts=3,
-    poison_run=5,
-)
-BRIEF = replace(QUICK, ack_wait=timedelta(seconds=1))
-"""What nobody answers for comes back after a second."""
-
-
-class Effects:
-    """A handler as services write them: inbox and effect in one transaction."""
-
-    def __init__(self, database) -> None:
-        self.database = database
-        self.batches: list[list] = []
-        self.fail = lambda events: None
-
-    async def __call__(self, events) -> None:
-        self.batches.append([event.event_id for event in events])
-        async with self.database.transaction() as connection:
-            new = await inbox.claim(connection, "c1", [event.event_id for event in events])
-            for event_id in new:
-                await connection.execute("INSERT INTO effects (event_id) VALUES (%s)", [event_id])
-            outcome = self.fail(events)
-            if outcome is not None:
-                await outcome
-
-    @property
-    def seen(self):
-        return [event_id for batch in self.batches for event_id in batch]
-
-
-@contextlib.asynccontextmanager
-async def consuming(client, database, handle, limits=QUICK):
-    stopping = asyncio.Event()
-    consumer = EventConsumer(
-        client, database, Subscription(STREAM, "c1", ["kursi.test.v1.>"], handle), limits=limits
-    )
-    task = asyncio.create_task(consumer.run(stopping))
-    try:
-        yield consumer
-    finally:
-        stopping.set()
-        await asyncio.wait_for(task, 60)
-
-
-async def publish(client, *events, payload=None):
-    await ensure_stream(client.jetstream(), STREAM)
-    for event in events:
-        headers = {**event.wire_headers(), "Nats-Msg-Id": str(event.event_id)}
-        await client.jetstream().publish(event.subject, event.payload, headers=headers)
-
-
-async def query(database, sql, *parameters):
-    async with database.snapshot() as connection:
-        return await (await connection.execute(sql, parameters)).fetchall()
-
-
-async def effects(database):
-    return sorted(event_id for (event_id,) in await query(database, "SELECT event_id FROM effects"))
-
-
-async def letters(database):
-    return await query(
-        database, "SELECT event_id, error_class, attempts, state FROM dead_letters ORDER BY stream_seq"
-    )
-
-
-async def nothing_pending(client):
-    consumers = await client.jetstream().consumers_info("TEST")
-    return [(info.num_ack_pending, info.num_pending) for info in consumers] == [(0, 0)]
-
-
-def ids(events):
-    return sorted(event.event_id for event in events)
 
 
 async def test_events_have_their_effect_and_are_acknowledged(database, nats_client, an_event):
@@ -216,14 +149,6 @@ async def test_headers_that_nobody_thought_of_cost_their_event_only(database, na
     assert [letter[1:] for letter in await letters(database)] == [("Poison", 1, "dead")]
 
 
-def poisoning(victim):
-    def fail(events):
-        if victim.event_id in [event.event_id for event in events]:
-            raise Poison("it breaks an invariant")
-
-    return fail
-
-
 @pytest.mark.covers("X11")
 async def test_one_poisonous_event_does_not_hold_up_its_batch(database, nats_client, an_event):
     events = [an_event() for _ in range(32)]
@@ -305,88 +230,6 @@ async def test_nothing_is_lost_while_the_database_is_down(own_postgres, prepare,
     await database.close()
 
 
-def unreadable(batch):
-    raise Poison
-
-
-async def states(database):
-    return [state for *_, state in await letters(database)]
-
-
-async def all_set_aside(database, client, events):
-    """Whether a reader that reads nothing has buried a run of events and set the others aside."""
-    aside = [*["dead"] * QUICK.poison_run, *["replaying"] * (len(events) - QUICK.poison_run)]
-    return await nothing_pending(client) and await states(database) == aside
-
-
-async def test_a_reader_that_reads_nothing_loses_nothing_and_goes_on_once_it_can(
-    database, nats_client, an_event
-):
-    events = [an_event() for _ in range(12)]
-    await publish(nats_client, *events)
-    handle = Effects(database)
-    handle.fail = unreadable
-
-    async with consuming(nats_client, database, handle) as consumer:
-        await eventually(lambda: all_set_aside(database, nats_client, events))
-        assert not consumer.healthy
-        handle.fail = lambda batch: None
-        await eventually(lambda: consumer.healthy)
-        await eventually(lambda: settled(database))
-
-    rest = events[QUICK.poison_run :]
-    assert await effects(database) == ids(rest)
-    assert await states(database) == [*["dead"] * QUICK.poison_run, *["replayed"] * len(rest)]
-
-
-async def settled(database):
-    return "replaying" not in await states(database)
-
-
-async def test_a_better_reader_takes_what_was_set_aside_before_what_came_later(
-    database, nats_client, an_event
-):
-    events = [an_event() for _ in range(12)]
-    await publish(nats_client, *events)
-    broken = Effects(database)
-    broken.fail = unreadable
-    async with consuming(nats_client, database, broken):
-        await eventually(lambda: all_set_aside(database, nats_client, events))
-    later = an_event()
-    await publish(nats_client, later)
-
-    handle = Effects(database)
-    async with consuming(nats_client, database, handle):
-        await eventually(lambda: nothing_pending(nats_client))
-
-    assert handle.seen == [event.event_id for event in [*events[QUICK.poison_run :], later]]
-
-
-async def test_a_reader_that_starts_broken_buries_nothing_that_was_set_aside(database, nats_client, an_event):
-    events = [an_event() for _ in range(12)]
-    await publish(nats_client, *events)
-    for _ in range(2):
-        broken = Effects(database)
-        broken.fail = unreadable
-        async with consuming(nats_client, database, broken):
-            await eventually(lambda handle=broken: events[-1].event_id in handle.seen)
-            await eventually(lambda: all_set_aside(database, nats_client, events))
-
-
-async def test_a_flood_of_rubbish_keeps_no_event_back_for_good(database, nats_client, an_event):
-    rubbish = [replace(an_event(), headers={"ce-time": "yesterday"}) for _ in range(40)]
-    good = an_event()
-    await publish(nats_client, *rubbish, good)
-
-    async with consuming(nats_client, database, Effects(database), replace(QUICK, batch=8)) as consumer:
-        await eventually(lambda: effects(database))
-        await eventually(lambda: settled(database))
-        assert consumer.healthy
-
-    assert await effects(database) == [good.event_id]
-    assert await states(database) == ["dead"] * len(rubbish)
-
-
 @pytest.mark.covers("X12")
 async def test_an_unknown_type_is_acknowledged_and_counted(database, nats_client, an_event):
     await publish(nats_client, an_event())
@@ -401,41 +244,6 @@ async def test_an_unknown_type_is_acknowledged_and_counted(database, nats_client
 
     assert metrics.IGNORED.labels("c1", "kursi.test.v1.happened")._value.get() == before + 1
     assert await letters(database) == []
-
-
-async def test_a_dead_letter_is_replayed_on_request(database, nats_client, an_event):
-    event, good = an_event(), an_event()
-    await publish(nats_client, event, good)
-    handle = Effects(database)
-    handle.fail = poisoning(event)
-    async with consuming(nats_client, database, handle):
-        await eventually(lambda: letters(database))
-        (letter,) = await browse(database)
-        assert await replay(database, letter.id)
-        await eventually(lambda: state_is(database, "dead", 2))
-        handle.fail = lambda events: None
-        assert await replay(database, letter.id)
-        await eventually(lambda: state_is(database, "replayed", 3))
-        assert not await replay(database, letter.id)
-
-    assert await effects(database) == ids([event, good])
-    assert await browse(database) == []
-
-
-async def browse(database):
-    async with database.snapshot() as connection:
-        return await dead_letters.browse(connection)
-
-
-async def replay(database, letter_id):
-    async with database.transaction() as connection:
-        return await dead_letters.replay(connection, letter_id)
-
-
-async def state_is(database, state, attempts):
-    return await query(
-        database, "SELECT 1 FROM dead_letters WHERE state = %s AND attempts = %s", state, attempts
-    )
 
 
 async def test_streams_and_consumers_can_be_declared_again_and_changed(nats_client):

@@ -3,32 +3,16 @@ from zoneinfo import ZoneInfo
 
 import grpc
 import pytest
-from google.protobuf.field_mask_pb2 import FieldMask
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi_catalog.domain import schedule
-from kursi_chassis.grpc.times import duration, timestamp
-
-RIYADH = ZoneInfo("Asia/Riyadh")
-SUNDAY = date(2026, 6, 7)
+from kursi_chassis.grpc.times import timestamp
+from working_salon import RIYADH, SUNDAY, a_working_salon, ask, local, question, roster
 
 
 @pytest.fixture
 def world(shared_world):
     return shared_world
-
-
-def local(day, hour=0, minute=0, zone=RIYADH):
-    return datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(hours=hour, minutes=minute)
-
-
-def question(salon, day=SUNDAY, days=1, zone=RIYADH, **more):
-    return api.GetBookingContextRequest(
-        salon_id=salon.id,
-        start_time=timestamp(local(day, zone=zone)),
-        end_time=timestamp(local(day + timedelta(days=days), zone=zone)),
-        **more,
-    )
 
 
 def worked(context, member, zone=RIYADH):
@@ -41,33 +25,6 @@ def worked(context, member, zone=RIYADH):
         )
         for interval in worker.working
     ]
-
-
-async def ask(world, request):
-    return await world.call("GetBookingContext", request, world.mint.service("booking"))
-
-
-async def open_salon(world, make, start="08:00", end="22:00", **changes):
-    salon = await world.salon(**changes)
-    hours = pb.OpeningHours(ranges=make.every_day(start, end))
-    request = api.ReplaceOpeningHoursRequest(salon_id=salon.id, opening_hours=hours)
-    await world.call("ReplaceOpeningHours", request, world.token(salon.id))
-    return salon
-
-
-async def roster(world, salon, member, *schedules, overrides=()):
-    availability = pb.Availability(schedules=schedules, overrides=overrides)
-    request = api.ReplaceAvailabilityRequest(salon_id=salon.id, staff_id=member.id, availability=availability)
-    return await world.call("ReplaceAvailability", request, world.token(salon.id))
-
-
-async def a_working_salon(world, make, **changes):
-    salon = await open_salon(world, make, **changes)
-    member = await world.staff(salon)
-    service = await world.service(salon, performers=[pb.Performer(staff_id=member.id)])
-    shifts = make.every_day("09:00", "17:00", breaks=[("12:00", "13:00")])
-    await roster(world, salon, member, pb.WeeklySchedule(shifts=shifts))
-    return salon, service, member
 
 
 async def test_one_call_tells_all_that_booking_needs(world, make):
@@ -298,72 +255,6 @@ async def test_the_number_of_statements_does_not_grow_with_the_question(world, m
     assert (len(context.workers), len(context.offers)) == (10, 6)
     assert all(len(worker.working) >= 31 for worker in context.workers)
     assert len(many) == len(few) == 5
-
-
-CHANGES = {
-    "salon": lambda it: ("UpdateSalon", api.UpdateSalonRequest(salon=pb.Salon(id=it.salon, city="Jeddah"))),
-    "service": lambda it: (
-        "UpdateService",
-        api.UpdateServiceRequest(
-            salon_id=it.salon, service=pb.Service(id=it.service, buffer_after=duration(timedelta(minutes=5)))
-        ),
-    ),
-    "staff": lambda it: (
-        "UpdateStaffMember",
-        api.UpdateStaffMemberRequest(
-            salon_id=it.salon, staff_member=pb.StaffMember(id=it.member, color="#112233")
-        ),
-    ),
-    "resource": lambda it: (
-        "CreateResource",
-        api.CreateResourceRequest(salon_id=it.salon, resource=pb.Resource(kind="room")),
-    ),
-    "hours": lambda it: (
-        "ReplaceOpeningHours",
-        api.ReplaceOpeningHoursRequest(salon_id=it.salon, opening_hours=pb.OpeningHours()),
-    ),
-    "availability": lambda it: (
-        "ReplaceAvailability",
-        api.ReplaceAvailabilityRequest(salon_id=it.salon, staff_id=it.member, availability=pb.Availability()),
-    ),
-    "time off": lambda it: (
-        "CreateTimeOff",
-        api.CreateTimeOffRequest(salon_id=it.salon, staff_id=it.member, time_off=pb.TimeOff(**it.times)),
-    ),
-    "closure": lambda it: (
-        "CreateClosure",
-        api.CreateClosureRequest(salon_id=it.salon, closure=pb.Closure(**it.times)),
-    ),
-    "policy": lambda it: (
-        "UpdatePolicy",
-        api.UpdatePolicyRequest(
-            salon_id=it.salon,
-            policy=pb.Policy(automatic_confirmation=False),
-            update_mask=FieldMask(paths=["automatic_confirmation"]),
-        ),
-    ),
-}
-
-
-class Named:
-    def __init__(self, salon, service, member):
-        self.salon, self.service, self.member = salon.id, service.id, member.id
-        self.times = {"start_time": timestamp(local(SUNDAY)), "end_time": timestamp(local(SUNDAY, 10))}
-
-
-@pytest.mark.covers("C11")
-@pytest.mark.parametrize("what", CHANGES)
-async def test_every_change_makes_a_new_version(world, make, what):
-    salon, service, member = await a_working_salon(world, make)
-    before = await ask(world, question(salon))
-    assert (await ask(world, question(salon))).version == before.version
-    method, request = CHANGES[what](Named(salon, service, member))
-    await world.call(method, request, world.token(salon.id))
-    after = await ask(world, question(salon))
-    assert after.version == before.version + 1
-    is_about_staff = what in ("staff", "availability", "time off")
-    assert (after.workers[0].version > before.workers[0].version) == is_about_staff
-    assert (after.offers[0].version > before.offers[0].version) == (what == "service")
 
 
 async def test_the_answer_names_the_rules_about_days_and_how_many_people_work_at_once(world, make):
