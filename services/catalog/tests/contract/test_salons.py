@@ -158,6 +158,7 @@ async def test_a_salon_is_not_opened_while_identity_is_away(world, make):
     assert await world.rows("SELECT 1 FROM salons") == []
 
 
+@pytest.mark.usefixtures("brief_waits")
 async def test_a_crash_between_owner_and_salon_is_healed_by_the_retry(world, make):
     """The insert fails after identity has written the owner down, as if the process had died there."""
     user_id = new_id()

@@ -10,7 +10,7 @@ from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi_catalog.main import platform_policy
 from kursi_catalog.queries.context import Question, booking_context
-from kursi_chassis.db.database import SESSION_SETTINGS, Database
+from kursi_chassis.db.database import Database
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import refused
@@ -55,10 +55,8 @@ async def waits_for_the_resources(world):
 
 
 @pytest.mark.covers("C11")
-async def test_what_booking_is_told_is_of_one_instant(world, database_urls, settings, monkeypatch):
-    """It has read the salon and waits to read its chairs, when both change; nothing here is in a hurry."""
-    patient = {"lock_timeout": "0", "statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
-    monkeypatch.setattr("kursi_chassis.db.database.SESSION_SETTINGS", {**SESSION_SETTINGS, **patient})
+async def test_what_booking_is_told_is_of_one_instant(world, database_urls, settings):
+    """It has read the salon and waits to read its chairs, when both change."""
     database = await Database.open(database_urls.app, pool_size=2, application_name="patient")
     salon = await world.salon()
     await world.resource(salon)

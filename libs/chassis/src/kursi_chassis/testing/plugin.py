@@ -39,8 +39,9 @@ SHIPPED_SETTINGS = dict(database.SESSION_SETTINGS)
 def pytest_configure() -> None:
     """No test judges by the clock of a busy machine; and plain log lines."""
     database.CHECKOUT_SECONDS = 60  # races ask with eighty callers for eight connections
-    # Nobody gives up waiting for a lock before all have had their turn, however slow the machine is.
-    database.SESSION_SETTINGS = {**SHIPPED_SETTINGS, "lock_timeout": "60s", "statement_timeout": "60s"}
+    # Nobody gives up waiting for a lock, or loses one, before all have had their turn, however slow the machine is.
+    limits = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+    database.SESSION_SETTINGS = {**SHIPPED_SETTINGS, **dict.fromkeys(limits, "60s")}
     hypothesis.settings.load_profile("kursi")
     plain_logs()
 
@@ -48,6 +49,12 @@ def pytest_configure() -> None:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Ids are new in every process, and workers that run side by side must agree on the names of the tests."""
     return argname if isinstance(val, UUID | str) and _ID.search(str(val)) else None
+
+
+@pytest.fixture
+def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a lock that a test never gives back: whoever waits for it gives up soon."""
+    monkeypatch.setattr(database, "SESSION_SETTINGS", {**database.SESSION_SETTINGS, "lock_timeout": "100ms"})
 
 
 @pytest.fixture
@@ -101,8 +108,10 @@ async def nats_client(nats_server: NatsServer) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def own_postgres(server_dir: Path) -> Iterator[PostgresServer]:
+def own_postgres(server_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresServer]:
     """A PostgreSQL server for one test, to stop, kill and start again."""
+    # While it is down each request waits that long; few ask at once.
+    monkeypatch.setattr(database, "CHECKOUT_SECONDS", 5)
     port = free_port()
     server = PostgresServer(server_dir / f"postgres-{port}", port, TEST_POSTGRES_SETTINGS)
     server.start()
