@@ -64,9 +64,9 @@ def act(party=Party.CUSTOMER, at=NOW):
     return Act("user:1", party, at)
 
 
-def created(**terms):
+def created(by=None, **terms):
     return verbs.create(
-        act(),
+        by or act(),
         booking_id=UUID(int=1),
         salon_id=UUID(int=2),
         salon=SalonFacts({"en": "Rose"}, "Asia/Riyadh", "SA"),
@@ -97,6 +97,14 @@ def test_a_new_booking_waits_for_money_then_for_the_salon(terms, state, payment_
     booking = created(**terms)
     assert (booking.state, booking.payment_state, booking.revision) == (state, payment_state, 1)
     assert (booking.expires_at is not None) == (state is State.HELD)
+
+
+def test_a_visit_that_the_salon_writes_down_when_it_is_over_waits_for_no_money():
+    over = START + timedelta(minutes=45)
+    states = [
+        created(act(party, at)).state for party in (Party.SALON, Party.CUSTOMER) for at in (START, over)
+    ]
+    assert states == [State.HELD, State.CONFIRMED, State.HELD, State.HELD]
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ class BookingServiceServicer:
 
     def CreateBooking(self, request, context):
         """Takes a time. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon confirms by itself.
+        A visit that a member of the salon writes down when it is over is never HELD.
         Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
         FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
         PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, in `customer_id`

@@ -44,6 +44,7 @@ class BookingServiceStub:
     """
     CreateBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.CreateBookingRequest, _booking_pb2.Booking]
     """Takes a time. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon confirms by itself.
+    A visit that a member of the salon writes down when it is over is never HELD.
     Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
     FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
     PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, in `customer_id`
@@ -105,6 +106,7 @@ class BookingServiceAsyncStub(BookingServiceStub):
     """
     CreateBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.CreateBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """Takes a time. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon confirms by itself.
+    A visit that a member of the salon writes down when it is over is never HELD.
     Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
     FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
     PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, in `customer_id`
@@ -175,6 +177,7 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
         """Takes a time. With prepayment the booking is HELD until it is paid; otherwise PENDING, or CONFIRMED where the salon confirms by itself.
+        A visit that a member of the salon writes down when it is over is never HELD.
         Errors: ABORTED: SLOT_TAKEN with up to 5 `alternatives` (comma-separated RFC 3339 starts in the metadata);
         FAILED_PRECONDITION: NOT_BOOKABLE (metadata `rule`), TOO_MANY_BOOKINGS, STAFF_DOES_NOT_PERFORM, SALON_NOT_LIVE; NOT_FOUND as in ListSlots;
         PERMISSION_DENIED for another `customer_id` or a `guest` without a role in the salon; INVALID_ARGUMENT for both, in `customer_id`

@@ -118,7 +118,8 @@ class PaymentServiceServicer:
 
     def RefundPayment(self, request, context):
         """Gives captured money back, in whole or part; never more than was captured.
-        Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, REFUND_TOO_LARGE (metadata `refundableMinor`); ABORTED: STALE_ETAG.
+        Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, REFUND_TOO_LARGE (metadata `refundableMinor`); INVALID_ARGUMENT: of
+        `amount.currencyCode` OTHER_CURRENCY; ABORTED: STALE_ETAG.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

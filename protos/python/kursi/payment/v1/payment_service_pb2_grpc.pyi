@@ -51,7 +51,8 @@ class PaymentServiceStub:
     """Gives an AUTHORIZED amount up. Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG."""
     RefundPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.RefundPaymentRequest, _payment_pb2.Payment]
     """Gives captured money back, in whole or part; never more than was captured.
-    Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, REFUND_TOO_LARGE (metadata `refundableMinor`); ABORTED: STALE_ETAG.
+    Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, REFUND_TOO_LARGE (metadata `refundableMinor`); INVALID_ARGUMENT: of
+    `amount.currencyCode` OTHER_CURRENCY; ABORTED: STALE_ETAG.
     """
     ReceiveWebhook: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ReceiveWebhookRequest, _empty_pb2.Empty]
     """A provider's notice, byte for byte. Answers only after it is stored; the same notice again changes nothing.
@@ -80,7 +81,8 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     """Gives an AUTHORIZED amount up. Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION; ABORTED: STALE_ETAG."""
     RefundPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.RefundPaymentRequest, _payment_pb2.Payment]  # type: ignore[assignment]
     """Gives captured money back, in whole or part; never more than was captured.
-    Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, REFUND_TOO_LARGE (metadata `refundableMinor`); ABORTED: STALE_ETAG.
+    Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, REFUND_TOO_LARGE (metadata `refundableMinor`); INVALID_ARGUMENT: of
+    `amount.currencyCode` OTHER_CURRENCY; ABORTED: STALE_ETAG.
     """
     ReceiveWebhook: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ReceiveWebhookRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """A provider's notice, byte for byte. Answers only after it is stored; the same notice again changes nothing.
@@ -142,7 +144,8 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payment_pb2.Payment, _abc.Awaitable[_payment_pb2.Payment]]:
         """Gives captured money back, in whole or part; never more than was captured.
-        Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, REFUND_TOO_LARGE (metadata `refundableMinor`); ABORTED: STALE_ETAG.
+        Errors: FAILED_PRECONDITION: ILLEGAL_TRANSITION, REFUND_TOO_LARGE (metadata `refundableMinor`); INVALID_ARGUMENT: of
+        `amount.currencyCode` OTHER_CURRENCY; ABORTED: STALE_ETAG.
         """
 
     @_abc_1.abstractmethod

@@ -22,7 +22,7 @@ from kursi_booking.domain.booking import (
     total,
 )
 from kursi_booking.domain.errors import IllegalTransition, NotStartedYet
-from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot
+from kursi_booking.domain.policy import CancellationOutcome, Party, PolicySnapshot, Prepayment
 from kursi_booking.domain.session_errors import SeatCannotMove
 from kursi_booking.domain.state import NOT_BEGUN, OCCUPYING, Channel, EventType, PaymentState, State
 
@@ -42,6 +42,7 @@ def create(
     guest_name: str | None = None,
 ) -> Change:
     """A new booking: held while money is due, else pending, or confirmed where the policy confirms by itself."""
+    policy = _terms_of(policy, act, items)
     nothing = Money.zero(items[0].price.currency_code)
     is_due = not policy.due_now(total(items)).is_zero
     booking = Booking(
@@ -67,6 +68,12 @@ def create(
         guest_name=guest_name,
     )
     return changed(None, booking, EventType.CREATED, "created", act)
+
+
+def _terms_of(policy: PolicySnapshot, act: Act, items: tuple[Item, ...]) -> PolicySnapshot:
+    """The salon's; of a visit that the salon writes down when it is over nothing is to be paid before it."""
+    is_over = items[-1].during.end <= act.at
+    return replace(policy, prepayment=Prepayment.NONE) if is_over and act.party is Party.SALON else policy
 
 
 def join_guest(booking: Booking, act: Act, user_id: UUID) -> Change:
