@@ -286,6 +286,18 @@ async def test_forty_at_once_are_shared_fairly_among_three_and_all_are_booked(wo
     assert all(abs(shares[one] - 40 / 3) <= 4 / 3 for one in people)
 
 
+@pytest.mark.covers("B6", "B7")
+async def test_as_many_as_there_are_people_get_one_time_though_all_would_have_the_same_person(world):
+    """Whoever has the fewest visits is everybody's first choice; who loses her asks the next, down to the last."""
+    people = [world.salon.staff() for _ in range(8)]
+    service = world.salon.service(*people, terms=UNLIMITED)
+    for visits, person in enumerate(people):
+        for hour in range(visits):
+            await world.book(world.salon.at(17, 9 + hour), service, staff=person)
+    calls = [world.book(world.salon.at(16, 10), service, metadata=world.customer(new_id())) for _ in people]
+    assert Counter(await asyncio.gather(*map(outcome, calls))) == {"booked": 8}
+
+
 @pytest.mark.covers("B7")
 async def test_a_part_timer_gets_half_and_a_time_off_is_not_caught_up_with(world):
     def present(share, first=0):

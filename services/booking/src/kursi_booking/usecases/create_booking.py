@@ -46,7 +46,11 @@ from kursi_booking.usecases.placing import (
 )
 
 TRIES = 5
-"""How many people are tried, one after the other, when anybody will do and others are faster."""
+"""How often the only possible visit is tried when what is in its way is over."""
+MOST_ASKED = 50
+"""How many people are tried, one after the other, when anybody will do and others are faster. Each is lost to somebody
+who has booked them meanwhile, so a team of so many is asked down to its last member.
+"""
 
 
 REMEMBERED = 10_000
@@ -202,7 +206,7 @@ class CreateBooking:
         Raises: TimeTaken, SlotTaken; NotBookable, TooManyBookings.
         """
         ask, act = errand.ask, errand.act
-        for _ in range(TRIES):
+        for _ in range(MOST_ASKED):
             offer = await self._offers.to_book(ask)
             # Who finds no place at all leaves here, without waiting for a turn.
             placement = place(offer, ask, check_for(act.party))
