@@ -126,6 +126,16 @@ async def test_a_booking_that_is_only_held_is_recorded_and_told_to_nobody(messag
     assert {(row["status"], row["skip_reason"]) for row in rows} == {("skipped", "held")}
 
 
+async def test_a_visit_that_was_over_when_it_was_written_down_is_told_to_nobody(messaging):
+    yesterday = NOW - timedelta(days=1)
+    await messaging.hear(booking("CREATED", 1, booking_id=new_id(), state="STATE_CONFIRMED", start=yesterday))
+    rows = await messaging.rows("event = 'booking_created'")
+    assert {(row["status"], row["skip_reason"]) for row in rows} == {("skipped", "over")}
+    under_way = NOW - timedelta(minutes=44)
+    await messaging.hear(booking("CREATED", 1, booking_id=new_id(), state="STATE_CONFIRMED", start=under_way))
+    assert {row["status"] for row in await messaging.rows("skip_reason = ''")} == {"pending"}
+
+
 async def test_a_held_booking_is_told_as_made_when_its_payment_lets_it_wait_for_the_salon(messaging):
     visit = new_id()
     await messaging.hear(booking("CREATED", 1, booking_id=visit, state="STATE_HELD"))

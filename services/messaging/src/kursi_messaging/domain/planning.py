@@ -20,6 +20,9 @@ from kursi_messaging.domain.words import Audience, BookingState, Channel, Event,
 
 _Told = tuple[BookingChange, Event | None]
 """A change and what it tells."""
+_TELLS_WHAT_COMES: Final = frozenset(
+    {Event.BOOKING_CREATED, Event.BOOKING_CONFIRMED, Event.BOOKING_RESCHEDULED}
+)
 _HANDED_OVER: Final[Facts] = {"handed_over": True}
 
 
@@ -221,6 +224,8 @@ def _reason_to_skip(
         return SkipReason.SERIES
     if event is Event.BOOKING_CREATED and change.booking.state is BookingState.HELD:
         return SkipReason.HELD
+    if event in _TELLS_WHAT_COMES and change.booking.end <= change.occurred_at:
+        return SkipReason.OVER
     if is_replay(change.occurred_at, around):
         return SkipReason.REPLAY
     if latest is None:

@@ -76,6 +76,8 @@ class SkipReason(StrEnum):
     """A reminder that no moment outside of the recipient's quiet hours was left for."""
     HELD = "held"
     """Made, but not paid yet: whoever pays is told by the confirmation."""
+    OVER = "over"
+    """The visit was over when the salon wrote it down: nobody waits for news of it."""
     SERIES = "series"
     """One message about the whole series tells it."""
     REPLAY = "replay"
