@@ -261,8 +261,10 @@ async def test_a_reservation_for_a_visit_that_was_reinstated_is_kept(desk):
     )
 
     payment = await desk.pay(booking_id, authorize_only=True)
+    await desk.look_at_everything()
 
     assert await desk.state(payment.id) == "authorized"
+    assert await desk.rows("SELECT 1 FROM movements") == []
 
 
 @pytest.mark.covers("Y9")
