@@ -78,6 +78,15 @@ async def test_a_member_books_by_phone_number_and_the_number_is_kept_nowhere_her
     assert await world.rows("SELECT 1 FROM outbox WHERE position(%s in payload) > 0", b"Um Sara") == []
 
 
+async def test_a_number_reaches_identity_as_it_was_copied_from_somebodys_contacts(
+    world, identity, book, refusal
+):
+    copied = f"\u202a{PHONE}\u202c"
+    await book(10, walk_in(copied))
+    assert [asked.phone_number for asked in identity.requests] == [copied]
+    assert (await refusal(book(12, walk_in("0" * 41)))).violations == {"guest.phoneNumber": "TOO_LONG"}
+
+
 @pytest.mark.covers("B18")
 @pytest.mark.parametrize("who", ["customer", "stranger"])
 async def test_only_members_of_the_salon_book_by_phone_number(world, identity, refusal, who):

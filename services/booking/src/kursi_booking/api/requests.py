@@ -174,8 +174,10 @@ def _guest(check: Violations, request: booking_service_pb2.CreateBookingRequest)
         check.add("guest", "AMBIGUOUS")
     guest = request.guest
     check.require("guest.phone_number", guest.phone_number)
+    if len(guest.phone_number) > _LONGEST_NUMBER:
+        check.add("guest.phone_number", "TOO_LONG", max=_LONGEST_NUMBER)
     return WalkIn(
-        phone_number=check.text("guest.phone_number", guest.phone_number, _LONGEST_NUMBER),
+        phone_number=guest.phone_number,
         display_name=check.text("guest.display_name", guest.display_name, _LONGEST_NAME),
         language_code=check.language("guest.language_code", guest.language_code)
         if guest.language_code
