@@ -184,6 +184,16 @@ async def test_a_provider_that_answers_nothing_for_a_quarter_of_an_hour_is_waite
 
 
 @pytest.mark.covers("X15")
+async def test_another_provider_than_the_one_that_was_given_a_message_is_not_asked_about_it(stage):
+    doubt = await under_way(stage, "Hello", stage.clock.now())
+    await stage.execute("UPDATE notifications SET provider = 'of last week'")
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(doubt, "sent"))
+    assert [attempt.method for attempt in stage.twilio.attempts()] == ["POST"]
+    assert (await stage.row(doubt))["possible_duplicate"] is True
+
+
+@pytest.mark.covers("X15")
 async def test_a_message_under_way_is_left_to_its_holder_while_that_lives(stage):
     """The sweeper looks every 50 ms all the while."""
     stage.twilio.fault("slow", method="POST", seconds=1)

@@ -108,6 +108,24 @@ def test_an_entry_of_the_list_is_found_however_its_date_spells_the_zone(zone):
 
 
 @pytest.mark.covers("X15")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("body", "See you later"),
+        ("sid", "SM2"),
+        ("sid", ""),
+        ("date_created", "Thu, 12 Mar 2026 11:59:54 +0000"),
+        ("date_created", "yesterday"),
+    ],
+)
+def test_other_words_an_older_or_a_known_message_are_not_the_one_in_question(field, value):
+    body = json.dumps({"messages": [{**ACCEPTED, field: value}, ACCEPTED]}).encode()
+    assert asyncio.run(twilio(200, body).find(QUESTION, {"SM2"})).external_id == "SM1"
+    body = json.dumps({"messages": [{**ACCEPTED, field: value}]}).encode()
+    assert asyncio.run(twilio(200, body).find(QUESTION, {"SM2"})) is None
+
+
+@pytest.mark.covers("X15")
 @pytest.mark.parametrize("to", ["", "+966500000000"])
 @pytest.mark.parametrize("channel", [Channel.SMS, Channel.WHATSAPP])
 def test_the_same_words_to_another_number_are_another_message(to, channel):
@@ -117,6 +135,7 @@ def test_the_same_words_to_another_number_are_another_message(to, channel):
     assert asyncio.run(twilio(200, body).find(question, set())) is None
 
 
+@pytest.mark.covers("X15")
 @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"{}", b'{"messages": {}}', b"[" * 100_000])
 def test_a_list_that_is_none_is_no_answer(body):
     with pytest.raises(NoAnswer):
