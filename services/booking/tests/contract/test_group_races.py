@@ -219,6 +219,23 @@ async def test_series_of_anybody_and_single_bookings_at_once_share_the_people_wi
     assert await world.rows(MISCOUNTED_CUSTOMERS) == []
 
 
+@pytest.mark.covers("B7", "B11")
+@pytest.mark.parametrize("what", ["series", "session"])
+async def test_everybody_who_is_free_is_asked_before_a_time_is_refused_as_taken(world, planned, what):
+    """Whoever has the fewest visits is everybody's first choice; who loses her asks the next, down to the last."""
+    people = [world.salon.staff() for _ in range(8)]
+    service = world.salon.service(*people, terms=ROOMY)
+    for visits, person in enumerate(people):
+        for hour in range(visits):
+            await world.book(world.salon.at(17, 9 + hour), service, staff=person)
+    weekly = wanted(world, service, world.salon.at(16, 10), count=2)
+    calls = {
+        "series": lambda: world.series.CreateSeries(weekly, metadata=world.customer(new_id())),
+        "session": lambda: planned(service=service, staff_id=""),
+    }
+    assert await outcomes(calls[what]() for _ in people) == {"done": 8}
+
+
 @pytest.mark.covers("B11")
 async def test_two_series_of_one_customer_at_once_stay_within_the_limit_together(world):
     service = world.salon.service(*world.staff, terms={**ROOMY, "maximum_active_bookings": 5})

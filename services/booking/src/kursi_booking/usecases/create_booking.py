@@ -35,6 +35,7 @@ from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.usecases.access import act_for, expect_customer, is_member
 from kursi_booking.usecases.first_answer import or_first_answer
 from kursi_booking.usecases.placing import (
+    MOST_ASKED,
     Placement,
     candidates,
     check_for,
@@ -47,10 +48,6 @@ from kursi_booking.usecases.placing import (
 
 TRIES = 5
 """How often the only possible visit is tried when what is in its way is over."""
-MOST_ASKED = 50
-"""How many people are tried, one after the other, when anybody will do and others are faster. Each is lost to somebody
-who has booked them meanwhile, so a team of so many is asked down to its last member.
-"""
 
 
 REMEMBERED = 10_000

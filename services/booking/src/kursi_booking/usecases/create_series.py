@@ -36,10 +36,16 @@ from kursi_booking.ports.series import (
 )
 from kursi_booking.usecases.access import act_for, expect_customer
 from kursi_booking.usecases.first_answer import or_first_answer
-from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, nearby, place, taken
-
-TRIES = 5
-"""How often one date is tried when others take the times that were free a moment before."""
+from kursi_booking.usecases.placing import (
+    MOST_ASKED,
+    Placement,
+    candidates,
+    check_for,
+    fairly,
+    nearby,
+    place,
+    taken,
+)
 
 _DOES_NOT_FIT = (SlotTaken, NotBookable, TooManyBookings)
 
@@ -219,7 +225,7 @@ class CreateSeries:
 
     async def _take(self, errand: _Errand, plan: _Plan) -> bytes:
         """Take all planned visits; after each one that was refused, plan its date again. That ends, because no date is
-        tried more than `TRIES` times. Raises: SeriesDoesNotFit.
+        tried more than `MOST_ASKED` times. Raises: SeriesDoesNotFit.
         """
         while True:
             _expect_fit(errand, plan)
@@ -241,7 +247,7 @@ class CreateSeries:
         for booking_id in await self._bookings.overdue_holds(visit.claims, errand.act.at):
             await self._expire_hold(booking_id)
         plan.tries[start] = plan.tries.get(start, 0) + 1
-        if plan.tries[start] < TRIES:
+        if plan.tries[start] < MOST_ASKED:
             plan.dates[position] = LeftOut(start, "")
             plan.dates[position] = await self._date(errand, plan, start)
         else:

@@ -21,9 +21,7 @@ from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.ports.sessions import RenderSession, SessionStore
 from kursi_booking.usecases.first_answer import or_first_answer
-from kursi_booking.usecases.placing import Placement, candidates, fairly, nearby, place, taken
-
-TRIES = 5
+from kursi_booking.usecases.placing import MOST_ASKED, Placement, candidates, fairly, nearby, place, taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class CreateSession:
 
     async def _take(self, wanted: WantedSession, request: KeyedRequest, act: Act) -> bytes:
         """Each try reads the claims again, so it sees who was faster. Raises: TimeTaken, SlotTaken, NotBookable."""
-        for _ in range(TRIES):
+        for _ in range(MOST_ASKED):
             offer = await self._offers.to_book(wanted.ask)
             people = candidates(offer)
             if people:

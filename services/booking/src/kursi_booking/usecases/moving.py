@@ -26,12 +26,19 @@ from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.usecases.access import act_of_anyone, visible
 from kursi_booking.usecases.acting import Acting, Order
-from kursi_booking.usecases.placing import Check, Placement, candidates, fairly, nearby, place, taken
+from kursi_booking.usecases.placing import (
+    MOST_ASKED,
+    Check,
+    Placement,
+    candidates,
+    fairly,
+    nearby,
+    place,
+    taken,
+)
 from kursi_booking.usecases.saving import save_moved
 
 T = TypeVar("T", Item, WantedService)
-
-TRIES = 5
 
 Verb = Callable[[Booking, Act, tuple[Item, ...]], Change]
 
@@ -68,7 +75,7 @@ class Moving:
         kept = await self._acting.store.first_answer(request)
         if kept is not None:
             return kept
-        for _ in range(TRIES):
+        for _ in range(MOST_ASKED):
             answer = await run_with_retries(lambda: self._attempt(order, request, caller, plan))
             if answer is not None:
                 return answer

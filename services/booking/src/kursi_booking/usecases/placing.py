@@ -31,6 +31,11 @@ from kursi_booking.ports.supply import DayRoom
 NEARBY_BEFORE, NEARBY_AFTER = timedelta(days=1), timedelta(days=3)
 """How far around a taken time others are looked for: few people move a visit by more."""
 
+MOST_ASKED = 50
+"""How many people are tried, one after the other, when anybody will do and others are faster. Each is lost to somebody
+who has booked them meanwhile, so a team of so many is asked down to its last member.
+"""
+
 Check = Callable[[Question, int], Assignment | Rejection]
 
 
