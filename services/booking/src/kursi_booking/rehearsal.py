@@ -20,9 +20,10 @@ from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.policy import Party, PolicySnapshot
 from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.ports.answers import KeyedRequest
-from kursi_booking.ports.bookings import NewBooking
+from kursi_booking.ports.bookings import NewBooking, Undecided
 from kursi_booking.ports.supply import Wanted
 from kursi_booking.queries.occupancy import ClaimedTimes
+from kursi_booking.store.bookings import read_in_turn
 from kursi_booking.store.create import CREATE, create_parameters
 
 RUNS = 6
@@ -33,10 +34,13 @@ _TERMS = PolicySnapshot(timedelta(days=1), timedelta(days=1), timedelta(minutes=
 
 
 async def rehearse(connection: Connection) -> None:
-    """Look for free time and take it, for nobody; the caller rolls it back."""
+    """Look for free time, see whose turn it is, and take it, for nobody; the caller rolls it back."""
     for _ in range(RUNS):
         new = _visit_of_nobody()
-        await ClaimedTimes.read_on(connection, _wanted(new))
+        wanted = _wanted(new)
+        await ClaimedTimes.read_on(connection, wanted)
+        whose = Undecided(wanted.salon_id, wanted.unit_ids, wanted.during)
+        await read_in_turn(connection, whose, alone=True)
         await CREATE.execute(connection, create_parameters(new))
 
 

@@ -1,14 +1,23 @@
 """New connections know the statements of a booking before a customer needs them."""
 
+from functools import reduce
+
 import pytest_asyncio
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi_booking.rehearsal import RUNS, rehearse
+from kursi_booking.store.staff_days import LOADS
 from kursi_chassis.db.database import Database
 
 PLANS = """
 SELECT custom_plans, generic_plans FROM pg_prepared_statements
-WHERE statement LIKE '%INTO bookings%' OR statement LIKE '%customer_counters%' ORDER BY length(statement)
+WHERE statement LIKE ANY ('{%INTO bookings%,%customer_counters%,%choose_alone%,%AS busy%}')
 """
+STATEMENTS = 4
+NUMBERED = reduce(
+    lambda text, named: text.replace(f"%({named[1]})s", f"${named[0]}"),
+    enumerate(("staff_ids", "low", "high"), start=1),
+    LOADS,
+)
 TABLES = ["bookings", "booking_items", "booking_history", "claims", "customer_counters", "outbox", "replies"]
 
 
@@ -32,7 +41,7 @@ async def test_a_rehearsal_leaves_nothing_behind(database):
 
 
 async def test_no_booking_is_planned_anew_after_the_rehearsal(world, database):
-    assert await rows(database, PLANS) == [(RUNS - 1, 1), (RUNS - 1, 1)]
+    assert await rows(database, PLANS) == [(RUNS - 1, 1)] * STATEMENTS
     at, (first, second) = world.salon.at, world.staff
     prepaid, dear = world.prepaid_service(), world.salon.service(first, price=90_000_000)
     await world.book(at(16, 9), staff=first)
@@ -41,4 +50,17 @@ async def test_no_booking_is_planned_anew_after_the_rehearsal(world, database):
     await world.book(at(16, 12), world.service_id, world.service_id, staff=second)
     guest = pb.WalkIn(phone_number="+966500000001", display_name="Noura")
     await world.book(at(16, 14), staff=second, metadata=world.member(), guest=guest)
-    assert await rows(database, PLANS) == [(RUNS - 1, 1 + 5), (RUNS - 1, 1 + 5)]
+    await world.book(at(16, 15), metadata=world.customer())
+    plans = await rows(database, PLANS)
+    assert [custom for custom, _ in plans] == [RUNS - 1] * STATEMENTS
+    assert all(kept > 1 for _, kept in plans)
+
+
+async def test_who_has_what_is_looked_up_even_by_a_plan_that_was_made_while_there_was_nothing(database):
+    plan = await rows(database, f"EXPLAIN (GENERIC_PLAN) {NUMBERED}")
+    scans = {line.strip(" ->").split("  ")[0] for (line,) in plan if " on booking" in line}
+    assert scans == {
+        "Index Scan using booking_items_by_staff_visit on booking_items i",
+        "Index Scan using booking_items_assisted on booking_items i_1",
+        "Index Scan using bookings_pkey on bookings",
+    }

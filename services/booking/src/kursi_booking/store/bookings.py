@@ -113,7 +113,8 @@ class Bookings(KeptAnswers):
             self._queued(open_question.salon_id) as in_turn,
             self._database.transaction() as connection,
         ):
-            yield _Turn(await self._read(connection, open_question, alone=in_turn), connection, self)
+            loads = await read_in_turn(connection, open_question, alone=in_turn)
+            yield _Turn(loads, connection, self)
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:
         """Guests that were joined since then and have visits, or wait, under their old id all the same."""
@@ -157,12 +158,13 @@ class Bookings(KeptAnswers):
             if in_turn:
                 queue.release()
 
-    async def _read(self, connection: Connection, question: Undecided, *, alone: bool) -> Mapping[UUID, Load]:
-        """Wait and read, in one round trip."""
-        async with connection.pipeline():
-            if alone:
-                await connection.execute("SELECT choose_alone(%s)", [str(question.salon_id)])
-            return await read_loads(connection, question.people, question.compared)
+
+async def read_in_turn(connection: Connection, question: Undecided, *, alone: bool) -> Mapping[UUID, Load]:
+    """Wait for the turn and read, in one round trip."""
+    async with connection.pipeline():
+        if alone:
+            await connection.execute("SELECT choose_alone(%s)", [str(question.salon_id)], prepare=True)
+        return await read_loads(connection, question.people, question.compared)
 
 
 @dataclass(frozen=True, slots=True)
