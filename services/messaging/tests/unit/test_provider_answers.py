@@ -126,6 +126,13 @@ def test_other_words_an_older_or_a_known_message_are_not_the_one_in_question(fie
 
 
 @pytest.mark.covers("X15")
+def test_a_message_to_whatsapp_is_found_under_the_number_that_it_has_there():
+    body = json.dumps({"messages": [{**ACCEPTED, "to": f"whatsapp:{MESSAGE.to}"}]}).encode()
+    question = Question(Channel.WHATSAPP, MESSAGE.to, MESSAGE.body, WRITTEN)
+    assert asyncio.run(twilio(200, body).find(question, set())).external_id == "SM1"
+
+
+@pytest.mark.covers("X15")
 @pytest.mark.parametrize("to", ["", "+966500000000"])
 @pytest.mark.parametrize("channel", [Channel.SMS, Channel.WHATSAPP])
 def test_the_same_words_to_another_number_are_another_message(to, channel):
