@@ -75,24 +75,40 @@ def when(zone, middle, day, minute):
 
 class Oracle:
     def __init__(self, zone, middle, salon, member):
-        self.at = lambda day, minute: when(zone, middle, day, minute)
+        self.minutes = lambda day, span: range(
+            *(when(zone, middle, day, at) for at in (span.start, span.end))
+        )
         self.days = [middle + timedelta(days=offset) for offset in range(-3, 3)]
         self.salon, self.member = salon, member
         overridden = {override.day for override in member.overrides}
         self.hours = self.weekly(salon.hours, self.days)
         self.shifts = self.weekly(member.shifts, [day for day in self.days if day not in overridden])
-        self.dated = [(override.day, span, ()) for override in member.overrides for span in override.ranges]
-
-    def during(self, minute, day, span):
-        return self.at(day, span.start) <= minute < self.at(day, span.end)
+        self.dated = [
+            (self.minutes(override.day, span), [])
+            for override in member.overrides
+            for span in override.ranges
+        ]
+        self.prayers = list(self.prayer_seconds())
 
     def weekly(self, rules, days):
-        return [(day, rule.during, rule.breaks) for day in days for rule in rules if self.in_turn(rule, day)]
+        return [
+            (self.minutes(day, rule.during), [self.minutes(day, pause) for pause in rule.breaks])
+            for day in days
+            for rule in rules
+            if self.in_turn(rule, day)
+        ]
 
-    def inside(self, minute, ranges):
+    def prayer_seconds(self):
+        breaks = self.salon.prayer_breaks
+        for day in self.days if breaks else ():
+            times = times_of(self.salon.location, breaks.rules, day)
+            for one in breaks.prayers if times else ():
+                yield range(times[one] - breaks.before.seconds, times[one] + breaks.after.seconds)
+
+    @staticmethod
+    def inside(minute, ranges):
         return any(
-            self.during(minute, day, span) and not any(self.during(minute, day, pause) for pause in breaks)
-            for day, span, breaks in ranges
+            minute in during and not any(minute in pause for pause in breaks) for during, breaks in ranges
         )
 
     @staticmethod
@@ -107,13 +123,7 @@ class Oracle:
         return any(start <= minute * 60 < end for start, end in self.salon.closures)
 
     def is_prayer(self, minute):
-        breaks = self.salon.prayer_breaks
-        return breaks is not None and any(
-            times[one] - breaks.before.seconds <= minute * 60 < times[one] + breaks.after.seconds
-            for day in self.days
-            for one in breaks.prayers
-            if (times := times_of(self.salon.location, breaks.rules, day))
-        )
+        return any(minute * 60 in during for during in self.prayers)
 
     def is_off(self, minute):
         return any(off.during[0] <= minute * 60 < off.during[1] for off in self.member.time_off)
