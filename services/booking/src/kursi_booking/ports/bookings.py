@@ -59,6 +59,14 @@ class Undecided:
     compared: Interval
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Whether somebody else chose for the salon meanwhile, and whether nobody does now."""
+
+    has_waited: bool
+    is_alone: bool
+
+
 class Turn(Protocol):
     """The transaction of who chooses for a salon; others wait until it ends, but not for ever."""
 
@@ -154,8 +162,12 @@ class BookingStore(FirstAnswers, Protocol):
         """What each of them has that starts then; who has nothing is not there."""
         ...
 
-    def turn(self, open_question: Undecided) -> AbstractAsyncContextManager[Turn]:
-        """One transaction in which nobody else chooses for the salon."""
+    def queue(self, salon_id: UUID) -> AbstractAsyncContextManager[Queued]:
+        """Wait, but not for ever, until nobody else in this process chooses for the salon."""
+        ...
+
+    def turn(self, open_question: Undecided, queued: Queued) -> AbstractAsyncContextManager[Turn]:
+        """One transaction, in the queue, in which nobody else chooses for the salon."""
         ...
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:

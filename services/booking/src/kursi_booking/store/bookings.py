@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -18,7 +18,7 @@ from kursi_booking.domain.claims import Claim
 from kursi_booking.domain.fair_choice import Load
 from kursi_booking.domain.guest import JoinedGuest
 from kursi_booking.ports.answers import AlreadyAnswered
-from kursi_booking.ports.bookings import NewBooking, Turn, Undecided, Work
+from kursi_booking.ports.bookings import NewBooking, Queued, Turn, Undecided, Work
 from kursi_booking.ports.listing import BookingFilter, BookingPage, Position
 from kursi_booking.store.answers import KeptAnswers
 from kursi_booking.store.create import CREATE, create_parameters, refused
@@ -35,12 +35,20 @@ request waits for a connection.
 """
 
 
+@dataclass
+class _Queue:
+    """Who chooses for a salon in this process, one after the other."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    length: int = 0
+
+
 class Bookings(KeptAnswers):
     """Bookings in the database; see `kursi_booking.ports.bookings.BookingStore`."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._queues: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._queues: WeakValueDictionary[UUID, _Queue] = WeakValueDictionary()
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[Work]:
@@ -103,17 +111,37 @@ class Bookings(KeptAnswers):
             return await read_loads(connection, staff_ids, during)
 
     @asynccontextmanager
-    async def turn(self, open_question: Undecided) -> AsyncIterator[Turn]:
-        """One transaction in which nobody else chooses for the salon.
-
-        The lock closes the race of two who read the same loads before either has written: the other waits, and reads in
-        a statement after the one in which it waited. It is taken before all other locks.
+    async def queue(self, salon_id: UUID) -> AsyncIterator[Queued]:
+        """Wait, but not for ever, until nobody else in this process chooses for the salon. Nobody waits here with a
+        connection in hand.
         """
-        async with (
-            self._queued(open_question.salon_id) as in_turn,
-            self._database.transaction() as connection,
-        ):
-            loads = await read_in_turn(connection, open_question, alone=in_turn)
+        queue = self._queues.setdefault(salon_id, _Queue())
+        has_waited = queue.length > 0
+        queue.length += 1
+        is_alone = True
+        try:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await queue.lock.acquire()
+            except TimeoutError:
+                is_alone = False
+            try:
+                yield Queued(has_waited, is_alone)
+            finally:
+                if is_alone:
+                    queue.lock.release()
+        finally:
+            queue.length -= 1
+
+    @asynccontextmanager
+    async def turn(self, open_question: Undecided, queued: Queued) -> AsyncIterator[Turn]:
+        """One transaction, in the queue, in which nobody else chooses for the salon.
+
+        The lock closes the race of two processes that read the same loads before either has written: the other waits,
+        and reads in a statement after the one in which it waited. It is taken before all other locks.
+        """
+        async with self._database.transaction() as connection:
+            loads = await read_in_turn(connection, open_question, alone=queued.is_alone)
             yield _Turn(loads, connection, self)
 
     async def late_guests(self, since: datetime) -> list[JoinedGuest]:
@@ -141,22 +169,6 @@ class Bookings(KeptAnswers):
             found = await find_page(connection, wanted, words, after, size)
             read = {one.booking_id: one for one in await read_bookings(connection, found.ids)}
         return BookingPage([read[booking_id] for booking_id in found.ids if booking_id in read], found.rest)
-
-    @asynccontextmanager
-    async def _queued(self, salon_id: UUID) -> AsyncIterator[bool]:
-        """Whether the caller's turn in this process has come in time. Nobody waits here with a connection in hand."""
-        queue = self._queues.setdefault(salon_id, asyncio.Lock())
-        in_turn = True
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await queue.acquire()
-        except TimeoutError:
-            in_turn = False
-        try:
-            yield in_turn
-        finally:
-            if in_turn:
-                queue.release()
 
 
 async def read_in_turn(connection: Connection, question: Undecided, *, alone: bool) -> Mapping[UUID, Load]:

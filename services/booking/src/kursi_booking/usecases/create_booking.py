@@ -231,10 +231,15 @@ class CreateBooking:
         Raises: _Lost, DayFull; NotBookable, TooManyBookings.
         """
         ask = errand.ask
-        async with self._store.turn(Undecided(ask.salon_id, candidates(offer), offer.compared)) as turn:
-            offer = fairly(offer, turn.loads)
-            placement = place(offer, ask, check_for(errand.act.party))
-            return await self._write(errand, offer, placement, turn)
+        async with self._store.queue(ask.salon_id) as queued:
+            if queued.has_waited:
+                # Whoever was before has taken somebody.
+                offer = await self._offers.to_book(ask)
+            open_question = Undecided(ask.salon_id, candidates(offer), offer.compared)
+            async with self._store.turn(open_question, queued) as turn:
+                offer = fairly(offer, turn.loads)
+                placement = place(offer, ask, check_for(errand.act.party))
+                return await self._write(errand, offer, placement, turn)
 
     async def _write(
         self, errand: _Errand, offer: Offer, placement: Placement, store: BookingStore | Turn
