@@ -170,6 +170,17 @@ async def test_a_report_of_failure_says_why_what_was_given_up_in_doubt_failed(st
 
 
 @pytest.mark.covers("X18")
+async def test_a_second_report_of_failure_leaves_the_reason_of_the_first(stage):
+    sms = await stage.due(recipient_id=stage.directory.knows(phone_number="+966500030003"))
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(sms, "sent"))
+    await stage.execute("UPDATE notifications SET status = 'failed', error_code = 'x' WHERE id = %s", sms)
+    await stage.deliver(await stage.reported("undelivered"))
+    assert (await stage.row(sms))["error_code"] == "x"
+    assert await states(stage) == ["ignored"]
+
+
+@pytest.mark.covers("X18")
 async def test_a_try_that_arrived_counts_more_than_a_later_one_that_failed(stage, sent):
     failed = "status = 'failed', error_code = 'twilio_30003', external_id = 'of the next try'"
     await stage.execute(f"UPDATE notifications SET {failed} WHERE id = %s", sent)
