@@ -241,6 +241,21 @@ async def test_a_report_that_knows_only_the_providers_id_waits_for_its_message(s
     assert await states(stage) == ["applied"]
 
 
+async def test_reports_that_wait_for_long_keep_no_later_one_back(stage, sent, monkeypatch):
+    monkeypatch.setattr("kursi_messaging.usecases.apply_delivery_report._AT_ONCE", 2)
+    await stage.execute(
+        "INSERT INTO delivery_reports (id, provider, fingerprint, external_id, status, reported_status, error_code, "
+        "payload, state, received_at) SELECT gen_random_uuid(), 'twilio', int4send(number), 'SM-unknown', 'delivered', "
+        "'delivered', '', '', 'parked', now() FROM generate_series(1, 4) AS number"
+    )
+    row = await stage.row(sent)
+    await stage.execute("UPDATE notifications SET external_id = '' WHERE id = %s", sent)
+    await stage.deliver(by_id_only(await stage.reported("delivered")))
+    await stage.execute("UPDATE notifications SET external_id = %s WHERE id = %s", row["external_id"], sent)
+    await stage.reports.settle_parked()
+    assert await stage.has(sent, "delivered")
+
+
 @pytest.mark.covers("X17")
 async def test_a_report_about_nothing_we_know_is_given_up_after_five_minutes(stage, sent, fixed_clock):
     stage.clock = fixed_clock

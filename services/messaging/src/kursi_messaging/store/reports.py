@@ -193,9 +193,11 @@ async def apply_parked_about(
     return {moved.id for moved in await apply_all(connection, parked, now)}
 
 
-async def parked(connection: Connection, most: int) -> list[StoredReport]:
-    """Reports that wait for their message, oldest first, each for this transaction alone."""
-    return await _read(connection, "true", [], most=most)
+async def parked(connection: Connection, most: int, after: StoredReport | None) -> list[StoredReport]:
+    """Reports that wait for their message, the oldest `after` this one first, each for this transaction alone."""
+    if after is None:
+        return await _read(connection, "true", [], most=most)
+    return await _read(connection, "(received_at, id) > (%s, %s)", [after.received_at, after.id], most=most)
 
 
 async def drop_older(connection: Connection, age: timedelta, now: datetime) -> int:
@@ -223,7 +225,7 @@ async def _read(
     async with connection.cursor(row_factory=class_row(StoredReport)) as cursor:
         await cursor.execute(
             f"SELECT {_COLUMNS} FROM delivery_reports WHERE state = 'parked' AND {condition} "  # noqa: S608 - constants
-            f"ORDER BY received_at LIMIT %s {lock}",
+            f"ORDER BY received_at, id LIMIT %s {lock}",
             [*parameters, most],
         )
         return await cursor.fetchall()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Database
@@ -14,7 +15,7 @@ from prometheus_client import Counter
 
 from kursi_messaging.ports import IncomingReport, Report, ReportMalformed, ReportReader, ReportRefused
 from kursi_messaging.store import reports
-from kursi_messaging.store.reports import Moved
+from kursi_messaging.store.reports import Moved, StoredReport
 
 _AT_ONCE = 200
 
@@ -95,8 +96,19 @@ class DeliveryReports:
             REPORTS.labels(report.provider, "asked").inc()
 
     async def settle_parked(self) -> None:
-        """Apply the reports whose message is known by now, and give up on those that waited too long."""
-        _count(await run_with_retries(self._settle_parked))
+        """Apply the reports whose message is known by now, and give up on those that waited too long.
+
+        All are looked at: many may wait for messages that are to be tried again, and keep nobody else's back.
+        """
+        last: StoredReport | None = None
+        while True:
+            waiting, moved = await run_with_retries(partial(self._settle, last))
+            _count(moved)
+            if len(waiting) < _AT_ONCE:
+                break
+            last = waiting[-1]
+        async with self._database.autocommit() as connection:
+            await reports.drop_older(connection, self._parking, self._clock.now())
 
     async def _take(self, report: Report, address: str, body: bytes) -> bool:
         """Keep the report and apply it; False for the same bytes to the same address again."""
@@ -113,13 +125,10 @@ class DeliveryReports:
         async with self._database.transaction() as connection:
             return await reports.apply_parked(connection, fingerprint, self._clock.now())
 
-    async def _settle_parked(self) -> Sequence[Moved]:
-        now = self._clock.now()
+    async def _settle(self, after: StoredReport | None) -> tuple[Sequence[StoredReport], Sequence[Moved]]:
         async with self._database.transaction() as connection:
-            waiting = await reports.parked(connection, _AT_ONCE)
-            moved = await reports.apply_all(connection, waiting, now)
-            await reports.drop_older(connection, self._parking, now)
-        return moved
+            waiting = await reports.parked(connection, _AT_ONCE, after)
+            return waiting, await reports.apply_all(connection, waiting, self._clock.now())
 
 
 def _count(moved: Sequence[Moved]) -> None:
