@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from typing import Final, LiteralString
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+import psycopg
 from kursi_chassis.db.database import Connection, Database
 
 from kursi_payment.ports import Busy
 
 _SECONDS_BETWEEN_TRIES = 0.05
+_KEY: Final[LiteralString] = "hashtextextended(%s, 1)"
 
 
 class AdvisoryConversations:
@@ -37,7 +40,12 @@ class AdvisoryConversations:
         try:
             async with self._seats, self._database.session() as connection:
                 await _lock(connection, payment_id, deadline)
-                yield
+                try:
+                    yield
+                finally:
+                    # Closing lets go, too, but a moment later, and whoever comes meanwhile finds it held.
+                    with suppress(psycopg.OperationalError):
+                        await connection.execute(f"SELECT pg_advisory_unlock({_KEY})", [_place(payment_id)])
         finally:
             turn.release()
 
@@ -55,12 +63,14 @@ async def _acquire(turn: asyncio.Lock, deadline: float) -> None:
 
 async def _lock(connection: Connection, payment_id: UUID, deadline: float) -> None:
     while True:
-        cursor = await connection.execute(
-            "SELECT pg_try_advisory_lock(hashtextextended(%s, 1))", [f"payment {payment_id}"]
-        )
+        cursor = await connection.execute(f"SELECT pg_try_advisory_lock({_KEY})", [_place(payment_id)])
         row = await cursor.fetchone()
         if row and row[0]:
             return
         if asyncio.get_running_loop().time() >= deadline:
             raise Busy
         await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+def _place(payment_id: UUID) -> str:
+    return f"payment {payment_id}"
