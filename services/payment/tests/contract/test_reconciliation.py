@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from kursi.payment.v1 import payment_pb2
 from kursi.payment.v1 import payment_service_pb2 as pb2
+from kursi_chassis.db.database import Connection
 from kursi_chassis.ids import new_id
 from kursi_payment.adapters.moyasar_webhook import MoyasarWebhook, WebhookNotRegistered
 from kursi_payment.jobs.webhook import KeepRegistered
@@ -225,11 +226,20 @@ async def test_a_payment_somebody_talks_about_is_looked_at_a_second_later(desk):
     assert next_look == desk.clock.now() + timedelta(seconds=1)
 
 
-async def test_a_conversation_that_is_over_keeps_nobody_waiting(desk):
-    payment_id = new_id()
-    for _ in range(30):
-        async with desk.assembly.conversations.hold(payment_id, timedelta(0)):
-            pass
+async def test_a_conversation_that_is_over_keeps_nobody_waiting(desk, monkeypatch):
+    """However late the server notices that its connection was closed."""
+    payment_id, left_open = new_id(), []
+
+    async def close_later(connection):
+        left_open.append(connection)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Connection, "close", close_later)
+        for _ in range(2):
+            async with desk.assembly.conversations.hold(payment_id, timedelta(0)):
+                pass
+    for connection in left_open:
+        await connection.close()
 
 
 async def test_the_webhook_is_registered_once_and_again_when_it_was_deleted(desk):
