@@ -28,7 +28,8 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
         tokens = [api.login(invented_number()).access_token for _ in range(CLIENTS)]
     connections = [await HTTPConnection.open("127.0.0.1", platform.port("gateway")) for _ in range(CLIENTS)]
     latencies: list[float] = []
-    for round_number in range(effort.rounds):
+    slowest: list[float] = []
+    for round_number in range(effort.rushes):
         answers = await asyncio.gather(
             *(
                 _attempts(connections[client], salon, tokens[client], client, round_number)
@@ -39,7 +40,9 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
         if statuses.count(200) != SLOTS or set(statuses) != {200, 409}:
             message = f"{statuses.count(200)} of {SLOTS} times were sold; answers: {sorted(set(statuses))}"
             raise RuntimeError(message)
-        latencies += [seconds for attempts in answers for _, seconds in attempts]
+        rush = [seconds for attempts in answers for _, seconds in attempts]
+        latencies += rush
+        slowest.append(max(rush))
     for connection in connections:
         connection.close()
     p99_ms = statistics.quantiles(latencies, n=100)[98] * 1000
@@ -51,7 +54,11 @@ async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
         ratio=p99_ms / LIMIT_MS,
         goal="≤ 1",
         met=p99_ms <= LIMIT_MS,
-        details={"p50_ms": round(statistics.median(latencies) * 1000), "attempts": len(latencies)},
+        details={
+            "p50_ms": round(statistics.median(latencies) * 1000),
+            "attempts": len(latencies),
+            "slowest_of_each_rush_ms": ", ".join(f"{seconds * 1000:.0f}" for seconds in slowest),
+        },
     )
 
 
