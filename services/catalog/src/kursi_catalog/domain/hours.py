@@ -47,6 +47,11 @@ class WeeklyShifts:
     shifts: tuple[DayRange, ...]
     season: Season | None = None
 
+    @property
+    def counts_always(self) -> bool:
+        """Whether it counts on every date; without a start all weeks are its own."""
+        return self.effective_from is None and self.effective_until is None and self.season is None
+
 
 @dataclass(frozen=True, slots=True)
 class DayOverride:

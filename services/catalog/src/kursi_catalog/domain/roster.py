@@ -5,7 +5,7 @@ start, so that a summer schedule can lie over the usual one and end by itself. A
 in its own weeks only; in the others the next one shows through, which is how two people share a chair in turns.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -93,8 +93,7 @@ def first_weekday_of(territory_code: str) -> int:
 def _shifts_in_force(
     staff_id: UUID, schedules: Sequence[WeeklyShifts], days: Sequence[date], first_weekday: int
 ) -> Iterator[WeeklyRange]:
-    ranked = sorted(schedules, key=_precedence, reverse=True)
-    for winner, dates in _runs(days, lambda day: _winner(ranked, day, first_weekday)):
+    for winner, dates in _winners(schedules, days, first_weekday):
         if winner is None:
             continue
         for one in winner.shifts:
@@ -102,6 +101,16 @@ def _shifts_in_force(
                 staff_id, one.weekday, one.during, one.breaks,
                 valid_from=dates[0], valid_to=dates[-1],
             )  # fmt: skip
+
+
+def _winners(
+    schedules: Sequence[WeeklyShifts], days: Sequence[date], first_weekday: int
+) -> Iterable[tuple[WeeklyShifts | None, Sequence[date]]]:
+    if days and len(schedules) == 1 and schedules[0].counts_always:
+        # As nearly everybody's: not asked day by day.
+        return [(schedules[0], days)]
+    ranked = sorted(schedules, key=_precedence, reverse=True)
+    return _runs(days, lambda day: _winner(ranked, day, first_weekday))
 
 
 def _precedence(schedule: WeeklyShifts) -> tuple[bool, date]:
