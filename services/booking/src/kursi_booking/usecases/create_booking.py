@@ -48,8 +48,6 @@ from kursi_booking.usecases.placing import (
 
 TRIES = 5
 """How often the only possible visit is tried when what is in its way is over."""
-
-
 REMEMBERED = 10_000
 """How many visits' claims are remembered as taken: a busy minute's, in a few megabytes."""
 
@@ -193,6 +191,9 @@ class CreateBooking:
                 raise taken(offer, around, ask.first) from refused
             try:
                 return await self._write(errand, offer, placement, self._store)
+            except DayFull:
+                # The salon has set a limit since the first look; the next one sees it.
+                continue
             except _Lost as lost:
                 await self._expire(lost.claims, errand.act.at)
         raise taken(offer, around, ask.first)
