@@ -1,10 +1,9 @@
 """New connections know the statements of a booking before a customer needs them."""
 
-from functools import reduce
-
 import pytest_asyncio
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi_booking.rehearsal import RUNS, rehearse
+from kursi_booking.store.numbered import numbered
 from kursi_booking.store.staff_days import LOADS
 from kursi_chassis.db.database import Database
 
@@ -13,11 +12,6 @@ SELECT custom_plans, generic_plans FROM pg_prepared_statements
 WHERE statement LIKE ANY ('{%INTO bookings%,%customer_counters%,%choose_alone%,%AS busy%}')
 """
 STATEMENTS = 4
-NUMBERED = reduce(
-    lambda text, named: text.replace(f"%({named[1]})s", f"${named[0]}"),
-    enumerate(("staff_ids", "low", "high"), start=1),
-    LOADS,
-)
 TABLES = ["bookings", "booking_items", "booking_history", "claims", "customer_counters", "outbox", "replies"]
 
 
@@ -57,7 +51,7 @@ async def test_no_booking_is_planned_anew_after_the_rehearsal(world, database):
 
 
 async def test_who_has_what_is_looked_up_even_by_a_plan_that_was_made_while_there_was_nothing(database):
-    plan = await rows(database, f"EXPLAIN (GENERIC_PLAN) {NUMBERED}")
+    plan = await rows(database, f"EXPLAIN (GENERIC_PLAN) {numbered(LOADS).text.decode()}")
     scans = {line.strip(" ->").split("  ")[0] for (line,) in plan if " on booking" in line}
     assert scans == {
         "Index Scan using booking_items_by_staff_visit on booking_items i",
