@@ -9,6 +9,7 @@ from kursi_chassis.testing.eventually import eventually
 from kursi_messaging.domain.words import Status
 from kursi_messaging.ports import Report
 from kursi_messaging.store import claims
+from kursi_messaging.store.claims import Asking
 
 MINUTE = timedelta(minutes=1)
 RULES = {"after": 10 * MINUTE, "until": timedelta(days=1), "most": 100}
@@ -29,7 +30,7 @@ async def sent(stage, ago: timedelta, looked_at: timedelta | None = None, **chan
 
 async def asked_about(stage) -> set:
     async with stage.database.autocommit() as connection:
-        rows = await claims.overdue(connection, ["twilio"], now=stage.clock.now(), **RULES)
+        rows = await claims.overdue(connection, Asking(providers=["twilio"], now=stage.clock.now(), **RULES))
     return {row.id for row in rows}
 
 
@@ -130,7 +131,7 @@ async def given_up(stage, ago: timedelta, looked_at: timedelta | None = None, **
 
 async def looked_for(stage) -> set:
     async with stage.database.autocommit() as connection:
-        rows = await claims.doubtful(connection, ["twilio"], now=stage.clock.now(), **RULES)
+        rows = await claims.doubtful(connection, Asking(providers=["twilio"], now=stage.clock.now(), **RULES))
     return {row.id for row in rows}
 
 

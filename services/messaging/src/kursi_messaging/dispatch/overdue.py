@@ -18,7 +18,7 @@ from kursi_messaging.dispatch.rules import DispatchRules
 from kursi_messaging.domain.words import Channel, Status
 from kursi_messaging.ports import Contact, Contacts, NoAnswer, Question, Report, ReportSource
 from kursi_messaging.store import claims
-from kursi_messaging.store.claims import DoubtfulRow
+from kursi_messaging.store.claims import Asking, DoubtfulRow
 
 _MOST = 100
 """Per round and process: an outage of an hour is made good within hours, and the provider hardly notices."""
@@ -71,14 +71,7 @@ class OverdueReports:
     async def _ask_about_sent(self) -> None:
         """One round. Raises: NoAnswer, Unavailable; the rest is asked about in later rounds."""
         async with self._database.autocommit() as connection:
-            overdue = await claims.overdue(
-                connection,
-                list(self._sources),
-                after=self._rules.report_overdue,
-                until=self._rules.report_given_up,
-                most=_MOST,
-                now=self._clock.now(),
-            )
+            overdue = await claims.overdue(connection, self._asking())
         for row in overdue:
             report = await self._sources[row.provider].report_on(row.id, row.external_id)
             if report is not None and report.status is not Status.SENT:
@@ -87,18 +80,20 @@ class OverdueReports:
     async def _ask_about_doubtful(self) -> None:
         """One round. Raises: NoAnswer, Unavailable; the rest is asked about in later rounds."""
         async with self._database.autocommit() as connection:
-            doubtful = await claims.doubtful(
-                connection,
-                list(self._sources),
-                after=self._rules.report_overdue,
-                until=self._rules.report_given_up,
-                most=_MOST,
-                now=self._clock.now(),
-            )
+            doubtful = await claims.doubtful(connection, self._asking())
         contacts = await self._contacts.find({row.recipient_id for row in doubtful}) if doubtful else {}
         for row in doubtful:
             if (contact := contacts.get(row.recipient_id)) is not None:
                 await self._look_for(row, contact)
+
+    def _asking(self) -> Asking:
+        return Asking(
+            providers=list(self._sources),
+            after=self._rules.report_overdue,
+            until=self._rules.report_given_up,
+            most=_MOST,
+            now=self._clock.now(),
+        )
 
     async def _look_for(self, row: DoubtfulRow, contact: Contact) -> None:
         """Have the provider's word count if it has the message.

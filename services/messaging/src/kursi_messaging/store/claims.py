@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
 from uuid import UUID
@@ -71,6 +71,19 @@ class OverdueRow:
     id: UUID
     provider: str
     external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Which messages these providers are asked about now: first `after` they were sent, each time twice as late as
+    before, and not any more `until` after; nobody else is given them meanwhile.
+    """
+
+    providers: list[str]
+    after: timedelta
+    until: timedelta
+    most: int
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,18 +257,8 @@ async def reap(connection: Connection, *, token: UUID, lease: timedelta, most: i
         return await cursor.fetchall()
 
 
-async def overdue(
-    connection: Connection,
-    providers: Sequence[str],
-    *,
-    after: timedelta,
-    until: timedelta,
-    most: int,
-    now: datetime,
-) -> list[OverdueRow]:
-    """Take messages to ask their provider about, first `after` they were sent, each time twice as late as before,
-    and not any more `until` after; nobody else is given them meanwhile.
-    """
+async def overdue(connection: Connection, asking: Asking) -> list[OverdueRow]:
+    """Take messages to ask their provider about whose end nobody has told."""
     async with connection.cursor(row_factory=class_row(OverdueRow)) as cursor:
         await cursor.execute(
             """
@@ -267,22 +270,13 @@ async def overdue(
                 ORDER BY sent_at LIMIT %(most)s FOR UPDATE SKIP LOCKED))
             RETURNING id, provider, external_id
             """,
-            {"providers": list(providers), "after": after, "until": until, "most": most, "now": now},
+            asdict(asking),
         )
         return await cursor.fetchall()
 
 
-async def doubtful(
-    connection: Connection,
-    providers: Sequence[str],
-    *,
-    after: timedelta,
-    until: timedelta,
-    most: int,
-    now: datetime,
-) -> list[DoubtfulRow]:
-    """Take messages to look for at their provider that were given up because nobody knew whether it has them;
-    when and how often is as with `overdue`.
+async def doubtful(connection: Connection, asking: Asking) -> list[DoubtfulRow]:
+    """Take messages to look for at their provider that were given up because nobody knew whether it has them.
 
     While another one is on its way to the same person it may be the one that the provider has.
     """
@@ -305,7 +299,7 @@ async def doubtful(
             UPDATE notifications AS mine SET updated_at = %(now)s FROM doubt WHERE mine.id = doubt.id
             RETURNING mine.id, recipient_id, channel, provider, body, doubt.dispatched_at
             """,
-            {"providers": list(providers), "after": after, "until": until, "most": most, "now": now},
+            asdict(asking),
         )
         return await cursor.fetchall()
 
