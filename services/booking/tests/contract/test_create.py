@@ -271,7 +271,7 @@ async def test_an_overdue_hold_gives_way_to_whoever_wants_its_time(world):
     assert [what for what, _ in await world.events()] == ["created", "expired", "created"]
 
 
-@pytest.mark.parametrize("days", [0, 3, 30])
+@pytest.mark.parametrize("days", [0, 5, 30])
 async def test_a_visit_written_down_afterwards_is_refused_where_another_one_was(world, refusal, days):
     """However long ago it was, and without other times to choose when all near it are over."""
     world.clock.set(world.salon.at(MARCH_16, 12) + timedelta(days=days))

@@ -227,11 +227,13 @@ def _placed(question: Question, start: int) -> Assignment | Rejection:
 def relaxed(question: Question) -> Iterator[tuple[Question, Rule]]:
     """The question with one rule after the other given up, and the rule: who is free then was kept by that one."""
     rules = question.rules
-    untidy = replace(question, rules=replace(rules, policy=replace(rules.policy, mode=StartMode.GRID)))
-    yield untidy, Rule.LEAVES_GAP
-    unlimited = replace(untidy, rules=replace(untidy.rules, limits=Limits()))
-    yield unlimited, Rule.STAFF_DAY_FULL
-    yield replace(unlimited, supply=Supply(question.supply.working)), Rule.TAKEN
+    if rules.policy.mode is not StartMode.GRID:
+        rules = replace(rules, policy=replace(rules.policy, mode=StartMode.GRID))
+        yield replace(question, rules=rules), Rule.LEAVES_GAP
+    if rules.limits.of_days:
+        rules = replace(rules, limits=Limits())
+        yield replace(question, rules=rules), Rule.STAFF_DAY_FULL
+    yield replace(question, rules=rules, supply=Supply(question.supply.working)), Rule.TAKEN
 
 
 def why_group(question: Question, group: Group, start: int) -> Rule | None:

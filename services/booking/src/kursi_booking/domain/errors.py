@@ -281,10 +281,14 @@ class CatalogUnavailable(Unavailable):
 def refusal(rule: Rule, rules: StartRules) -> DomainError:
     """The error that tells a caller why a start was rejected; a taken one has no alternatives yet."""
     now = datetime.fromtimestamp(rules.now, UTC)
-    errors: dict[Rule, DomainError] = {
-        Rule.TAKEN: SlotTaken(),
-        Rule.TOO_SOON: TooSoon(now + timedelta(seconds=max(0, rules.policy.rules.min_notice))),
-        Rule.TOO_FAR_AHEAD: TooFarAhead(now + timedelta(seconds=rules.policy.rules.max_ahead)),
-        Rule.CUSTOMER_LIMIT: TooManyBookings(rules.limits.active_per_customer or 0),
-    }
-    return errors.get(rule) or NotBookable(rule)
+    match rule:
+        case Rule.TAKEN:
+            return SlotTaken()
+        case Rule.TOO_SOON:
+            return TooSoon(now + timedelta(seconds=max(0, rules.policy.rules.min_notice)))
+        case Rule.TOO_FAR_AHEAD:
+            return TooFarAhead(now + timedelta(seconds=rules.policy.rules.max_ahead))
+        case Rule.CUSTOMER_LIMIT:
+            return TooManyBookings(rules.limits.active_per_customer or 0)
+        case _:
+            return NotBookable(rule)

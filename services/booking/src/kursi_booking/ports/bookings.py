@@ -162,6 +162,10 @@ class BookingStore(FirstAnswers, Protocol):
         """What each of them has that starts then; who has nothing is not there."""
         ...
 
+    async def active(self, salon_id: UUID, customers: Sequence[UUID]) -> Mapping[UUID, int]:
+        """How many open bookings each of them has in the salon; who never had one is not there."""
+        ...
+
     def queue(self, salon_id: UUID) -> AbstractAsyncContextManager[Queued]:
         """Wait, but not for ever, until nobody else in this process chooses for the salon."""
         ...

@@ -110,6 +110,16 @@ class Bookings(KeptAnswers):
         async with self._database.reading() as connection:
             return await read_loads(connection, staff_ids, during)
 
+    async def active(self, salon_id: UUID, customers: Sequence[UUID]) -> Mapping[UUID, int]:
+        """How many open bookings each of them has in the salon; who never had one is not there."""
+        async with self._database.reading() as connection:
+            cursor = await connection.execute(
+                "SELECT customer_id, active FROM customer_counters WHERE salon_id = %s AND customer_id = ANY (%s)",
+                [salon_id, list(customers)],
+                prepare=True,
+            )
+            return dict(await cursor.fetchall())
+
     @asynccontextmanager
     async def queue(self, salon_id: UUID) -> AsyncIterator[Queued]:
         """Wait, but not for ever, until nobody else in this process chooses for the salon. Nobody waits here with a

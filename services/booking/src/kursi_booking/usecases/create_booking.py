@@ -34,6 +34,7 @@ from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.usecases.access import act_for, expect_customer, is_member
 from kursi_booking.usecases.first_answer import or_first_answer
+from kursi_booking.usecases.nearby import NearbyTimes
 from kursi_booking.usecases.placing import (
     MOST_ASKED,
     Placement,
@@ -41,15 +42,13 @@ from kursi_booking.usecases.placing import (
     check_for,
     fairly,
     find_place,
-    nearby,
     place,
-    taken,
 )
 
 TRIES = 5
 """How often the only possible visit is tried when what is in its way is over."""
 REMEMBERED = 10_000
-"""How many visits' claims are remembered as taken: a busy minute's, in a few megabytes."""
+"""How many visits are remembered as taken: a busy minute's, in a few megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +85,23 @@ class _Errand:
 
 
 class _SeenTaken:
-    """Claims that were seen to be taken, by whomever. A hint: they may have been given back since."""
+    """Visits that were seen to be taken, by whomever. A hint: they may have been given back since."""
 
     def __init__(self) -> None:
-        self._claims: dict[tuple[Claim, ...], None] = {}
+        self._visits: dict[tuple[object, ...], None] = {}
 
-    def __contains__(self, claims: tuple[Claim, ...]) -> bool:
-        return claims in self._claims
+    def __contains__(self, ask: Ask) -> bool:
+        return _visit(ask) in self._visits
 
-    def add(self, claims: tuple[Claim, ...]) -> None:
-        self._claims[claims] = None
-        if len(self._claims) > REMEMBERED:
-            del self._claims[next(iter(self._claims))]
+    def add(self, ask: Ask) -> None:
+        self._visits[_visit(ask)] = None
+        if len(self._visits) > REMEMBERED:
+            del self._visits[next(iter(self._visits))]
+
+
+def _visit(ask: Ask) -> tuple[object, ...]:
+    """What is the same for everybody who wants it."""
+    return ask.salon_id, ask.first, ask.wanted
 
 
 class _Lost(Exception):
@@ -125,6 +129,7 @@ class CreateBooking:
         self._customers = customers
         self._store = store
         self._offers = offers
+        self._nearby = NearbyTimes(offers, store)
         self._expire_hold = expire_hold
         self._clock = clock
         self._describe = describe
@@ -163,8 +168,8 @@ class CreateBooking:
         try:
             return await self._choose(errand)
         except (TimeTaken, SlotTaken) as refused:
-            around = nearby(errand.ask, errand.act.at)
-            raise taken(await self._offers.to_book(around), around, wanted.start) from refused
+            around = await self._nearby.around(errand.ask, errand.act.at)
+            raise around.instead_of(wanted.start) from refused
 
     def _errand(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> _Errand:
         """Whose visit it is. Raises: Denied for somebody else's without a role in the salon."""
@@ -178,25 +183,26 @@ class CreateBooking:
         Raises: SlotTaken with other times, NotBookable, TooManyBookings.
         """
         ask, check = errand.ask, check_for(errand.act.party)
-        placement = find_place(offer, ask, check)
-        if placement is not None and placement.claims not in self._seen_taken:
+        placement = None if ask in self._seen_taken else find_place(offer, ask, check)
+        if placement is not None:
             with suppress(_Lost):
                 return await self._write(errand, offer, placement, self._store)
-        around = nearby(ask, errand.act.at)
         for _ in range(TRIES):
-            offer = await self._offers.to_book(around)
+            around = await self._nearby.around(ask, errand.act.at)
+            if errand.act.party is Party.CUSTOMER:
+                around.expect_room(errand.customer_id)
             try:
-                placement = place(offer, ask, check)
+                placement = place(around.offer, ask, check)
             except SlotTaken as refused:
-                raise taken(offer, around, ask.first) from refused
+                raise around.instead_of(ask.first) from refused
             try:
-                return await self._write(errand, offer, placement, self._store)
+                return await self._write(errand, around.offer, placement, self._store)
             except DayFull:
                 # The salon has set a limit since the first look; the next one sees it.
                 continue
             except _Lost as lost:
                 await self._expire(lost.claims, errand.act.at)
-        raise taken(offer, around, ask.first)
+        raise around.instead_of(ask.first)
 
     async def _choose(self, errand: _Errand) -> bytes:
         """Try until nobody is left. Each try reads the claims again, so it sees who was faster and asks the next.
@@ -250,9 +256,9 @@ class CreateBooking:
         except DayFull:
             raise
         except TimeTaken as error:
-            self._seen_taken.add(placement.claims)
+            self._seen_taken.add(errand.ask)
             raise _Lost(placement.claims) from error
-        self._seen_taken.add(placement.claims)
+        self._seen_taken.add(errand.ask)
         return answer
 
     def _new(self, errand: _Errand, offer: Offer, placement: Placement) -> NewBooking:

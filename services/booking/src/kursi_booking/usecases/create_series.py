@@ -36,15 +36,14 @@ from kursi_booking.ports.series import (
 )
 from kursi_booking.usecases.access import act_for, expect_customer
 from kursi_booking.usecases.first_answer import or_first_answer
+from kursi_booking.usecases.nearby import NearbyTimes
 from kursi_booking.usecases.placing import (
     MOST_ASKED,
     Placement,
     candidates,
     check_for,
     fairly,
-    nearby,
     place,
-    taken,
 )
 
 _DOES_NOT_FIT = (SlotTaken, NotBookable, TooManyBookings)
@@ -124,6 +123,7 @@ class CreateSeries:
         self._store = store
         self._bookings = bookings
         self._offers = offers
+        self._nearby = NearbyTimes(offers, bookings)
         self._expire_hold = expire_hold
         self._clock = clock
         self._describe = describe
@@ -194,9 +194,8 @@ class CreateSeries:
     async def _left_out(self, errand: _Errand, start: datetime, refused: DomainError) -> LeftOut:
         alternatives: Sequence[datetime] = ()
         if not isinstance(refused, TooManyBookings):
-            around = nearby(errand.ask(start), errand.act.at)
-            if around.first < around.last:
-                alternatives = taken(await self._offers.to_book(around), around, start).alternatives
+            around = await self._nearby.around(errand.ask(start), errand.act.at)
+            alternatives = around.instead_of(start).alternatives
         rule = str(refused.metadata.get("rule", ""))
         return LeftOut(start, refused.reason, rule, tuple(alternatives))
 

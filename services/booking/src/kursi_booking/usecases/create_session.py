@@ -21,7 +21,8 @@ from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.ports.sessions import RenderSession, SessionStore
 from kursi_booking.usecases.first_answer import or_first_answer
-from kursi_booking.usecases.placing import MOST_ASKED, Placement, candidates, fairly, nearby, place, taken
+from kursi_booking.usecases.nearby import NearbyTimes
+from kursi_booking.usecases.placing import MOST_ASKED, Placement, candidates, fairly, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class CreateSession:
         self._store = store
         self._bookings = bookings
         self._offers = offers
+        self._nearby = NearbyTimes(offers, bookings)
         self._expire_hold = expire_hold
         self._clock = clock
         self._render = render
@@ -80,8 +82,8 @@ class CreateSession:
         try:
             return await self._take(wanted, request, act)
         except (TimeTaken, SlotTaken) as refused:
-            around = nearby(wanted.ask, act.at)
-            raise taken(await self._offers.to_book(around), around, wanted.start) from refused
+            around = await self._nearby.around(wanted.ask, act.at)
+            raise around.instead_of(wanted.start) from refused
 
     async def _take(self, wanted: WantedSession, request: KeyedRequest, act: Act) -> bytes:
         """Each try reads the claims again, so it sees who was faster. Raises: TimeTaken, SlotTaken, NotBookable."""

@@ -26,15 +26,14 @@ from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.usecases.access import act_of_anyone, visible
 from kursi_booking.usecases.acting import Acting, Order
+from kursi_booking.usecases.nearby import NearbyTimes
 from kursi_booking.usecases.placing import (
     MOST_ASKED,
     Check,
     Placement,
     candidates,
     fairly,
-    nearby,
     place,
-    taken,
 )
 from kursi_booking.usecases.saving import save_moved
 
@@ -64,6 +63,7 @@ class Moving:
     def __init__(self, acting: Acting, offers: Offers, expire_hold: HoldExpiry) -> None:
         self._acting = acting
         self._offers = offers
+        self._nearby = NearbyTimes(offers, acting.store)
         self._expire_hold = expire_hold
 
     async def carry_out(self, order: Order, request: KeyedRequest, caller: Caller, plan: Plan) -> bytes:
@@ -136,8 +136,8 @@ class Moving:
                 if ask is first:
                     raise
         if isinstance(refusal, SlotTaken):
-            around = nearby(refused, act.at)
-            raise taken(await self._offers.to_book(around), around, refused.first) from refusal
+            around = await self._nearby.around(refused, act.at)
+            raise around.instead_of(refused.first) from refusal
         raise refusal
 
     async def _placed(self, before: Booking, act: Act, ask: Ask, check: Check) -> Placement:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,11 +14,10 @@ from kursi_booking.domain.availability import (
     Rejection,
     check_placement,
     check_start,
-    find_openings,
 )
 from kursi_booking.domain.booking import Assistant, Item
 from kursi_booking.domain.claims import Claim, claims_of
-from kursi_booking.domain.errors import MAX_ALTERNATIVES, SlotTaken, refusal
+from kursi_booking.domain.errors import refusal
 from kursi_booking.domain.fair_choice import Load, Workload, by_fairness
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.start_rule import Rule
@@ -27,9 +25,6 @@ from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.visit import RequestedService
 from kursi_booking.ports.offers import Ask, Offer, OfferedService, Performer
 from kursi_booking.ports.supply import DayRoom
-
-NEARBY_BEFORE, NEARBY_AFTER = timedelta(days=1), timedelta(days=3)
-"""How far around a taken time others are looked for: few people move a visit by more."""
 
 MOST_ASKED = 50
 """How many people are tried, one after the other, when anybody will do and others are faster. Each is lost to somebody
@@ -82,26 +77,6 @@ def _first_that_fits(offer: Offer, ask: Ask, check: Check) -> Placement | list[R
             return Placement(items, claims_of(found), _room(offer, ask, items, check))
         rules.append(found.rule)
     return rules
-
-
-def nearby(ask: Ask, now: datetime) -> Ask:
-    """The same ask for the days around its start, none of them over unless the start itself is, where all rules about
-    starts count again. How many bookings the customer has is nothing to the salon's own people.
-    """
-    first, last = min(ask.first, max(now, ask.first - NEARBY_BEFORE)), ask.first + NEARBY_AFTER
-    counted = ask.customer_id if ask.party is Party.CUSTOMER else None
-    return replace(ask, first=first, last=last, customer_id=counted, added=None)
-
-
-def taken(offer: Offer, around: Ask, start: datetime) -> SlotTaken:
-    """The refusal with the offered starts that are nearest to the taken one, in order."""
-    first, last = int(around.first.timestamp()), int(around.last.timestamp())
-    starts = {
-        opening.start for question in offer.questions for opening in find_openings(question, first, last)
-    }
-    wanted = int(start.timestamp())
-    nearest = sorted(starts - {wanted}, key=lambda other: (abs(other - wanted), other))[:MAX_ALTERNATIVES]
-    return SlotTaken([datetime.fromtimestamp(other, UTC) for other in sorted(nearest)])
 
 
 def candidates(offer: Offer) -> list[UUID]:

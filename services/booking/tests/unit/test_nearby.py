@@ -1,0 +1,135 @@
+"""Looking together: who may share what somebody else has seen, and what is left when they are gone."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from kursi_booking.domain.booking import SalonFacts
+from kursi_booking.domain.errors import TooManyBookings
+from kursi_booking.domain.policy import PolicySnapshot
+from kursi_booking.ports.offers import Ask, Offer, WantedService
+from kursi_booking.usecases.nearby import NearbyTimes
+from kursi_chassis.ids import new_id
+
+NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
+TERMS = PolicySnapshot(timedelta(days=1), timedelta(days=1), timedelta(minutes=15), auto_confirm=True)
+SALON, SERVICE = new_id(), new_id()
+
+
+class Looking:
+    """An `Offers` whose looks take as long as the test likes, each with the number it has as its time."""
+
+    def __init__(self, limit=None):
+        self.asks = []
+        self.begun = asyncio.Queue()
+        self.may_end = asyncio.Semaphore(0)
+        self._limit = limit
+
+    async def to_book(self, ask):
+        self.asks.append(ask)
+        number = len(self.asks)
+        self.begun.put_nowait(number)
+        await self.may_end.acquire()
+        facts = SalonFacts({}, "UTC", "ZZ")
+        as_of = NOW + timedelta(seconds=number)
+        return Offer((), facts, (), TERMS, active_limit=self._limit, as_of=as_of, stale=False)
+
+    def end(self, looks=1):
+        for _ in range(looks):
+            self.may_end.release()
+
+
+class Counters:
+    """The counters of a `BookingStore`."""
+
+    def __init__(self, active=()):
+        self._active = dict(active)
+
+    async def active(self, salon_id, customers):
+        assert salon_id == SALON
+        return {customer: self._active[customer] for customer in customers if customer in self._active}
+
+
+def ask(hour=10, customer=None):
+    start = datetime(2026, 3, 16, hour, tzinfo=UTC)
+    return Ask(SALON, (WantedService(SERVICE),), start, start + timedelta(seconds=1), customer_id=customer)
+
+
+def number_of(around):
+    return int((around.offer.as_of - NOW).total_seconds())
+
+
+@pytest.fixture
+def looking():
+    return Looking()
+
+
+async def test_whoever_comes_during_a_look_shares_the_next_one(looking):
+    nearby = NearbyTimes(looking, Counters())
+    first = asyncio.create_task(nearby.around(ask(), NOW))
+    await looking.begun.get()
+    others = [asyncio.create_task(nearby.around(ask(hour, new_id()), NOW)) for hour in range(8, 18)]
+    looking.end(looks=20)
+    assert number_of(await first) == 1
+    assert {number_of(await other) for other in others} == {2}
+    assert len(looking.asks) == 2
+
+
+async def test_nothing_that_was_seen_before_is_told_to_whoever_asks_later(looking):
+    nearby = NearbyTimes(looking, Counters())
+    looking.end(looks=3)
+    assert [number_of(await nearby.around(ask(), NOW)) for _ in range(3)] == [1, 2, 3]
+
+
+async def test_who_asks_for_something_else_does_not_wait(looking):
+    nearby = NearbyTimes(looking, Counters())
+    asks = [ask(), Ask(SALON, (WantedService(new_id()),), ask().first, ask().last)]
+    looks = [asyncio.create_task(nearby.around(one, NOW)) for one in asks]
+    assert [await looking.begun.get(), await looking.begun.get()] == [1, 2]
+    looking.end(looks=2)
+    assert {number_of(await look) for look in looks} == {1, 2}
+
+
+async def test_when_whoever_looks_gives_up_the_next_one_looks(looking):
+    nearby = NearbyTimes(looking, Counters())
+    first = asyncio.create_task(nearby.around(ask(), NOW))
+    await looking.begun.get()
+    others = [asyncio.create_task(nearby.around(ask(customer=new_id()), NOW)) for _ in range(3)]
+    await asyncio.sleep(0)
+    first.cancel()
+    looking.end(looks=20)
+    assert {number_of(await other) for other in others} == {2}
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+@pytest.mark.covers("B6")
+async def test_each_keeps_to_their_own_limit_when_they_share_a_look():
+    free, full, stranger = new_id(), new_id(), new_id()
+    looking = Looking(limit=2)
+    nearby = NearbyTimes(looking, Counters({free: 1, full: 2}))
+    first = asyncio.create_task(nearby.around(ask(), NOW))
+    await looking.begun.get()
+    others = [asyncio.create_task(nearby.around(ask(customer=who), NOW)) for who in (free, full, stranger)]
+    looking.end(looks=20)
+    await first
+    for other, who in zip(others, (free, full, stranger), strict=True):
+        around = await other
+        assert number_of(around) == 2
+        if who == full:
+            with pytest.raises(TooManyBookings):
+                around.expect_room(who)
+        else:
+            around.expect_room(who)
+
+
+async def test_the_days_that_are_looked_at_are_not_over(looking):
+    nearby = NearbyTimes(looking, Counters())
+    looking.end(looks=2)
+    today = ask().first.replace(day=13)
+    await nearby.around(Ask(SALON, (WantedService(SERVICE),), today, today), NOW)
+    await nearby.around(ask(), NOW)
+    assert [(one.first, one.last) for one in looking.asks] == [
+        (datetime(2026, 3, 12, tzinfo=UTC), datetime(2026, 3, 17, tzinfo=UTC)),
+        (datetime(2026, 3, 15, tzinfo=UTC), datetime(2026, 3, 20, tzinfo=UTC)),
+    ]
