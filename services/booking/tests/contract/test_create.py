@@ -224,6 +224,17 @@ async def test_a_customer_has_no_more_open_bookings_than_the_salon_allows(world,
     assert (await world.book(world.salon.at(MARCH_16, 12), service_id)).state == Booking.CONFIRMED
 
 
+async def test_whoever_may_not_book_more_is_told_that_of_a_taken_time_too(world, refusal):
+    """Other times would be of no use to them; to others they are."""
+    service_id = world.salon.service(world.staff[0], terms={"maximum_active_bookings": 1})
+    start = world.salon.at(MARCH_16, 10)
+    await world.book(start, service_id, metadata=world.customer(new_id()))
+    await world.book(world.salon.at(MARCH_16, 11), service_id)
+    asked = [world.book(start, service_id, metadata=world.customer(who)) for who in (None, new_id(), None)]
+    answers = await asyncio.gather(*map(refusal, asked))
+    assert [one.reason for one in answers] == ["TOO_MANY_BOOKINGS", "SLOT_TAKEN", "TOO_MANY_BOOKINGS"]
+
+
 @pytest.mark.covers("B6")
 async def test_the_limit_holds_when_all_ask_at_once(world):
     service_id = world.salon.service(*world.staff, terms={"maximum_active_bookings": 3})
