@@ -115,6 +115,43 @@ async def test_a_repeatable_snapshot_does_not_see_what_is_committed_later(databa
     assert await count(database) == 1
 
 
+async def test_what_is_read_together_is_of_one_instant(database):
+    """Between the two counts it waits until a note was written."""
+    counted = "SELECT count(*) FROM notes"
+    waiting = (
+        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+    async def waits():
+        async with database.reading() as connection:
+            return await (await connection.execute(waiting)).fetchall()
+
+    async with database.transaction() as writer:
+        await writer.execute("SELECT pg_advisory_xact_lock(7)")
+        reading = asyncio.create_task(
+            database.read_together([counted, "SELECT pg_advisory_xact_lock(%(key)s)", counted], {"key": 7})
+        )
+        await eventually(waits)
+        await write(writer, "later")
+
+    before, _, after = await reading
+    assert before == after == [{"count": 0}]
+    assert await count(database) == 1
+
+
+async def test_a_connection_works_on_after_what_was_read_together_failed(urls, caplog):
+    database = await Database.open(urls.app, pool_size=1, application_name="test")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await database.read_together(["SELECT 1", "SELECT 1 / %(by)s", "SELECT 2"], {"by": 0})
+    assert await database.read_together(["SELECT 1 AS one"], {}) == [[{"one": 1}]]
+    assert caplog.records == []  # the pool had nothing to clean up
+    async with database.transaction() as connection:
+        await write(connection, "kept")
+    assert await count(database) == 1
+    await database.close()
+
+
 @pytest.mark.usefixtures("shipped_settings")
 async def test_every_connection_has_its_limits_and_speaks_utc(database):
     async with database.snapshot() as connection:

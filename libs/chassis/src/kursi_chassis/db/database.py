@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -13,10 +13,11 @@ from typing import LiteralString
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg._preparing import PrepareManager
+from psycopg.abc import QueryNoTemplate
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGconn
-from psycopg.rows import TupleRow
+from psycopg.rows import DictRow, TupleRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from kursi_chassis.errors import Unavailable
@@ -67,6 +68,7 @@ SESSION_SETTINGS: Mapping[str, str] = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
+_BEGIN_REPEATABLE: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _RETRY_AFTER = timedelta(seconds=1)
 _STALE_PLAN = "RevalidateCachedQuery"
 """Where PostgreSQL refuses a prepared statement whose columns have other types by now. (Words depend on its locale.)"""
@@ -156,7 +158,30 @@ class Database:
 
     def repeatable_snapshot(self) -> AbstractAsyncContextManager[Connection]:
         """A read-only transaction in which all statements see the same instant."""
-        return self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", [])
+        return self._transaction(_BEGIN_REPEATABLE, [])
+
+    async def read_together(
+        self, statements: Sequence[QueryNoTemplate], parameters: Mapping[str, object]
+    ) -> list[list[DictRow]]:
+        """The rows of several statements that all see the same instant, in one round trip.
+
+        Raises:
+            Unavailable: the server went away.
+        """
+        async with self._checked_out() as connection:
+            try:
+                async with connection.pipeline():
+                    await connection.execute(_BEGIN_REPEATABLE, prepare=False)
+                    cursors = [
+                        await connection.cursor(row_factory=dict_row).execute(statement, parameters)
+                        for statement in statements
+                    ]
+                    await connection.execute("COMMIT", prepare=False)
+            except BaseException:
+                with contextlib.suppress(psycopg.Error):
+                    await connection.rollback()
+                raise
+            return [await cursor.fetchall() for cursor in cursors]
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[Connection]:
