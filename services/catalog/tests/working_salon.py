@@ -5,6 +5,9 @@ from zoneinfo import ZoneInfo
 
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
+from kursi_catalog.api.servicer import CatalogInternalServicer
+from kursi_catalog.main import platform_policy
+from kursi_catalog.usecases.finding import Finding
 from kursi_chassis.grpc.times import timestamp
 
 RIYADH = ZoneInfo("Asia/Riyadh")
@@ -26,6 +29,13 @@ def question(salon, day=SUNDAY, days=1, zone=RIYADH, **more):
 
 async def ask(world, request):
     return await world.call("GetBookingContext", request, world.mint.service("booking"))
+
+
+async def anew(world, settings, request):
+    """The answer of a process that was never asked before."""
+    finding = Finding(world.database, platform_policy(settings), world.clock)
+    answer = await CatalogInternalServicer(finding, world.clock).GetBookingContext(request, None)
+    return api.BookingContext.FromString(answer)
 
 
 async def open_salon(world, make, start="08:00", end="22:00", **changes):

@@ -60,7 +60,7 @@ def servicers(
     )
     return [
         (catalog, CATALOG),
-        (CatalogInternalServicer(finding), CATALOG_INTERNAL),
+        (CatalogInternalServicer(finding, clock), CATALOG_INTERNAL),
         (ReviewServicer(Reviews(database, clock, booking), key), REVIEWS),
         (PhotoServicer(photos(database, clock, settings)), PHOTOS),
         (TransferServicer(Transfers(database, clock)), TRANSFERS),

@@ -7,7 +7,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi_chassis.grpc.times import duration, timestamp
-from working_salon import SUNDAY, a_working_salon, ask, local, question
+from working_salon import SUNDAY, a_working_salon, anew, ask, local, question
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ class Named:
 
 @pytest.mark.covers("C11")
 @pytest.mark.parametrize("what", CHANGES)
-async def test_every_change_makes_a_new_version(world, make, what):
+async def test_every_change_makes_a_new_version(world, make, settings, what):
     salon, service, member = await a_working_salon(world, make)
     before = await ask(world, question(salon))
     assert (await ask(world, question(salon))).version == before.version
@@ -76,6 +76,7 @@ async def test_every_change_makes_a_new_version(world, make, what):
     await world.call(method, request, world.token(salon.id))
     after = await ask(world, question(salon))
     assert after.version == before.version + 1
+    assert after == await anew(world, settings, question(salon))
     is_about_staff = what in ("staff", "availability", "time off")
     assert (after.workers[0].version > before.workers[0].version) == is_about_staff
     assert (after.offers[0].version > before.offers[0].version) == (what == "service")

@@ -148,12 +148,17 @@ def audit_entry(it: AuditEntry) -> pb.AuditEntry:
     )  # fmt: skip
 
 
+def context_salon(it: Salon) -> service_pb.BookingContext:
+    """The salon's part of a booking context."""
+    return service_pb.BookingContext(salon=salon(it), version=it.version)
+
+
 def booking_context(it: BookingContext) -> service_pb.BookingContext:
-    """Built in place, because a message that is handed to another one is copied: that took most of the time."""
+    """All but the salon. Built in place, because a message that is handed to another one is copied: that took most of
+    the time.
+    """
     common = _policy(it.policy)
     message = service_pb.BookingContext(
-        salon=salon(it.salon),
-        version=it.salon.version,
         resources=map(resource, it.resources),
         policy=common,
         shortest_service=duration(it.shortest_service),

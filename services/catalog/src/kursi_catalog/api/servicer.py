@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 from kursi.catalog.v1 import catalog_service_pb2 as service_pb
+from kursi_chassis.clock import Clock
 from kursi_chassis.grpc.chain import Context
 from kursi_chassis.grpc.times import instant
 from kursi_chassis.validation import Violations
 
-from kursi_catalog.api import explanation, render
+from kursi_catalog.api import explanation
+from kursi_catalog.api.kept_contexts import KeptContexts
 from kursi_catalog.api.salon_methods import SalonMethods
 from kursi_catalog.api.schedule_methods import PolicyMethods, ScheduleMethods
 from kursi_catalog.api.thing_methods import ResourceMethods, ServiceMethods, StaffMethods
@@ -57,13 +59,14 @@ class CatalogServicer(
 class CatalogInternalServicer:
     """`kursi.catalog.v1.CatalogInternalService`."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: Finding, clock: Clock) -> None:
         self._finding = finding
+        self._contexts = KeptContexts(finding, clock)
 
     async def GetBookingContext(
         self, request: service_pb.GetBookingContextRequest, _context: Context
-    ) -> service_pb.BookingContext:
-        return render.booking_context(await self._finding.booking_context(_question(request)))
+    ) -> bytes:
+        return await self._contexts.answer(_question(request))
 
     async def ExplainWorkingTime(
         self, request: service_pb.ExplainWorkingTimeRequest, _context: Context

@@ -14,7 +14,7 @@ Instants are whole epoch seconds, ranges are half-open, minutes count from local
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -48,10 +48,11 @@ def clock(minute: int) -> str:
 class WeeklyRange:
     """One range on one weekday: a shift of a staff member or opening hours of a salon.
 
-    `weekday` is ISO: Monday is 1. `valid_from` and `valid_to` are both inclusive.
+    `weekday` is ISO: Monday is 1. `valid_from` and `valid_to` are both inclusive. Ranges of different rules are equal when
+    they make the same of a week.
     """
 
-    rule_id: UUID
+    rule_id: UUID = field(compare=False)
     weekday: int
     during: LocalRange
     breaks: tuple[LocalRange, ...] = ()
@@ -203,6 +204,12 @@ def without_closures(working: IntervalSet, closed: IntervalSet) -> IntervalSet:
 
 def weekly_intervals(zone: ZoneInfo, rules: Sequence[WeeklyRange], days: Sequence[date]) -> IntervalSet:
     """What weekly ranges make of these dates, their breaks left out."""
+    return _weekly_intervals(zone, tuple(rules), tuple(days))
+
+
+@lru_cache(maxsize=1_024)
+def _weekly_intervals(zone: ZoneInfo, rules: Sequence[WeeklyRange], days: Sequence[date]) -> IntervalSet:
+    # Cached because most people of a salon have the same shifts, and in the next question they still do.
     by_weekday: dict[int, list[WeeklyRange]] = {}
     for rule in rules:
         by_weekday.setdefault(rule.weekday, []).append(rule)

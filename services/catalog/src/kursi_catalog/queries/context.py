@@ -101,8 +101,7 @@ async def booking_context(database: Database, platform: Policy, question: Questi
     Raises:
         SalonNotFound, ServiceNotFound, StaffNotFound: something that is named is not there at all.
     """
-    async with database.repeatable_snapshot() as connection:
-        answers = await ask(connection, question)
+    answers = await database.read_together(_STATEMENTS, _parameters(question))
     salon_rows, service_rows, staff_rows, resource_rows, policy_rows = answers
     if not salon_rows:
         raise SalonNotFound
@@ -129,7 +128,17 @@ async def booking_context(database: Database, platform: Policy, question: Questi
 
 async def ask(connection: Connection, question: Question) -> Sequence[Sequence[Row]]:
     """All statements at once: one round trip instead of five."""
-    parameters: Mapping[str, object] = {
+    parameters = _parameters(question)
+    async with connection.pipeline():
+        cursors = [
+            await connection.cursor(row_factory=dict_row).execute(statement, parameters)
+            for statement in _STATEMENTS
+        ]
+        return [await cursor.fetchall() for cursor in cursors]
+
+
+def _parameters(question: Question) -> Mapping[str, object]:
+    return {
         "salon_id": question.salon_id,
         "service_ids": list(question.service_ids),
         "staff_ids": list(question.staff_ids),
@@ -138,12 +147,6 @@ async def ask(connection: Connection, question: Question) -> Sequence[Sequence[R
         "start": question.start,
         "end": question.end,
     }
-    async with connection.pipeline():
-        cursors = [
-            await connection.cursor(row_factory=dict_row).execute(statement, parameters)
-            for statement in _STATEMENTS
-        ]
-        return [await cursor.fetchall() for cursor in cursors]
 
 
 def expect_all(asked: Collection[UUID], rows: Sequence[Row], missing: type[NotFound]) -> None:

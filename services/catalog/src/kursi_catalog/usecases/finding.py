@@ -11,6 +11,7 @@ from kursi_chassis.db.database import Database
 from kursi_chassis.errors import Invalid, Violation
 
 from kursi_catalog.domain.policy import Policy
+from kursi_catalog.domain.salon import Salon
 from kursi_catalog.queries import audit, context, salons
 from kursi_catalog.queries.audit import AuditEntry
 from kursi_catalog.queries.context import BookingContext, Question
@@ -18,6 +19,7 @@ from kursi_catalog.queries.explanation import Explained, StaffSpan, explain_work
 from kursi_catalog.queries.salons import Named
 from kursi_catalog.queries.search import Found, Search, find_salons
 from kursi_catalog.queries.visibility import visible_salon
+from kursi_catalog.store.salons import find
 
 _LATEST_OPENING = timedelta(days=7)
 
@@ -69,6 +71,11 @@ class Finding:
         async with self._database.snapshot() as connection:
             await visible_salon(connection, caller, salon_id)
             return await audit.audit_page(connection, salon_id, before, limit)
+
+    async def salon(self, salon_id: UUID) -> Salon | None:
+        """The salon as it is, whoever may see it."""
+        async with self._database.reading() as connection:
+            return await find(connection, salon_id)
 
     async def booking_context(self, question: Question) -> BookingContext:
         """All that booking needs. Raises: SalonNotFound, ServiceNotFound, StaffNotFound."""
