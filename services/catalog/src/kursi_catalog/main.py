@@ -23,6 +23,7 @@ from kursi_catalog.api.review_methods import REVIEWS, ReviewServicer
 from kursi_catalog.api.servicer import CATALOG, CATALOG_INTERNAL, CatalogInternalServicer, CatalogServicer
 from kursi_catalog.api.transfer_methods import TRANSFERS, TransferServicer
 from kursi_catalog.domain.policy import Policy, Prepayment, StartMode
+from kursi_catalog.domain.roster import first_weekday_of
 from kursi_catalog.jobs.openings import openings_job
 from kursi_catalog.ports import Booking, Identity, ObjectStore
 from kursi_catalog.settings import CatalogSettings
@@ -135,4 +136,6 @@ async def _serve(wiring: Wiring, settings: CatalogSettings, database: Database) 
     identity = GrpcIdentity(await peers.channel("identity", identity_adapter.REPEATABLE))
     booking = GrpcBooking(await peers.channel("booking", booking_adapter.REPEATABLE))
     offered = servicers(database, wiring.clock, identity, booking, settings)
+    # Babel reads its data for the first question, which takes long; nobody shall wait for that.
+    first_weekday_of("001")
     return await wiring.serve(offered, peers.signing_keys, database)
