@@ -12,11 +12,12 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
-from psycopg._preparing import PrepareManager
+from psycopg._preparing import Key, Prepare, PrepareManager
+from psycopg._queries import PostgresQuery
 from psycopg.abc import QueryNoTemplate
 from psycopg.conninfo import make_conninfo
-from psycopg.pq import TransactionStatus
-from psycopg.pq.abc import PGconn
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import DictRow, TupleRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
@@ -29,11 +30,23 @@ class _KeptStatements(PrepareManager):
 
     The driver throws all of them away, because a change of the schema might have been rolled back; a service's connection
     changes no schema. Refusals are rolled back, so under contention every statement would be planned anew every time.
-    The driver has no setting for this: `test_prepared_statements_outlive_a_rollback` fails when an upgrade changes it.
+    For the same reason a statement that is refused while it is prepared stays so, but for one that PostgreSQL skipped
+    because another one in its pipeline had failed: that was never prepared.
+    The driver has no setting for this: tests with "prepared" in their names fail when an upgrade changes it.
     """
 
     def clear(self) -> bool:
         return False
+
+    def maybe_add_to_cache(self, query: PostgresQuery, prep: Prepare, name: bytes) -> Key | None:
+        """The driver would not look at what became of a statement that it has run before without preparing it."""
+        added = super().maybe_add_to_cache(query, prep, name)
+        return self.key(query) if prep is Prepare.SHOULD else added
+
+    def validate(self, key: Key, prep: Prepare, name: bytes, results: Sequence[PGresult]) -> None:
+        if prep is Prepare.SHOULD and all(result.status == ExecStatus.FATAL_ERROR for result in results):
+            return
+        super().validate(key, prep, name, results)
 
 
 class Connection(AsyncConnection[TupleRow]):
