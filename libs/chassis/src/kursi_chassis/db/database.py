@@ -14,8 +14,9 @@ import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg._preparing import Key, Prepare, PrepareManager
 from psycopg._queries import PostgresQuery
-from psycopg.abc import QueryNoTemplate
+from psycopg.abc import RV, PQGen, QueryNoTemplate
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import _WaitTimeout
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import DictRow, TupleRow, dict_row
@@ -60,6 +61,21 @@ class Connection(AsyncConnection[TupleRow]):
         super().__init__(pgconn)
         self._prepared = _KeptStatements()
 
+    async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait for the server; whatever is said to it comes through here.
+
+        With a `timeout` its silence is the caller's business. Without one it counts as lost after `ANSWER_SECONDS`: the
+        limits that it keeps itself end nothing once it stands still, and TCP repeats a statement for a quarter of an hour
+        before it gives up, whatever the keepalives say, which are for idle connections.
+        """
+        if timeout is not None:
+            return await super().wait(gen, interval, timeout)
+        try:
+            return await super().wait(gen, interval, ANSWER_SECONDS)
+        except _WaitTimeout:
+            self.pgconn.finish()
+            raise
+
     @cached_property
     def kept_cursors(self) -> dict[bytes, AsyncRawCursor[TupleRow]]:
         """By statement."""
@@ -72,6 +88,9 @@ Rehearsal = Callable[[Connection], Awaitable[None]]
 CHECKOUT_SECONDS = 3.0
 """How long a request waits for a free connection: longer than a hiccup, shorter than a caller's deadline."""
 
+ANSWER_SECONDS = 10.0
+"""How long a server may take to answer a statement: twice what it allows itself, the way there and back included."""
+
 SESSION_SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "lock_timeout": "2s",
@@ -80,6 +99,8 @@ SESSION_SETTINGS: Mapping[str, str] = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
+    # The same half a minute where an answer is on its way: keepalives are for connections on which nothing is.
+    "tcp_user_timeout": "25s",
 }
 _BEGIN_REPEATABLE: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _RETRY_AFTER = timedelta(seconds=1)
@@ -109,9 +130,9 @@ class RolledBack(RuntimeError):
 class Database:
     """The pool and what it guarantees.
 
-    Every connection speaks UTC, waits at most 2 s for a lock and 5 s for a statement, and may idle in a
-    transaction for 10 s. Losing the server surfaces as `Unavailable`, whose retry is safe exactly when the
-    caller's request is idempotent: an error during COMMIT leaves the outcome unknown.
+    Every connection speaks UTC, waits at most 2 s for a lock, 5 s for a statement and 10 s for a server that says
+    nothing, and may idle in a transaction for 10 s. Losing the server surfaces as `Unavailable`, whose retry is
+    safe exactly when the caller's request is idempotent: an error during COMMIT leaves the outcome unknown.
     """
 
     def __init__(self, pool: AsyncConnectionPool[Connection], address: str) -> None:
