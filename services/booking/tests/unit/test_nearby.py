@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from kursi_booking.domain.booking import SalonFacts
-from kursi_booking.domain.errors import TooManyBookings
+from kursi_booking.domain.errors import CatalogUnavailable, TooManyBookings
 from kursi_booking.domain.policy import PolicySnapshot
 from kursi_booking.ports.offers import Ask, Offer, WantedService
 from kursi_booking.usecases.nearby import NearbyTimes
@@ -19,17 +19,20 @@ SALON, SERVICE = new_id(), new_id()
 class Looking:
     """An `Offers` whose looks take as long as the test likes, each with the number it has as its time."""
 
-    def __init__(self, limit=None):
+    def __init__(self, limit=None, failing=()):
         self.asks = []
         self.begun = asyncio.Queue()
         self.may_end = asyncio.Semaphore(0)
         self._limit = limit
+        self._failing = failing
 
     async def to_book(self, ask):
         self.asks.append(ask)
         number = len(self.asks)
         self.begun.put_nowait(number)
         await self.may_end.acquire()
+        if number in self._failing:
+            raise CatalogUnavailable
         facts = SalonFacts({}, "UTC", "ZZ")
         as_of = NOW + timedelta(seconds=number)
         return Offer((), facts, (), TERMS, active_limit=self._limit, as_of=as_of, stale=False)
@@ -101,6 +104,25 @@ async def test_when_whoever_looks_gives_up_the_next_one_looks(looking):
     assert {number_of(await other) for other in others} == {2}
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+async def test_when_a_look_fails_those_who_waited_look_side_by_side():
+    """Otherwise the last of a rush would wait for all others to fail."""
+    looking = Looking(failing=(1, 2))
+    nearby = NearbyTimes(looking, Counters())
+    first = asyncio.create_task(nearby.around(ask(), NOW))
+    await looking.begun.get()
+    others = [asyncio.create_task(nearby.around(ask(customer=new_id()), NOW)) for _ in range(4)]
+    looking.end(looks=2)
+    with pytest.raises(CatalogUnavailable):
+        await first
+    assert [await looking.begun.get() for _ in range(4)] == [2, 3, 4, 5]
+    looking.end(looks=3)
+    found = await asyncio.gather(*others, return_exceptions=True)
+    assert isinstance(found[0], CatalogUnavailable)
+    assert {number_of(other) for other in found[1:]} == {3, 4, 5}
+    looking.end()
+    assert number_of(await nearby.around(ask(), NOW)) == 6
 
 
 @pytest.mark.covers("B6")

@@ -10,6 +10,8 @@ from itertools import count
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from kursi_chassis.errors import DomainError
+
 from kursi_booking.domain.availability import find_openings
 from kursi_booking.domain.errors import MAX_ALTERNATIVES, SlotTaken, TooManyBookings
 from kursi_booking.ports.bookings import BookingStore
@@ -63,7 +65,9 @@ class Around:
 
 @dataclass(slots=True, weakref_slot=True)
 class _Look:
-    """What those who ask the same at once have in common: `began` is the number of the look that found `around`."""
+    """What those who ask the same at once have in common: `began` is the number of the look that found `around`, or that
+    failed.
+    """
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: Counter[UUID | None] = field(default_factory=Counter)
@@ -76,7 +80,8 @@ class NearbyTimes:
 
     A rush for one time leaves many who ask the same at the same moment, so they share a look: whoever waited for it
     takes what it found if it began after they asked, which is as good as a look of their own. Nothing is kept when the
-    last of them is gone. Whoever looks does so within their own time; if that ends, the next one looks.
+    last of them is gone. Whoever looks does so within their own time; if that ends, the next one looks. When a look fails,
+    those who waited for it look alone: failing may take seconds, which they would spend one after the other.
     """
 
     def __init__(self, offers: Offers, bookings: BookingStore) -> None:
@@ -93,23 +98,36 @@ class NearbyTimes:
         is_rush = look.turn.locked()
         try:
             async with look.turn:
-                if look.around is None or look.began < asked:
+                if look.began < asked:
                     if is_rush:
                         await asyncio.sleep(GATHERS)
-                    began = next(self._numbers)
-                    look.around = await self._look(shared, [who for who in look.waiting if who is not None])
-                    look.began = began
-                return look.around
+                    await self._look_for_all(shared, look)
+                around = look.around
+            return around or await self._look(shared, _known(ask.customer_id))
         finally:
             look.waiting[ask.customer_id] -= 1
             if not look.waiting[ask.customer_id]:
                 del look.waiting[ask.customer_id]
+
+    async def _look_for_all(self, ask: Ask, look: _Look) -> None:
+        began = next(self._numbers)
+        try:
+            look.around = await self._look(ask, _known(*look.waiting))
+        except DomainError:
+            look.around = None
+            look.began = began
+            raise
+        look.began = began
 
     async def _look(self, ask: Ask, customers: Sequence[UUID]) -> Around:
         offer = await self._offers.to_book(ask)
         is_limited = offer.active_limit is not None and customers
         active = await self._bookings.active(ask.salon_id, customers) if is_limited else {}
         return Around(ask, offer, active)
+
+
+def _known(*customers: UUID | None) -> Sequence[UUID]:
+    return [customer for customer in customers if customer is not None]
 
 
 def _shared(ask: Ask, now: datetime) -> Ask:
