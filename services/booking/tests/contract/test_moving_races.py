@@ -1,0 +1,70 @@
+"""Many visits that go where there is room for most of them, with committed sessions: everybody who is free is asked."""
+
+import asyncio
+from collections import Counter
+
+import grpc
+import pytest
+from kursi.booking.v1 import booking_service_pb2 as pb
+from kursi_chassis.ids import new_id
+from kursi_chassis.testing.rpc import refused
+from series_calls import ROOMY
+
+TEAM = 6
+OVERLAPS = """
+SELECT count(*) FROM claims AS a JOIN claims AS b ON a.resource_id = b.resource_id AND a.during && b.during AND a.id < b.id
+WHERE a.state <> 'released' AND b.state <> 'released'
+"""
+
+
+async def attempt(call):
+    """`done`, or the code and reason of the refusal."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        answer = refused(error)
+        return f"{answer.code.name} {answer.reason}"
+    return "done"
+
+
+async def all_at_once(calls):
+    return Counter(await asyncio.gather(*map(attempt, calls)))
+
+
+@pytest.fixture
+def team(world):
+    """So many people, none of whom has anything to do yet: whoever may choose among them chooses the same one."""
+    return [world.salon.staff() for _ in range(TEAM)]
+
+
+@pytest.mark.covers("B7", "B8")
+async def test_visits_that_move_to_one_time_get_everybody_who_is_free_there(world, team):
+    service = world.salon.service(*team, terms=ROOMY)
+    visits = [
+        await world.book(world.salon.at(17 + number, 9), service, staff=team[0], metadata=world.member())
+        for number in range(TEAM + 1)
+    ]
+    target = world.request(world.salon.at(16, 10)).start_time
+    moved = await all_at_once(
+        world.act("RescheduleBooking", one, metadata=world.member(), start_time=target) for one in visits
+    )
+    assert moved == {"done": TEAM, "ABORTED SLOT_TAKEN": 1}
+    assert await world.rows(OVERLAPS) == [(0,)]
+
+
+@pytest.mark.covers("B7", "B8")
+async def test_services_added_at_one_time_get_everybody_who_is_free_for_them(world, team):
+    first_part = [world.salon.staff() for _ in range(TEAM + 1)]
+    service, extra = world.salon.service(*first_part, terms=ROOMY), world.salon.service(*team, terms=ROOMY)
+    customers = [world.customer(new_id()) for _ in first_part]
+    visits = [
+        await world.book(world.salon.at(16, 10), service, staff=person, metadata=customer)
+        for person, customer in zip(first_part, customers, strict=True)
+    ]
+    items = [pb.WantedItem(service_id=str(one)) for one in (service, extra)]
+    changed = await all_at_once(
+        world.act("ChangeServices", one, metadata=customer, items=items)
+        for one, customer in zip(visits, customers, strict=True)
+    )
+    assert changed == {"done": TEAM, "ABORTED SLOT_TAKEN": 1}
+    assert await world.rows(OVERLAPS) == [(0,)]
