@@ -20,11 +20,13 @@ _SECRET_KEY = re.compile(
 # Counters and names of things that only sound secret.
 _HARMLESS_KEY = re.compile(r"(?:_count|_id|_ids|_bytes|_seconds|_kind)$", re.IGNORECASE)
 
+# Each takes time in proportion to a text's length, which whoever wrote it has chosen: where a match may begin within a run
+# of letters (after another one, or after a hyphen) it is only looked for so far; from the run's beginning, to its end.
 _PATTERNS = (
-    re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"),  # JSON web tokens
+    re.compile(r"(?:(?<![\w-])eyJ[\w-]{5,}|\beyJ[\w-]{5,1000})\.[\w-]+\.[\w-]*"),  # JSON web tokens
     re.compile(r"\b(?:bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE),
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user:password in an address
-    re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+"),  # mailboxes
+    re.compile(r"(?:(?<![\w.%+-])[\w.%+-]+|[\w.%+-]{1,64})@[\w-]+(?:\.[\w-]+)+"),  # mailboxes
     re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])"),  # cards, also in groups of four
     re.compile(r"(?<![\w.])\+\d[\d ().-]{6,18}\d"),  # phone numbers, international form
     re.compile(r"(?<![\w.:-])\d{9,15}(?![\w.:-]|\s*(?:ms|us|ns|bytes)\b)"),  # phone numbers, digits only
