@@ -41,6 +41,7 @@ def pytest_configure() -> None:
     database.CHECKOUT_SECONDS = 60  # races ask with eighty callers for eight connections
     # Nobody gives up waiting for a lock, or loses one, before all have had their turn, however slow the machine is.
     limits = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+    database.ANSWER_SECONDS = 120
     database.SESSION_SETTINGS = {**SHIPPED_SETTINGS, **dict.fromkeys(limits, "60s")}
     hypothesis.settings.load_profile("kursi")
     plain_logs()
