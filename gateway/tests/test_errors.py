@@ -29,7 +29,7 @@ BAD_REQUESTS = [
     ("GET", "/v2/salons", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
     ("PUT", "/v1/bookings", {"json": {}}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
     ("DELETE", "/v1/salons", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
-    ("HEAD", "/v1/salons/x", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
+    ("HEAD", "/v1/nothing", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
     ("POST", f"/v1/bookings/{ID}:explode", {"json": {}}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
     ("POST", f"/v1/bookings/{ID}:CANCEL", {"json": {}}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
     (

@@ -25,6 +25,7 @@ COMPRESSED = [
 # The weights of two languages make a longer expression than Envoy expects; it is matched for its own errors only.
 RUNTIME = {"re2.max_program_size.error_level": 2_000}
 EDGE_LUA = Path(__file__).with_name("edge.lua")
+HEAD_LUA = Path(__file__).with_name("head.lua")
 
 
 def write(settings: GatewaySettings) -> Path:
@@ -223,11 +224,7 @@ def _filters(settings: GatewaySettings, descriptors: Path) -> list[dict[str, Any
             for size in contract.request_sizes()
         ),
         ("grpc_web", "grpc_web.v3.GrpcWeb", {}),
-        (
-            "lua",
-            "lua.v3.Lua",
-            {"default_source_code": {"inline_string": EDGE_LUA.read_text(encoding="utf-8")}},
-        ),
+        ("lua", "lua.v3.Lua", _script(EDGE_LUA)),
         ("grpc_json_transcoder", "grpc_json_transcoder.v3.GrpcJsonTranscoder", _transcoder(descriptors)),
         ("jwt_authn", "jwt_authn.v3.JwtAuthentication", _tokens(settings)),
         ("local_ratelimit", "local_ratelimit.v3.LocalRateLimit", _limits(settings)),
@@ -236,13 +233,45 @@ def _filters(settings: GatewaySettings, descriptors: Path) -> list[dict[str, Any
         ("buffer", "buffer.v3.Buffer", {"max_request_bytes": contract.request_sizes()[-1] + 65_536}),
         ("router", "router.v3.Router", {}),
     ]
-    return [
-        {
-            "name": f"envoy.filters.http.{name}",
-            "typed_config": {"@type": f"{FILTERS}.{kind}", **config},
-        }
-        for name, kind, config in named
-    ]
+    # What leaves the content out comes first, which is last on the way out.
+    return [_for_head(), *(_filter(*one) for one in named)]
+
+
+def _filter(name: str, kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": f"envoy.filters.http.{name}",
+        "typed_config": {"@type": f"{FILTERS}.{kind}", **config},
+    }
+
+
+def _script(path: Path) -> dict[str, Any]:
+    return {"default_source_code": {"inline_string": path.read_text(encoding="utf-8")}}
+
+
+def _for_head() -> dict[str, Any]:
+    """A filter that no request but HEAD pays for."""
+    matching = "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher"
+    method = {
+        "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
+        "header_name": ":method",
+    }
+    skip = {"@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter"}
+    is_head = {
+        "input": {"name": "method", "typed_config": method},
+        "value_match": {"exact": "HEAD"},
+    }
+    others = {
+        "predicate": {"not_matcher": {"single_predicate": is_head}},
+        "on_match": {"action": {"name": "skip", "typed_config": skip}},
+    }
+    return {
+        "name": "envoy.filters.http.head",
+        "typed_config": {
+            "@type": matching,
+            "extension_config": _filter("lua", "lua.v3.Lua", _script(HEAD_LUA)),
+            "xds_matcher": {"matcher_list": {"matchers": [others]}},
+        },
+    }
 
 
 def _health(path: str, needed: tuple[str, ...] = ()) -> dict[str, Any]:
