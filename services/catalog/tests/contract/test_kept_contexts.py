@@ -1,9 +1,14 @@
 """What booking asks again is told again without being worked out, unless something has changed."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
-from working_salon import a_working_salon, anew, ask, question
+from kursi_catalog.api.kept_contexts import KeptContexts
+from kursi_catalog.main import platform_policy
+from kursi_catalog.queries.context import Question
+from kursi_catalog.usecases.finding import Finding
+from working_salon import SUNDAY, a_working_salon, anew, ask, local, question
 
 
 @pytest.mark.covers("C11")
@@ -39,3 +44,25 @@ async def test_an_answer_is_kept_for_ten_minutes(world, make):
     assert await ask(world, question(salon)) == before
     world.clock.advance(timedelta(seconds=1))
     assert (await ask(world, question(salon))).workers[0].staff_member.color == "#112233"
+
+
+async def test_the_oldest_answers_go_when_they_hold_too_much(world, make, settings, statements):
+    salon, _, _ = await a_working_salon(world, make)
+    days = [
+        Question(
+            UUID(salon.id), frozenset(), frozenset(), local(SUNDAY, 24 * day), local(SUNDAY, 24 * day + 24)
+        )
+        for day in range(3)
+    ]
+    finding = Finding(world.database, platform_policy(settings), world.clock)
+    room_for_two = 2 * len(await KeptContexts(finding, world.clock).answer(days[0]))
+    kept = KeptContexts(finding, world.clock, room_for_two)
+    for _ in range(3):
+        await kept.answer(days[0])
+        await kept.answer(days[1])
+    with statements(world.database) as again:
+        await kept.answer(days[0])
+    await kept.answer(days[2])
+    with statements(world.database) as forgotten:
+        await kept.answer(days[0])
+    assert (len(again), len(forgotten)) == (1, 5)

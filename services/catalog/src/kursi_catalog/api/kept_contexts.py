@@ -11,7 +11,11 @@ from kursi_catalog.queries.context import Question
 from kursi_catalog.usecases.finding import Finding
 
 KEPT = 200
-"""How many answers are kept: a few megabytes, as ten people over five weeks are 20 kilobytes."""
+"""How many answers are kept. Those of ten people over five weeks have 20 kilobytes each."""
+KEPT_BYTES = 10_000_000
+"""How much they may hold together: anybody can open a salon of 500 people and 500 described services, whose answers have
+megabytes, and ask for as many different weeks.
+"""
 KEPT_FOR = timedelta(minutes=10)
 """How old an answer may be: a database that was restored may reach the same version again with something else."""
 
@@ -32,9 +36,11 @@ class KeptContexts:
     whether an answer is that of this instant. Bytes are kept because a few of them cost the collector of garbage nothing.
     """
 
-    def __init__(self, finding: Finding, clock: Clock) -> None:
+    def __init__(self, finding: Finding, clock: Clock, most_bytes: int = KEPT_BYTES) -> None:
         self._finding = finding
         self._clock = clock
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._kept: dict[Question, _Kept] = {}
 
     async def answer(self, question: Question) -> bytes:
@@ -51,11 +57,16 @@ class KeptContexts:
         return _with(context.salon, rest)
 
     def _keep(self, question: Question, kept: _Kept) -> None:
-        """In place of what was kept; the oldest answer goes when there are too many."""
-        self._kept.pop(question, None)
+        """In place of what was kept; the oldest answers go when there are too many, or too long ones."""
+        self._forget(question)
         self._kept[question] = kept
-        if len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
+        self._bytes += len(kept.rest)
+        while len(self._kept) > KEPT or self._bytes > self._most_bytes:
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, question: Question) -> None:
+        gone = self._kept.pop(question, None)
+        self._bytes -= len(gone.rest) if gone else 0
 
 
 def _with(salon: Salon, rest: bytes) -> bytes:
