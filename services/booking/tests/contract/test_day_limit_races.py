@@ -2,15 +2,18 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import grpc
 import pytest
 from kursi.booking.v1 import booking_service_pb2 as pb
+from kursi.booking.v1.booking_service_pb2_grpc import BookingServiceStub
+from kursi_booking.main import servicers
 from kursi_chassis.errors import RetryLater
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
-from kursi_chassis.testing.rpc import refused
+from kursi_chassis.testing.rpc import refused, serving
 from series_calls import ROOMY, wanted
 
 ON_TARGET = """
@@ -99,6 +102,49 @@ async def test_two_at_one_instant_get_the_last_visit_of_a_day_once(world, room, 
     assert found["done"] == 1
     assert set(found) - {"done"} <= REFUSALS
     assert await world.rows(ON_TARGET) == [(1,)]
+
+
+class LimitsDaysMeanwhile:
+    """The salon's offers; when so many have looked for what taking alone decides, days get a limit of one visit."""
+
+    def __init__(self, world):
+        self._world = world
+        self._looking = 0
+        self._limited = asyncio.Event()
+        self._limited.set()
+
+    def after(self, looks):
+        self._looking = looks
+        self._limited.clear()
+
+    async def to_take(self, ask):
+        offer = await self._world.have.offers.to_take(ask)
+        self._looking -= 1
+        if self._looking == 0:
+            salon = self._world.salon
+            salon.answer.offers[-1].policy.maximum_bookings_per_day = 1
+            salon.version += 1
+            self._world.kept.heard_of(salon.id, salon.version)
+            self._limited.set()
+        await self._limited.wait()
+        return offer
+
+    async def to_book(self, ask):
+        return await self._world.have.offers.to_book(ask)
+
+
+@pytest.mark.covers("B1")
+async def test_a_limit_that_is_set_between_two_looks_is_kept_by_both_who_looked(world, booking_settings):
+    """Both times were given back: they are looked at again before they are taken, and then have a limit in common."""
+    service, offers = limited(world), LimitsDaysMeanwhile(world)
+    have = replace(world.have, offers=offers)
+    async with serving(servicers(have, booking_settings), world.mint) as channel:
+        here = replace(world, stub=BookingServiceStub(channel))
+        for hour in (9, 11):
+            await here.act("CancelBooking", await (await book(here, None, service, hour)))
+        offers.after(looks=2)
+        found = await at_one_instant(here, [await book(here, None, service, hour) for hour in (9, 11)])
+    assert found == {"done": 1, "DAY_FULL": 1}
 
 
 @pytest.mark.covers("B1", "B12")
