@@ -31,6 +31,11 @@ log = get_logger()
 
 _USUAL_SPAN = timedelta(hours=1)
 _SAMPLE = 32
+NEWEST_NUMBERS = 250_000
+"""How far below the stream's last number two events may share one: a stream that lost its end gives those numbers out
+again, and is compared before and every minute after, in which a relay publishes fewer. All that is kept would take longer
+than a statement may, once there are five events a second, and no relay could begin.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,11 @@ class Reconciler:
         self._span = KEPT
 
     async def run_if_due(self, connection: Connection) -> int:
-        """Run when the time has come, or when the broker was away since the last run."""
+        """Run when the time has come, or when the broker was away since the last run: then anything may be gone."""
         reconnects = self._nats.stats["reconnects"]
-        if reconnects == self._reconnects and time.monotonic() < self._due_at:
+        if reconnects != self._reconnects:
+            self.expect_anything()
+        if time.monotonic() < self._due_at:
             return 0
         lost = await self.run_once(connection, self._span)
         self._reconnects, self._span = reconnects, _USUAL_SPAN
@@ -68,14 +75,17 @@ class Reconciler:
         return lost
 
     async def run_once(self, connection: Connection, span: timedelta = KEPT) -> int:
-        """Give every event of the last `span` that the stream lost back to the relay; how many.
+        """Give what the stream lost back to the relay, events of the last `span` at least; how many.
 
         Raises:
             nats.errors.Error: the broker does not answer; nothing was changed.
         """
         state = (await self._jetstream.stream_info(self._stream.name)).state
-        lost = await _beyond(connection, state.last_seq, span)
-        suspects = await _sharing_a_number(connection, span) + await _sample(connection, state, span)
+        lost = await _beyond(connection, state.last_seq)
+        suspects = [
+            *await _sharing_a_number(connection, state.last_seq, span),
+            *await _sample(connection, state, span),
+        ]
         lost |= await self._not_there({row.id: row for row in suspects if row.id not in lost}.values())
         if lost:
             await _unpublish(connection, lost)
@@ -98,25 +108,23 @@ class Reconciler:
         return (message.headers or {}).get(MESSAGE_ID)
 
 
-async def _beyond(connection: Connection, last_seq: int, span: timedelta) -> set[int]:
+async def _beyond(connection: Connection, last_seq: int) -> set[int]:
     """Rows that were acknowledged under a number the stream has not reached (any more)."""
-    cursor = await connection.execute(
-        "SELECT id FROM outbox WHERE stream_seq > %s AND published_at > now() - %s", [last_seq, span]
-    )
+    cursor = await connection.execute("SELECT id FROM outbox WHERE stream_seq > %s", [last_seq])
     return {row_id for (row_id,) in await cursor.fetchall()}
 
 
-async def _sharing_a_number(connection: Connection, span: timedelta) -> list[_Published]:
+async def _sharing_a_number(connection: Connection, last_seq: int, span: timedelta) -> list[_Published]:
     """Rows of which at most one can be right: the stream gave their number away twice."""
     return await _rows(
         connection,
         """
         SELECT id, event_id, stream_seq FROM (
             SELECT id, event_id, stream_seq, count(*) OVER (PARTITION BY stream_seq) AS holders
-            FROM outbox WHERE published_at > now() - %(span)s
+            FROM outbox WHERE published_at > now() - %(span)s AND stream_seq > %(above)s
         ) AS published WHERE holders > 1
         """,
-        {"span": span},
+        {"span": span, "above": last_seq - NEWEST_NUMBERS},
     )
 
 
