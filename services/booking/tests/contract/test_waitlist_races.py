@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -193,17 +194,17 @@ async def test_an_acceptance_takes_the_counter_before_it_gives_up_its_claims(roo
     assert await settled(room, entry) == "BOOKED"
 
 
-class FreesMeanwhile:
-    """The salon's offers; right after the first look at them somebody gives a time back."""
+class Meanwhile:
+    """The salon's offers; right after each of the first looks at them somebody does something."""
 
-    def __init__(self, offers, give_back):
+    def __init__(self, offers, *deeds):
         self._offers = offers
-        self._give_back = [give_back]
+        self._deeds = list(deeds)
 
     async def to_show(self, ask):
         offer = await self._offers.to_show(ask)
-        while self._give_back:
-            await self._give_back.pop()()
+        if self._deeds:
+            await self._deeds.pop(0)()
         return offer
 
 
@@ -213,6 +214,18 @@ async def test_time_that_becomes_free_in_the_middle_of_a_pass_is_still_the_first
     first = await room.join()
     world.clock.advance(timedelta(seconds=1))
     second = await room.join()
-    offers = FreesMeanwhile(world.have.offers, lambda: room.free(booked[9, world.staff[0]]))
+    offers = Meanwhile(world.have.offers, lambda: room.free(booked[9, world.staff[0]]))
     assert await room.parts.match(offers)(world.salon.id) == 1
+    assert await room.states(first, second) == ["OFFERED", "WAITING"]
+
+
+@pytest.mark.covers("B12")
+async def test_whoever_is_first_is_offered_the_last_time_that_others_leave(room, world):
+    """Each time that is found for them is booked by somebody else, but for one; nobody passes them by meanwhile."""
+    person = world.staff[0]
+    first = await room.join(staff=person)
+    world.clock.advance(timedelta(seconds=1))
+    second = await room.join(staff=person)
+    taken = [partial(room.fill, hours=[hour], staff=[person]) for hour in range(9, 16)]
+    assert await room.parts.match(Meanwhile(world.have.offers, *taken))(world.salon.id) == 1
     assert await room.states(first, second) == ["OFFERED", "WAITING"]

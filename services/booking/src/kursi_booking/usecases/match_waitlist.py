@@ -23,12 +23,17 @@ from kursi_booking.ports.holds import HoldExpiry
 from kursi_booking.ports.offers import Ask, Offer, Offers, WantedService
 from kursi_booking.ports.waitlist import DescribeEntry, Waitlist
 from kursi_booking.usecases.expire_hold import SYSTEM
-from kursi_booking.usecases.placing import Placement, candidates, check_for, fairly, place
+from kursi_booking.usecases.placing import (
+    MOST_ASKED,
+    Placement,
+    candidates,
+    check_for,
+    fairly,
+    place,
+)
 
 MOST_ENTRIES = 500
 """Entries of one salon that one pass looks at; each costs a look at what is taken."""
-TRIES = 3
-"""How often an entry is tried again when somebody books faster."""
 LONGEST_VISIT = timedelta(days=1)
 """How long before the freed time a visit may start that needs it, and end after it began."""
 
@@ -89,7 +94,7 @@ class MatchWaitlist:
                 offered += await self._keep(waiting[first], *found)
             except _Faster:
                 lost += 1
-                if lost < TRIES:
+                if lost < MOST_ASKED:
                     continue
             del waiting[first]
             turn, lost = turn - (first < turn), 0
