@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import psycopg
+import pytest
 from kursi_chassis.events import outbox
 from kursi_chassis.events.reconciler import Reconciler
 from kursi_chassis.events.streams import Stream, ensure_stream
@@ -44,6 +45,39 @@ async def test_an_event_whose_number_was_given_to_another_is_found_far_below_the
         assert await Reconciler(nats_client, STREAM, every=timedelta(minutes=1)).run_once(connection) == 1
         unpublished = await connection.execute("SELECT event_id FROM outbox WHERE published_at IS NULL")
         assert await unpublished.fetchall() == [(lost.event_id,)]
+
+
+@pytest.fixture
+def at_most_two_at_once(urls, monkeypatch):
+    """No statement may change more rows of the outbox."""
+    monkeypatch.setattr("kursi_chassis.events.reconciler.AT_ONCE", 2)
+    with psycopg.connect(urls.owner, autocommit=True) as owner:
+        owner.execute("""
+            CREATE FUNCTION at_most_two() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                ASSERT (SELECT count(*) <= 2 FROM changed); RETURN NULL;
+            END $$;
+            CREATE TRIGGER at_most_two AFTER UPDATE ON outbox REFERENCING NEW TABLE AS changed
+                FOR EACH STATEMENT EXECUTE FUNCTION at_most_two()""")
+        yield
+        owner.execute("DROP FUNCTION at_most_two CASCADE")
+
+
+async def test_all_that_was_lost_is_given_back_little_by_little(
+    database, nats_client, an_event, at_most_two_at_once
+):
+    """However much it is, no statement takes too long."""
+    await ensure_stream(nats_client.jetstream(), STREAM)
+    lost = [an_event() for _ in range(5)]
+    for event in lost:
+        async with database.transaction() as connection:
+            await outbox.append(connection, event)
+            await connection.execute(
+                "UPDATE outbox SET published_at = now(), stream_seq = id WHERE published_at IS NULL"
+            )
+    async with database.session() as connection:
+        reconciler = Reconciler(nats_client, STREAM, every=timedelta(minutes=1))
+        assert await reconciler.run_once(connection) == len(lost)
+        assert await reconciler.run_once(connection) == 0
 
 
 async def publish(database, client, events):

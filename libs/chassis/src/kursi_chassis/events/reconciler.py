@@ -36,6 +36,8 @@ NEWEST_NUMBERS = 250_000
 again, and is compared before and every minute after, in which a relay publishes fewer. All that is kept would take longer
 than a statement may, once there are five events a second, and no relay could begin.
 """
+AT_ONCE = 10_000
+"""Rows that one statement gives back: all that a broker without its disk lost can be more than one has the time for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +80,25 @@ class Reconciler:
         """Give what the stream lost back to the relay, events of the last `span` at least; how many.
 
         Raises:
-            nats.errors.Error: the broker does not answer; nothing was changed.
+            nats.errors.Error: the broker does not answer (any more).
         """
         state = (await self._jetstream.stream_info(self._stream.name)).state
-        lost = await _beyond(connection, state.last_seq)
+        lost = 0
+        while given_back := await _give_back_beyond(connection, state.last_seq):
+            lost += self._told(given_back)
         suspects = [
             *await _sharing_a_number(connection, state.last_seq, span),
             *await _sample(connection, state, span),
         ]
-        lost |= await self._not_there({row.id: row for row in suspects if row.id not in lost}.values())
-        if lost:
-            await _unpublish(connection, lost)
-            metrics.REPUBLISHED.labels(self._stream.name).inc(len(lost))
-            log.warning("stream_lost_events", stream=self._stream.name, events=len(lost))
-        return len(lost)
+        if gone := await self._not_there({row.id: row for row in suspects}.values()):
+            await _unpublish(connection, gone)
+            lost += self._told(len(gone))
+        return lost
+
+    def _told(self, events: int) -> int:
+        metrics.REPUBLISHED.labels(self._stream.name).inc(events)
+        log.warning("stream_lost_events", stream=self._stream.name, events=events)
+        return events
 
     async def _not_there(self, rows: Iterable[_Published]) -> set[int]:
         lost: set[int] = set()
@@ -108,10 +115,14 @@ class Reconciler:
         return (message.headers or {}).get(MESSAGE_ID)
 
 
-async def _beyond(connection: Connection, last_seq: int) -> set[int]:
-    """Rows that were acknowledged under a number the stream has not reached (any more)."""
-    cursor = await connection.execute("SELECT id FROM outbox WHERE stream_seq > %s", [last_seq])
-    return {row_id for (row_id,) in await cursor.fetchall()}
+async def _give_back_beyond(connection: Connection, last_seq: int) -> int:
+    """Give back rows that were acknowledged under a number the stream has not reached (any more); how many."""
+    cursor = await connection.execute(
+        "UPDATE outbox SET published_at = NULL, stream_seq = NULL "
+        "WHERE id IN (SELECT id FROM outbox WHERE stream_seq > %s LIMIT %s)",
+        [last_seq, AT_ONCE],
+    )
+    return cursor.rowcount
 
 
 async def _sharing_a_number(connection: Connection, last_seq: int, span: timedelta) -> list[_Published]:
