@@ -37,7 +37,7 @@ again, and is compared before and every minute after, in which a relay publishes
 than a statement may, once there are five events a second, and no relay could begin.
 """
 AT_ONCE = 10_000
-"""Rows that one statement gives back: all that a broker without its disk lost can be more than one has the time for."""
+"""Numbers whose rows one statement gives back: all that a broker without its disk lost can be more than one has the time for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +83,20 @@ class Reconciler:
             nats.errors.Error: the broker does not answer (any more).
         """
         state = (await self._jetstream.stream_info(self._stream.name)).state
-        lost = 0
-        while given_back := await _give_back_beyond(connection, state.last_seq):
-            lost += self._told(given_back)
+        if lost := await _give_back_beyond(connection, state.last_seq):
+            self._tell(lost)
         suspects = [
             *await _sharing_a_number(connection, state.last_seq, span),
             *await _sample(connection, state, span),
         ]
         if gone := await self._not_there({row.id: row for row in suspects}.values()):
             await _unpublish(connection, gone)
-            lost += self._told(len(gone))
-        return lost
+            self._tell(len(gone))
+        return lost + len(gone)
 
-    def _told(self, events: int) -> int:
+    def _tell(self, events: int) -> None:
         metrics.REPUBLISHED.labels(self._stream.name).inc(events)
         log.warning("stream_lost_events", stream=self._stream.name, events=events)
-        return events
 
     async def _not_there(self, rows: Iterable[_Published]) -> set[int]:
         lost: set[int] = set()
@@ -118,11 +116,18 @@ class Reconciler:
 async def _give_back_beyond(connection: Connection, last_seq: int) -> int:
     """Give back rows that were acknowledged under a number the stream has not reached (any more); how many."""
     cursor = await connection.execute(
-        "UPDATE outbox SET published_at = NULL, stream_seq = NULL "
-        "WHERE id IN (SELECT id FROM outbox WHERE stream_seq > %s LIMIT %s)",
-        [last_seq, AT_ONCE],
+        "SELECT coalesce(min(stream_seq), 0), coalesce(max(stream_seq), -1) FROM outbox WHERE stream_seq > %s",
+        [last_seq],
     )
-    return cursor.rowcount
+    [(first, last)] = await cursor.fetchall()
+    given_back = 0
+    for start in range(first, last + 1, AT_ONCE):
+        cursor = await connection.execute(
+            "UPDATE outbox SET published_at = NULL, stream_seq = NULL WHERE stream_seq >= %s AND stream_seq < %s",
+            [start, start + AT_ONCE],
+        )
+        given_back += cursor.rowcount
+    return given_back
 
 
 async def _sharing_a_number(connection: Connection, last_seq: int, span: timedelta) -> list[_Published]:
