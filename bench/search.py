@@ -53,12 +53,17 @@ def _questions() -> list[catalog_service_pb2.SearchSalonsRequest]:
 
 async def _settle(platform: Platform, number: int) -> None:
     """Put the salons into catalog's database, unless they are there."""
-    async with await Connection.connect(platform.database_url("catalog")) as connection:
+    address = platform.database_url("catalog")
+    # The driver's own connection: so many rows take longer than a service gives its database.
+    async with await psycopg.AsyncConnection.connect(address) as connection:
         cursor = await connection.execute("SELECT count(*) FROM salons WHERE slug LIKE 'invented-%'")
         if await cursor.fetchone() == (number,):
             return
         await settle(connection, number)
-        await openings.refresh(connection, [one.id for one in invented_salons(number)], datetime.now(UTC))
+    ids = [one.id for one in invented_salons(number)]
+    async with await Connection.connect(address) as connection:
+        for first in range(0, number, 200):
+            await openings.refresh(connection, ids[first : first + 200], datetime.now(UTC))
     # What autovacuum does within a minute of so many new rows.
     owner = platform.database_url("catalog", "owner")
     async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as connection:
