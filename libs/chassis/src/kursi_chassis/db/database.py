@@ -89,7 +89,9 @@ CHECKOUT_SECONDS = 3.0
 """How long a request waits for a free connection: longer than a hiccup, shorter than a caller's deadline."""
 
 ANSWER_SECONDS = 10.0
-"""How long a server may take to answer a statement: twice what it allows itself, the way there and back included."""
+"""How long a server may take to answer a statement, or all of an `executemany`: twice what it allows itself, the way there
+and back included.
+"""
 
 SESSION_SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",

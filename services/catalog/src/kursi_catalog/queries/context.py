@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from kursi_chassis.db.database import Connection, Database
+from kursi_chassis.db.database import Database
 from kursi_chassis.errors import NotFound
 from kursi_chassis.intervals import Interval, IntervalSet
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from kursi_catalog.domain import roster, schedule
 from kursi_catalog.domain.errors import SalonNotFound, ServiceNotFound, StaffNotFound
@@ -101,8 +100,7 @@ async def booking_context(database: Database, platform: Policy, question: Questi
     Raises:
         SalonNotFound, ServiceNotFound, StaffNotFound: something that is named is not there at all.
     """
-    answers = await database.read_together(_STATEMENTS, _parameters(question))
-    salon_rows, service_rows, staff_rows, resource_rows, policy_rows = answers
+    salon_rows, service_rows, staff_rows, resource_rows, policy_rows = await ask(database, question)
     if not salon_rows:
         raise SalonNotFound
     expect_all(question.service_ids, service_rows, ServiceNotFound)
@@ -126,19 +124,9 @@ async def booking_context(database: Database, platform: Policy, question: Questi
     )
 
 
-async def ask(connection: Connection, question: Question) -> Sequence[Sequence[Row]]:
-    """All statements at once: one round trip instead of five."""
-    parameters = _parameters(question)
-    async with connection.pipeline():
-        cursors = [
-            await connection.cursor(row_factory=dict_row).execute(statement, parameters)
-            for statement in _STATEMENTS
-        ]
-        return [await cursor.fetchall() for cursor in cursors]
-
-
-def _parameters(question: Question) -> Mapping[str, object]:
-    return {
+async def ask(database: Database, question: Question, *more: sql.SQL) -> Sequence[Sequence[Row]]:
+    """The rows of all statements, and of more that the question has the parameters for."""
+    parameters: Mapping[str, object] = {
         "salon_id": question.salon_id,
         "service_ids": list(question.service_ids),
         "staff_ids": list(question.staff_ids),
@@ -147,6 +135,7 @@ def _parameters(question: Question) -> Mapping[str, object]:
         "start": question.start,
         "end": question.end,
     }
+    return await database.read_together((*_STATEMENTS, *more), parameters)
 
 
 def expect_all(asked: Collection[UUID], rows: Sequence[Row], missing: type[NotFound]) -> None:

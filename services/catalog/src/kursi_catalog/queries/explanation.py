@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from kursi_chassis.db.database import Connection, Database
+from kursi_chassis.db.database import Database
 from kursi_chassis.intervals import Interval
 from psycopg import sql
 
@@ -16,7 +16,7 @@ from kursi_catalog.domain.policy import Policy, Source, effective
 from kursi_catalog.domain.schedule import TimeOff
 from kursi_catalog.queries.context import Question, ask, expect_all, schedules_of
 from kursi_catalog.store import policies
-from kursi_catalog.store.rows import Row, fetch_all
+from kursi_catalog.store.rows import Row
 
 _ABSENCES = sql.SQL("""
 SELECT NULL::uuid AS staff_id, x.id, floor(extract(epoch FROM x.start_time))::bigint AS first,
@@ -61,30 +61,23 @@ async def explain_working_time(
         start=datetime.fromtimestamp(min((one.span[0] for one in spans), default=0), UTC),
         end=datetime.fromtimestamp(max((one.span[1] for one in spans), default=0), UTC),
     )
-    async with database.repeatable_snapshot() as connection:
-        salon_rows, service_rows, staff_rows, _, policy_rows = await ask(connection, question)
-        absences = await _absences(connection, question)
+    answers = await ask(database, question, _ABSENCES)
+    salon_rows, service_rows, staff_rows, _, policy_rows, absence_rows = answers
     if not salon_rows:
         raise SalonNotFound
     expect_all(question.service_ids, service_rows, ServiceNotFound)
     expect_all(question.staff_ids, staff_rows, StaffNotFound)
     levels = policies.read_levels(policy_rows)
     return Explained(
-        closings=_closings(salon_rows[0], staff_rows, absences, spans, question),
+        closings=_closings(salon_rows[0], staff_rows, _absences(absence_rows), spans, question),
         sources=[effective(platform, levels, service_id).sources for service_id in service_ids],
     )
 
 
-async def _absences(connection: Connection, question: Question) -> Mapping[UUID | None, list[TimeOff]]:
+def _absences(rows: Sequence[Row]) -> Mapping[UUID | None, list[TimeOff]]:
     """Closures (without anybody) and times off, by whom they are of."""
-    parameters = {
-        "salon_id": question.salon_id,
-        "staff_ids": list(question.staff_ids),
-        "start": question.start,
-        "end": question.end,
-    }
     found: dict[UUID | None, list[TimeOff]] = {}
-    for row in await fetch_all(connection, _ABSENCES, parameters):
+    for row in rows:
         found.setdefault(row["staff_id"], []).append(TimeOff(row["id"], (row["first"], row["last"])))
     return found
 
