@@ -5,7 +5,6 @@ import random
 from collections import Counter
 from datetime import timedelta
 
-import grpc
 import pytest
 from kursi.booking.v1 import booking_pb2
 from kursi.booking.v1.series_service_pb2 import Series
@@ -13,7 +12,7 @@ from kursi_booking.adapters.booking_events import describe_event
 from kursi_booking.store.due_holds import DueHoldsInDatabase
 from kursi_booking.usecases.expire_hold import ExpireHolds
 from kursi_chassis.ids import new_id
-from kursi_chassis.testing.rpc import refused
+from racing import OVERLAPS, attempt
 from series_calls import ROOMY, wanted
 from session_calls import call_off, resize, seats_left
 
@@ -26,20 +25,6 @@ MISCOUNTED_CUSTOMERS = """
 SELECT customer_id FROM customer_counters AS c WHERE active <> (SELECT count(*) FROM bookings AS b
     WHERE b.customer_id = c.customer_id AND state IN ('held', 'pending', 'confirmed', 'checked_in'))
 """
-OVERLAPS = """
-SELECT count(*) FROM claims AS a JOIN claims AS b ON a.resource_id = b.resource_id AND a.during && b.during AND a.id < b.id
-WHERE a.state <> 'released' AND b.state <> 'released'
-"""
-
-
-async def attempt(call):
-    """`done`, or the code and reason of the refusal."""
-    try:
-        await call
-    except grpc.aio.AioRpcError as error:
-        answer = refused(error)
-        return f"{answer.code.name} {answer.reason}"
-    return "done"
 
 
 async def insisting(call):

@@ -3,28 +3,13 @@
 import asyncio
 from collections import Counter
 
-import grpc
 import pytest
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi_chassis.ids import new_id
-from kursi_chassis.testing.rpc import refused
+from racing import OVERLAPS, attempt
 from series_calls import ROOMY
 
 TEAM = 6
-OVERLAPS = """
-SELECT count(*) FROM claims AS a JOIN claims AS b ON a.resource_id = b.resource_id AND a.during && b.during AND a.id < b.id
-WHERE a.state <> 'released' AND b.state <> 'released'
-"""
-
-
-async def attempt(call):
-    """`done`, or the code and reason of the refusal."""
-    try:
-        await call
-    except grpc.aio.AioRpcError as error:
-        answer = refused(error)
-        return f"{answer.code.name} {answer.reason}"
-    return "done"
 
 
 async def all_at_once(calls):

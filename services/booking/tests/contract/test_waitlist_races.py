@@ -9,12 +9,9 @@ from uuid import UUID
 import pytest
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
+from racing import OVERLAPS
 from waiting_room import Entry, outcome
 
-OVERLAPS = """
-SELECT count(*) FROM claims AS a JOIN claims AS b ON a.resource_id = b.resource_id AND a.during && b.during AND a.id < b.id
-WHERE a.state <> 'released' AND b.state <> 'released'
-"""
 # The booking has the time, or the offer has it, or nobody: never two of them.
 HOLDERS = "SELECT count(booking_id), count(offer_id) FROM claims WHERE state <> 'released'"
 OFFERED_AND_DECLINED = """

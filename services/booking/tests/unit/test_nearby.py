@@ -98,7 +98,7 @@ async def test_when_whoever_looks_gives_up_the_next_one_looks(looking):
     first = asyncio.create_task(nearby.around(ask(), NOW))
     await looking.begun.get()
     others = [asyncio.create_task(nearby.around(ask(customer=new_id()), NOW)) for _ in range(3)]
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # not to wait: the others come in, and are behind the first one when it goes
     first.cancel()
     looking.end(looks=20)
     assert {number_of(await other) for other in others} == {2}
