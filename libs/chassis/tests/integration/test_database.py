@@ -14,6 +14,7 @@ from kursi_chassis.errors import AlreadyExists, RetryLater, Unavailable
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.servers import PostgresServer
+from locks import waiting_for_a_lock
 
 
 async def count(database: Database, table: str = "notes") -> int:
@@ -25,15 +26,6 @@ async def count(database: Database, table: str = "notes") -> int:
 
 async def write(connection, word: str) -> None:
     await connection.execute("INSERT INTO notes (id, word) VALUES (%s, %s)", [new_id(), word])
-
-
-async def waiting_for_a_lock(connection):
-    """Whoever waits for an advisory lock in this database."""
-    waiting = await connection.execute(
-        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
-        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    )
-    return await waiting.fetchall()
 
 
 async def test_a_clean_exit_commits(database):
@@ -324,22 +316,6 @@ async def test_what_was_refused_while_it_was_prepared_stays_prepared(about_to_pr
             "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT 1 / %'"
         )
         assert await prepared.fetchall() == [(1,)]
-
-
-async def test_whoever_gives_up_in_a_pipeline_leaves_a_connection_that_works(urls):
-    database = await Database.open(urls.app, pool_size=1, application_name="test")
-    statements = ["SELECT pg_advisory_xact_lock_shared(%(key)s)", "SELECT count(*) FROM notes"]
-    for _ in range(5):
-        await database.read_together(statements, {"key": 7})
-    async with database.session() as holder:
-        await holder.execute("SELECT pg_advisory_lock(7)")
-        reading = asyncio.create_task(database.read_together(statements, {"key": 7}))
-        await eventually(lambda: waiting_for_a_lock(holder))
-        reading.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await reading
-    assert (await database.read_together(statements, {"key": 7}))[1] == [{"count": 0}]
-    await database.close()
 
 
 async def test_a_prepared_statement_whose_columns_changed_is_prepared_anew(urls):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import select
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -292,13 +293,27 @@ class Database:
         """
         try:
             while True:
-                connection = await self._pool.getconn()
+                connection = await self._next()
                 if not _hung_up(connection):
                     return connection
                 await connection.close()
                 await self._pool.putconn(connection)
         except (PoolTimeout, PoolClosed) as error:
             raise Unavailable(retry_after=_RETRY_AFTER) from error
+
+    async def _next(self) -> Connection:
+        """What the pool gives, unless the caller has been cancelled meanwhile.
+
+        Where a connection and a cancellation come together, the pool forgets the cancellation: it waits with
+        `asyncio.wait_for`, which does so before Python 3.12. Whoever was to end would go on for ever.
+        """
+        task = asyncio.current_task()
+        cancellations = task.cancelling() if task else 0
+        connection = await self._pool.getconn()
+        if task and task.cancelling() > cancellations:
+            await self._pool.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
 
 
 def _rehearsed(rehearse: Rehearsal) -> Rehearsal:
