@@ -8,6 +8,7 @@ from kursi_chassis.caller import Role
 from kursi_chassis.grpc.service_tokens import IssuedToken, NoServiceToken, ServiceTokens
 from kursi_chassis.grpc.tokens import KeysUnavailable, TokenInvalid, TokenRevoked, TokenVerifier
 from kursi_chassis.ids import new_id
+from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import AUDIENCE, INTERNAL_AUDIENCE, ISSUER, TokenMint
 
 USER, SALON, SESSION = new_id(), new_id(), new_id()
@@ -72,6 +73,17 @@ async def test_without_any_key_nobody_is_called_a_stranger(verifier, keys, mint)
     for _ in range(2):
         with pytest.raises(KeysUnavailable):
             await verifier.verify(mint.user())
+
+
+async def test_the_first_keys_are_asked_for_until_there_are_some(verifier, keys, mint):
+    keys.down = True
+    keeping = asyncio.create_task(verifier.keep_fresh())
+    await eventually(lambda: keys.asked)
+    keys.down = False
+    await eventually(lambda: keys.asked == 2)
+    keys.down = True
+    await verifier.verify(mint.user())
+    keeping.cancel()
 
 
 async def test_tokens_of_known_keys_count_while_identity_is_away(verifier, keys, mint):
@@ -152,6 +164,25 @@ async def test_a_services_token_is_renewed_in_time_and_outlives_a_failure(fixed_
     fixed_clock.advance(timedelta(minutes=2))
     with pytest.raises(NoServiceToken):
         await tokens.get()
+
+
+async def test_a_services_token_is_there_before_it_is_needed(fixed_clock):
+    asked = []
+
+    async def issue():
+        asked.append(len(asked))
+        if len(asked) == 1:
+            raise ConnectionError
+        return IssuedToken(f"token-{len(asked)}", fixed_clock.now() + timedelta(minutes=10))
+
+    tokens = ServiceTokens(issue, fixed_clock)
+    keeping = asyncio.create_task(tokens.keep_fresh())
+    await eventually(lambda: asked)
+    fixed_clock.advance(timedelta(seconds=1))
+    await eventually(lambda: len(asked) == 2)
+    keeping.cancel()
+
+    assert (await tokens.get(), len(asked)) == ("token-2", 2)
 
 
 async def test_while_a_token_is_renewed_others_go_on_with_the_old_one(fixed_clock):

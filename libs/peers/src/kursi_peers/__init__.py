@@ -9,6 +9,7 @@ where the settings ask for it.
 It stands beside the chassis, which knows nothing of what services say to each other.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC
 
@@ -43,7 +44,11 @@ class Peers:
     @classmethod
     async def open(cls, wiring: Wiring) -> "Peers":
         """Without waiting for anybody to answer. Raises: ValueError when the settings do not say where identity is."""
-        return cls(wiring, await _connect(wiring, _IDENTITY, tokens=None, retry=_REPEATABLE))
+        peers = cls(wiring, await _connect(wiring, _IDENTITY, tokens=None, retry=_REPEATABLE))
+        wiring.stack.push_async_callback(
+            _end, asyncio.create_task(peers._tokens.keep_fresh(), name="own token")
+        )
+        return peers
 
     async def channel(self, service: str, retry: Sequence[str] = ()) -> grpc.aio.Channel:
         """Calls as this service; `retry` as in `kursi_chassis.grpc.client.connect`.
@@ -63,6 +68,11 @@ class Peers:
         )
         issued = await self._issuer.IssueServiceToken(request)
         return IssuedToken(issued.access_token, issued.expires_at.ToDatetime(UTC))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _connect(

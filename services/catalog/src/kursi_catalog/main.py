@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
+from babel import Locale
 from kursi_chassis.clock import Clock, SystemClock
 from kursi_chassis.db.database import Database
+from kursi_chassis.grpc.language import LANGUAGES
 from kursi_chassis.jobs import Job, JobRunner, retention_jobs
 from kursi_chassis.roles import Role
 from kursi_chassis.wiring import Wiring
@@ -23,9 +25,9 @@ from kursi_catalog.api.review_methods import REVIEWS, ReviewServicer
 from kursi_catalog.api.servicer import CATALOG, CATALOG_INTERNAL, CatalogInternalServicer, CatalogServicer
 from kursi_catalog.api.transfer_methods import TRANSFERS, TransferServicer
 from kursi_catalog.domain.policy import Policy, Prepayment, StartMode
-from kursi_catalog.domain.roster import first_weekday_of
 from kursi_catalog.jobs.openings import openings_job
 from kursi_catalog.ports import Booking, Identity, ObjectStore
+from kursi_catalog.queries.context import rehearse
 from kursi_catalog.settings import CatalogSettings
 from kursi_catalog.usecases.collection import Collection
 from kursi_catalog.usecases.finding import Finding
@@ -117,7 +119,7 @@ async def build(settings: CatalogSettings, roles: frozenset[str]) -> AsyncIterat
     """The roles that were asked for; everything they need is open inside the block."""
     async with AsyncExitStack() as stack:
         wiring = Wiring(settings, stack, SystemClock())
-        database = await wiring.database()
+        database = await wiring.database(rehearse=rehearse if "serve" in roles else None)
         built: dict[str, Role] = {}
         if "serve" in roles:
             built["serve"] = await _serve(wiring, settings, database)
@@ -136,6 +138,8 @@ async def _serve(wiring: Wiring, settings: CatalogSettings, database: Database) 
     identity = GrpcIdentity(await peers.channel("identity", identity_adapter.REPEATABLE))
     booking = GrpcBooking(await peers.channel("booking", booking_adapter.REPEATABLE))
     offered = servicers(database, wiring.clock, identity, booking, settings)
-    # Babel reads its data for the first question, which takes long; nobody shall wait for that.
-    first_weekday_of("001")
+    # Babel reads its data for the first question, which takes long; nobody shall wait for that. A country's data are
+    # little more than those of its language.
+    for name in ("und_001", *LANGUAGES):
+        _ = Locale.parse(name).first_week_day
     return await wiring.serve(offered, peers.signing_keys, database)

@@ -6,8 +6,9 @@ import pytest
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi_catalog.domain import schedule
+from kursi_catalog.queries.context import rehearse
 from kursi_chassis.grpc.times import timestamp
-from working_salon import RIYADH, SUNDAY, a_working_salon, ask, local, question, roster
+from working_salon import RIYADH, SUNDAY, a_working_salon, anew, ask, local, question, roster
 
 
 @pytest.fixture
@@ -295,3 +296,13 @@ async def test_the_shortest_service_is_one_that_a_customer_can_book_with_the_qui
     await world.service(salon, duration=make.minutes(40), buffer_after=make.minutes(5), performers=[quick])
     context = await ask(world, question(salon, service_ids=[service.id]))
     assert context.shortest_service == make.minutes(20)
+
+
+async def test_a_new_connection_rehearses_what_booking_asks(world, make, settings, statements):
+    salon, _, _ = await a_working_salon(world, make)
+    with statements(world.database) as asked:
+        await anew(world, settings, question(salon))
+    with statements(world.database) as rehearsed:
+        async with world.database.snapshot() as connection:
+            await rehearse(connection)
+    assert rehearsed == asked

@@ -1,7 +1,8 @@
-"""A service's own token: fetched when first needed, renewed before it expires."""
+"""A service's own token: fetched before it is needed, renewed before it expires."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from kursi_chassis.errors import Unavailable
 from kursi_chassis.logging import get_logger
 
 _RETRY_AFTER = timedelta(seconds=1)
+_LOOK_SECONDS = 60.0
 
 log = get_logger()
 
@@ -51,6 +53,13 @@ class ServiceTokens:
         if self._token is None or not self._counts():
             raise NoServiceToken
         return self._token.value
+
+    async def keep_fresh(self) -> None:
+        """Fetch the token and renew it in time, until cancelled, so that no call has to wait for that."""
+        while True:
+            with suppress(NoServiceToken):
+                await self.get()
+            await asyncio.sleep(_LOOK_SECONDS if self._counts() else _RETRY_AFTER.total_seconds())
 
     def _is_due(self) -> bool:
         return self._token is None or self._renew_at is None or self._clock.now() >= self._renew_at

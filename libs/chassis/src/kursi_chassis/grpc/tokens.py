@@ -26,6 +26,7 @@ LEEWAY = timedelta(seconds=5)
 TOKEN_LIFETIME = timedelta(minutes=15)
 SERVICE_PREFIX = "service:"
 _REFRESH_SECONDS = 60.0
+_FIRST_KEYS_SECONDS = 1.0
 _FORGET_EVERY = timedelta(minutes=1)
 _REFETCH_AFTER = timedelta(seconds=5)
 _LONGEST_TOKEN = 8_192
@@ -33,6 +34,8 @@ _KEPT_TOKENS = 20_000
 # Members of dozens of salons have longer ones; keeping 20,000 of those would take half a gigabyte.
 _LONGEST_KEPT_TOKEN = 2_048
 _NEVER = (0.0, Role.CUSTOMER)
+_BY_NOBODY = f"eyJhbGciOiJFUzI1NiJ9.e30.{'A' * 86}"
+"""The header of our tokens, no claims, and a signature of zeros."""
 
 log = get_logger()
 
@@ -135,7 +138,7 @@ class Revocations:
 class TokenVerifier:
     """Tells who a token speaks for.
 
-    `fetch_keys` returns identity's JSON web key set. Keys are fetched when first needed, again every minute
+    `fetch_keys` returns identity's JSON web key set. Keys are fetched when first needed, and every minute
     while `keep_fresh` runs, and at once (every five seconds at most) for a token signed with a key not seen
     before, so that a rotation needs no restart. People's tokens must be for `audience`, services' for
     `internal_audience`.
@@ -180,11 +183,14 @@ class TokenVerifier:
         return identity
 
     async def keep_fresh(self) -> None:
-        """Fetch the keys every minute, until cancelled. A failure keeps the keys that are there."""
+        """Fetch the keys every minute, until cancelled, and every second while there are none yet.
+
+        A failure keeps the keys that are there.
+        """
         while True:
             with suppress(KeysUnavailable):
                 await self._fetch()
-            await asyncio.sleep(_REFRESH_SECONDS)
+            await asyncio.sleep(_REFRESH_SECONDS if self._keys else _FIRST_KEYS_SECONDS)
 
     async def _key_for(self, token: str) -> jwt.PyJWK:
         kid = _key_id(token)
@@ -262,14 +268,20 @@ def parse_keys(document: bytes) -> dict[str, jwt.PyJWK]:
         message = "not a JSON web key set"
         raise ValueError(message)  # noqa: TRY004 -- a wrong document, not a wrong call
     usable = [key for key in content["keys"] if key.get("kty") == "EC" and key.get("crv") == "P-256"]
-    return {key["kid"]: jwt.PyJWK(key, algorithm="ES256") for key in usable if key.get("kid")}
+    keys = {key["kid"]: jwt.PyJWK(key, algorithm="ES256") for key in usable if key.get("kid")}
+    for key in keys.values():
+        # What the libraries load for their first signature is not for the first caller to wait for.
+        with suppress(jwt.InvalidSignatureError):
+            jwt.decode(_BY_NOBODY, key, algorithms=["ES256"])
+    return keys
 
 
 def _key_id(token: str) -> str:
     if len(token) > _LONGEST_TOKEN:
         raise TokenInvalid
     try:
-        kid = jwt.get_unverified_header(token).get("kid")
+        # The header alone: the rest is read once, when the signature is checked.
+        kid = jwt.get_unverified_header(f"{token.partition('.')[0]}..").get("kid")
     except jwt.PyJWTError as error:
         raise TokenInvalid from error
     if not isinstance(kid, str):

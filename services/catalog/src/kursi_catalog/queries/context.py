@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from kursi_chassis.db.database import Database
+from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.errors import NotFound
+from kursi_chassis.ids import new_id
 from kursi_chassis.intervals import Interval, IntervalSet
 from psycopg import sql
 
@@ -55,6 +56,7 @@ _RESOURCES = resources.RESOURCES.select(
     sql.SQL("it.salon_id = %(salon_id)s AND it.archive_time IS NULL ORDER BY it.id")
 )
 _STATEMENTS = (_SALON, _SERVICES, _STAFF, _RESOURCES, policies.OF_SALON)
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,18 @@ async def booking_context(database: Database, platform: Policy, question: Questi
 
 async def ask(database: Database, question: Question, *more: sql.SQL) -> Sequence[Sequence[Row]]:
     """The rows of all statements, and of more that the question has the parameters for."""
-    parameters: Mapping[str, object] = {
+    return await database.read_together((*_STATEMENTS, *more), _parameters(question))
+
+
+async def rehearse(connection: Connection) -> None:
+    """Ask for nobody's salon: a new connection reads PostgreSQL's catalogs before somebody waits for an answer."""
+    nobodys = Question(new_id(), (), (), _LONG_AGO, _LONG_AGO + timedelta(days=1))
+    for statement in _STATEMENTS:
+        await connection.execute(statement, _parameters(nobodys))
+
+
+def _parameters(question: Question) -> Mapping[str, object]:
+    return {
         "salon_id": question.salon_id,
         "service_ids": list(question.service_ids),
         "staff_ids": list(question.staff_ids),
@@ -135,7 +148,6 @@ async def ask(database: Database, question: Question, *more: sql.SQL) -> Sequenc
         "start": question.start,
         "end": question.end,
     }
-    return await database.read_together((*_STATEMENTS, *more), parameters)
 
 
 def expect_all(asked: Collection[UUID], rows: Sequence[Row], missing: type[NotFound]) -> None:
