@@ -92,7 +92,8 @@ class RevocationFeed:
             try:
                 for message in await subscription.fetch(_BATCH, timeout=_IDLE_SECONDS):
                     self._apply(message)
-            except nats.errors.TimeoutError:
+            except TimeoutError:
+                # Not the client's own class: when time is up exactly as the broker says so, it is asyncio's.
                 # Nothing came, or nobody is there any more: a restarted server has forgotten our consumer.
                 await subscription.consumer_info()
 
