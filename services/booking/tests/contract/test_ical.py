@@ -1,18 +1,38 @@
 """Bookings in calendars elsewhere, read by a parser that shares nothing with the writer."""
 
 import hashlib
-from datetime import UTC, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import grpc
 import pytest
 import vobject
 from kursi.booking.v1 import ical_service_pb2 as pb
 from kursi.booking.v1 import ical_service_pb2_grpc
-from kursi_booking.adapters.icalendar_writing import vtimezone
+from kursi_booking.adapters.icalendar_writing import CalendarView, vtimezone, write_calendar
+from kursi_booking.domain import lifecycle as verbs
+from kursi_booking.domain.booking import Act, Item, SalonFacts
+from kursi_booking.domain.policy import Party, PolicySnapshot
+from kursi_booking.domain.time_range import TimeRange
 from kursi_chassis.caller import Role
 from kursi_chassis.ids import new_id
+from kursi_chassis.money import Money
 
 HOST = "bookings.kursi"
+NOON = datetime(2026, 3, 12, 12, tzinfo=UTC)
+ITEM = Item(
+    UUID(int=4), UUID(int=5), UUID(int=6), TimeRange(NOON, NOON + timedelta(hours=1)), Money("EUR", 5_000)
+)
+BOOKING = verbs.create(
+    Act("user:1", Party.CUSTOMER, NOON),
+    booking_id=UUID(int=1),
+    salon_id=UUID(int=2),
+    salon=SalonFacts({"en": "Rose"}, "Europe/Berlin", "DE"),
+    customer_id=UUID(int=3),
+    items=(ITEM,),
+    policy=PolicySnapshot(timedelta(), timedelta(), hold=timedelta(minutes=10), auto_confirm=True),
+).booking
 
 
 @pytest.fixture
@@ -145,6 +165,19 @@ async def test_staff_see_their_own_part_and_nothing_of_the_customer(world, feed,
 
 
 @pytest.mark.covers("B14")
+async def test_who_helps_has_the_visit_in_their_feed_as_far_as_they_help(world, feed, fetch):
+    pair = [{"duration": timedelta(hours=1), "needs_staff": True, "staff_count": 2}]
+    massage = world.salon.service(*world.staff, segments=pair)
+    third = world.salon.service(world.salon.staff())
+    one = await world.book(world.salon.at(16, 10), massage, third)
+    (helper,) = one.items[0].assistants
+    (event,) = (await fetch(await feed(world.member(Role.MANAGER), staff=helper.staff_id))).values()
+    assert event.uid.value == f"{one.id}@{HOST}"
+    assert event.dtstart.value.astimezone(UTC) == one.items[0].start_time.ToDatetime(UTC)
+    assert event.dtend.value.astimezone(UTC) == one.items[0].end_time.ToDatetime(UTC)
+
+
+@pytest.mark.covers("B14")
 async def test_only_the_linked_account_and_managers_make_a_feed_of_staff(world, feed, refusal):
     staff = world.staff[0]
     linked = world.salon.answer.workers[0].staff_member.user_id
@@ -225,6 +258,26 @@ async def test_a_booking_of_somebody_else_is_not_found(world, ical, refusal):
         assert len(events((await ical.GetBookingCalendar(wanted, metadata=metadata)).data)) == 1
     refused = await refusal(ical.GetBookingCalendar(wanted, metadata=world.customer(new_id())))
     assert refused.reason == "BOOKING_NOT_FOUND"
+
+
+@pytest.mark.covers("B14")
+@pytest.mark.parametrize(
+    ("zone", "start"),
+    [
+        ("Europe/Berlin", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 4, 4, 14, 45, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 3, 29, 0, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_visit_in_the_hour_that_the_clock_shows_twice_is_when_it_is(zone, start):
+    during = TimeRange(start, start + timedelta(hours=1))
+    visit = replace(
+        BOOKING, salon=SalonFacts({"en": "Rose"}, zone, "DE"), items=(replace(ITEM, during=during),)
+    )
+    (event,) = events(write_calendar([visit], CalendarView("en"), HOST)).values()
+    assert event.dtstart.value.astimezone(UTC) == during.start
+    assert event.dtend.value.astimezone(UTC) == during.end
 
 
 def test_the_clock_changes_in_the_calendar_when_it_does():

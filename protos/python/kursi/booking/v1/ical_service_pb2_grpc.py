@@ -30,7 +30,8 @@ if _version_not_supported:
 class ICalendarServiceStub:
     """Bookings as iCalendar (RFC 5545), for calendars elsewhere: one booking as a file, or a feed that a calendar subscribes to.
     An event keeps its UID (`<booking id>@<host>`) for ever, and its SEQUENCE is the booking's revision. Times are in the salon's zone,
-    which comes along. No event holds a name, number or address of a customer, nor what they wrote to the salon.
+    which comes along; one that its clocks show for the second time is in UTC. No event holds a name, number or address of a
+    customer, nor what they wrote to the salon.
     """
 
     def __init__(self, channel):
@@ -69,7 +70,8 @@ class ICalendarServiceStub:
 class ICalendarServiceServicer:
     """Bookings as iCalendar (RFC 5545), for calendars elsewhere: one booking as a file, or a feed that a calendar subscribes to.
     An event keeps its UID (`<booking id>@<host>`) for ever, and its SEQUENCE is the booking's revision. Times are in the salon's zone,
-    which comes along. No event holds a name, number or address of a customer, nor what they wrote to the salon.
+    which comes along; one that its clocks show for the second time is in UTC. No event holds a name, number or address of a
+    customer, nor what they wrote to the salon.
     """
 
     def GetBookingCalendar(self, request, context):
@@ -81,8 +83,8 @@ class ICalendarServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateCalendarFeed(self, request, context):
-        """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs, for the staff member's
-        linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
+        """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs or helps with, for the
+        staff member's linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
         Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, UNKNOWN_VALUE for a
         language that is not spoken here; PERMISSION_DENIED: PERMISSION_DENIED; NOT_FOUND: SALON_NOT_FOUND, STAFF_NOT_FOUND;
         FAILED_PRECONDITION: TOO_MANY_FEEDS (metadata `limit`); UNAVAILABLE: CATALOG_UNAVAILABLE.
@@ -156,7 +158,8 @@ def add_ICalendarServiceServicer_to_server(servicer, server):
 class ICalendarService:
     """Bookings as iCalendar (RFC 5545), for calendars elsewhere: one booking as a file, or a feed that a calendar subscribes to.
     An event keeps its UID (`<booking id>@<host>`) for ever, and its SEQUENCE is the booking's revision. Times are in the salon's zone,
-    which comes along. No event holds a name, number or address of a customer, nor what they wrote to the salon.
+    which comes along; one that its clocks show for the second time is in UTC. No event holds a name, number or address of a
+    customer, nor what they wrote to the salon.
     """
 
     @staticmethod

@@ -31,7 +31,8 @@ GRPC_VERSION: str
 class ICalendarServiceStub:
     """Bookings as iCalendar (RFC 5545), for calendars elsewhere: one booking as a file, or a feed that a calendar subscribes to.
     An event keeps its UID (`<booking id>@<host>`) for ever, and its SEQUENCE is the booking's revision. Times are in the salon's zone,
-    which comes along. No event holds a name, number or address of a customer, nor what they wrote to the salon.
+    which comes along; one that its clocks show for the second time is in UTC. No event holds a name, number or address of a
+    customer, nor what they wrote to the salon.
     """
 
     @_typing.overload
@@ -43,8 +44,8 @@ class ICalendarServiceStub:
     Errors: NOT_FOUND: BOOKING_NOT_FOUND.
     """
     CreateCalendarFeed: _grpc.UnaryUnaryMultiCallable[_ical_service_pb2.CreateCalendarFeedRequest, _ical_service_pb2.CalendarFeed]
-    """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs, for the staff member's
-    linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
+    """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs or helps with, for the
+    staff member's linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
     Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, UNKNOWN_VALUE for a
     language that is not spoken here; PERMISSION_DENIED: PERMISSION_DENIED; NOT_FOUND: SALON_NOT_FOUND, STAFF_NOT_FOUND;
     FAILED_PRECONDITION: TOO_MANY_FEEDS (metadata `limit`); UNAVAILABLE: CATALOG_UNAVAILABLE.
@@ -68,7 +69,8 @@ class ICalendarServiceStub:
 class ICalendarServiceAsyncStub(ICalendarServiceStub):
     """Bookings as iCalendar (RFC 5545), for calendars elsewhere: one booking as a file, or a feed that a calendar subscribes to.
     An event keeps its UID (`<booking id>@<host>`) for ever, and its SEQUENCE is the booking's revision. Times are in the salon's zone,
-    which comes along. No event holds a name, number or address of a customer, nor what they wrote to the salon.
+    which comes along; one that its clocks show for the second time is in UTC. No event holds a name, number or address of a
+    customer, nor what they wrote to the salon.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -77,8 +79,8 @@ class ICalendarServiceAsyncStub(ICalendarServiceStub):
     Errors: NOT_FOUND: BOOKING_NOT_FOUND.
     """
     CreateCalendarFeed: _aio.UnaryUnaryMultiCallable[_ical_service_pb2.CreateCalendarFeedRequest, _ical_service_pb2.CalendarFeed]  # type: ignore[assignment]
-    """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs, for the staff member's
-    linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
+    """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs or helps with, for the
+    staff member's linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
     Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, UNKNOWN_VALUE for a
     language that is not spoken here; PERMISSION_DENIED: PERMISSION_DENIED; NOT_FOUND: SALON_NOT_FOUND, STAFF_NOT_FOUND;
     FAILED_PRECONDITION: TOO_MANY_FEEDS (metadata `limit`); UNAVAILABLE: CATALOG_UNAVAILABLE.
@@ -101,7 +103,8 @@ class ICalendarServiceAsyncStub(ICalendarServiceStub):
 class ICalendarServiceServicer(metaclass=_abc_1.ABCMeta):
     """Bookings as iCalendar (RFC 5545), for calendars elsewhere: one booking as a file, or a feed that a calendar subscribes to.
     An event keeps its UID (`<booking id>@<host>`) for ever, and its SEQUENCE is the booking's revision. Times are in the salon's zone,
-    which comes along. No event holds a name, number or address of a customer, nor what they wrote to the salon.
+    which comes along; one that its clocks show for the second time is in UTC. No event holds a name, number or address of a
+    customer, nor what they wrote to the salon.
     """
 
     @_abc_1.abstractmethod
@@ -120,8 +123,8 @@ class ICalendarServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ical_service_pb2.CreateCalendarFeedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ical_service_pb2.CalendarFeed, _abc.Awaitable[_ical_service_pb2.CalendarFeed]]:
-        """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs, for the staff member's
-        linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
+        """Makes a feed: of the caller's own bookings, or with `salon_id` and `staff_id` of what this staff member performs or helps with, for the
+        staff member's linked account and managers. The answer is the only one that has `path`; whoever knows it reads the feed. A lost one is replaced by a new feed.
         Errors: INVALID_ARGUMENT per field: REQUIRED for one of `salon_id` and `staff_id` without the other, UNKNOWN_VALUE for a
         language that is not spoken here; PERMISSION_DENIED: PERMISSION_DENIED; NOT_FOUND: SALON_NOT_FOUND, STAFF_NOT_FOUND;
         FAILED_PRECONDITION: TOO_MANY_FEEDS (metadata `limit`); UNAVAILABLE: CATALOG_UNAVAILABLE.

@@ -77,8 +77,8 @@ def _event(booking: Booking, view: CalendarView, host: str) -> Event:
     event.add("dtstamp", booking.updated_at.astimezone(UTC))
     event.add("last-modified", booking.updated_at.astimezone(UTC))
     event.add("created", booking.created_at.astimezone(UTC))
-    event.add("dtstart", during.start.astimezone(zone))
-    event.add("dtend", during.end.astimezone(zone))
+    event.add("dtstart", _written(during.start, zone))
+    event.add("dtend", _written(during.end, zone))
     event.add("status", _STATUS.get(booking.state, "CONFIRMED"))
     event.add("summary", services if view.staff_id else f"{services} · {salon}")
     event.add("location", salon)
@@ -87,9 +87,15 @@ def _event(booking: Booking, view: CalendarView, host: str) -> Event:
 
 
 def _items(booking: Booking, view: CalendarView) -> Sequence[Item]:
-    """What the owner of the calendar has to do with: a staff member's own part of a visit."""
-    own = [item for item in booking.items if item.staff_id == view.staff_id]
+    """What the owner of the calendar has to do with: what a staff member performs of a visit, or helps with."""
+    own = [item for item in booking.items if view.staff_id in item.people]
     return own or booking.items
+
+
+def _written(instant: datetime, zone: ZoneInfo) -> datetime:
+    """The time on the salon's clock. Where that shows it for the second time, in UTC: readers take it for the first."""
+    local = instant.astimezone(zone)
+    return instant.astimezone(UTC) if local.fold else local
 
 
 def _line(item: Item, language: str) -> str:

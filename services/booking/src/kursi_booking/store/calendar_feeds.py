@@ -23,6 +23,10 @@ _OF_CUSTOMER: Final[LiteralString] = "b.customer_id = %(owner_id)s"
 _OF_STAFF: Final[LiteralString] = """
 b.salon_id = %(salon_id)s AND b.id IN (
     SELECT booking_id FROM booking_items WHERE staff_id = %(staff_id)s AND start_at >= %(start)s AND start_at < %(end)s
+    UNION ALL
+    SELECT booking_id FROM booking_items
+    WHERE assistants <> '[]' AND assistants @> jsonb_build_array(jsonb_build_object('staff_id', %(staff_id)s::text))
+        AND visit_start_at >= %(start)s AND visit_start_at < %(end)s
 )
 """
 _IN_SPAN: Final[LiteralString] = (
