@@ -20,7 +20,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import NoReturn, TypeVar
 
@@ -37,6 +37,7 @@ Build = Callable[[S, frozenset[str]], AbstractAsyncContextManager[Mapping[str, R
 ALL_ROLES = "run"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SLACK_SECONDS = 5.0
+_SECONDS_BETWEEN_CANCELLATIONS = 1.0
 
 log = get_logger()
 
@@ -83,7 +84,7 @@ async def run_roles(
         _, late = await asyncio.wait(tasks, timeout=stop_within_seconds)
         for task in late:
             log.error("role_cancelled", role=task.get_name(), after_seconds=stop_within_seconds)
-            task.cancel()
+        await _cancel(late)
     return not late and all(task.result() for task in tasks)
 
 
@@ -129,6 +130,14 @@ def _stopped_by_signals(stopping: asyncio.Event) -> Iterator[None]:
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+
+
+async def _cancel(tasks: Collection[asyncio.Task[bool]]) -> None:
+    """Cancel until they have ended: before Python 3.12 `asyncio.wait_for`, with which libraries wait, may forget it."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=_SECONDS_BETWEEN_CANCELLATIONS)
 
 
 async def _play(name: str, role: Role, stopping: asyncio.Event) -> bool:

@@ -10,7 +10,7 @@ Role = Callable[[asyncio.Event], Awaitable[None]]
 
 
 def together(*roles: Role) -> Role:
-    """One role that runs several side by side and ends when all have ended. One that fails cancels the others."""
+    """One role that runs several side by side and ends when all have ended. One that fails stops and cancels the others."""
 
     async def run(stopping: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -30,5 +30,9 @@ async def pause(stopping: asyncio.Event, seconds: float) -> None:
 
 
 async def _play(role: Role, stopping: asyncio.Event) -> None:
-    """A task wants a coroutine, and a role promises no more than an awaitable."""
-    await role(stopping)
+    """The others are told to stop, too: a cancellation may be forgotten (before Python 3.12, by `asyncio.wait_for`)."""
+    try:
+        await role(stopping)
+    except BaseException:
+        stopping.set()
+        raise

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from kursi_chassis.process import run_roles
+from kursi_chassis.roles import together
 
 PROGRAM = """
 import asyncio, sys
@@ -109,3 +110,45 @@ async def test_a_role_that_does_not_stop_is_cancelled_after_the_limit():
     assert not await run_roles({"stubborn": stubborn}, stopping=stopping, stop_within_seconds=0.2)
     assert cancelled.is_set()
     assert time.monotonic() - began >= 0.2
+
+
+async def test_a_role_that_forgets_its_cancellation_is_cancelled_again():
+    """A library's `asyncio.wait_for` forgets it before Python 3.12 when the answer comes in the same turn."""
+    asked, answer = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def forgetful(stopping):
+        asked.set()
+        await asyncio.wait_for(answer, 600)
+        await asyncio.Event().wait()
+
+    async def answering(stopping):
+        await asked.wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            answer.set_result(None)
+
+    stopping = asyncio.Event()
+    stopping.set()
+    roles = {"answering": answering, "forgetful": forgetful}
+    async with asyncio.timeout(60):
+        assert not await run_roles(roles, stopping=stopping, stop_within_seconds=0.1)
+
+
+async def test_where_one_role_fails_the_others_end_although_one_forgets_its_cancellation():
+    """As above: what it is told with the cancellation is that the process stops."""
+    asked, answer = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def forgetful(stopping):
+        asked.set()
+        await asyncio.wait_for(answer, 600)
+        await stopping.wait()
+
+    async def failing(stopping):
+        await asked.wait()
+        answer.set_result(None)
+        raise RuntimeError("boom")
+
+    async with asyncio.timeout(60):
+        with pytest.raises(ExceptionGroup):
+            await together(forgetful, failing)(asyncio.Event())
