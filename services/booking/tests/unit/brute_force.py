@@ -125,6 +125,7 @@ class Salon:
                 ],
                 [(1, [need("stylist")]), (2, []), (1, [need("stylist")])],
                 [(2, [need("stylist"), need("helper")])],
+                [(2, [need("chair")])],
             ]
         )
         return segments, pools
@@ -132,6 +133,12 @@ class Salon:
     def some(self, units):
         here = [unit for unit in units if unit in self.units]
         return tuple(self.rnd.sample(here, self.rnd.randint(1, len(here))))
+
+    @property
+    def on_grid(self):
+        """Gaps are those of a person's day: without anybody in the visit its starts are on the grid all the same."""
+        needs = (need for segments, _ in self.services for _, needs in segments for need in needs)
+        return not self.gap_free or all(need[0] is Kind.RESOURCE for need in needs)
 
     def question(self):
         visit = Visit(
@@ -241,7 +248,7 @@ class Oracle:
             and start - salon.now >= salon.notice
             and start - salon.now <= salon.ahead
             and (limits.per_day is None or counters.by_day.get(date, 0) < limits.per_day)
-            and (salon.gap_free or (salon.wall[start][1] - salon.anchor) % salon.step == 0)
+            and (not salon.on_grid or (salon.wall[start][1] - salon.anchor) % salon.step == 0)
         )
 
     def works(self, combination, start, *, gap_free):
@@ -284,7 +291,7 @@ class Oracle:
             return Rule.TOO_FAR_AHEAD
         if limits.per_day is not None and counts.by_day.get(date, 0) >= limits.per_day:
             return Rule.DAY_FULL
-        if not salon.gap_free and (since - salon.anchor) % salon.step:
+        if salon.on_grid and (since - salon.anchor) % salon.step:
             return Rule.OFF_GRID
         return self.first_rule_of(self.combinations, start)
 
@@ -305,12 +312,12 @@ class Oracle:
         ]
         limit, counts = salon.limits.per_staff_day, salon.counters.by_staff_day
         whom = set().union(*people) if unit is None else {unit}
-        leads = unit is None or (unit == lead[0] and service == self.lead_service)
+        leads = unit is None or (lead is not None and unit == lead[0] and service == self.lead_service)
         return (
             all(salon.working[one].issuperset(cells) for one, cells in mine),
             all(salon.free[one].issuperset(cells) for one, cells in mine),
             limit is None or all(counts.get((one, date), 0) < limit for one in whom),
-            not salon.gap_free or not leads or self.is_tidy(lead, start),
+            salon.on_grid or not leads or self.is_tidy(lead, start),
         )
 
     @property
@@ -323,7 +330,7 @@ class Oracle:
         return any(need[0] is Kind.STAFF for _, needs in self.salon.services[number][0] for need in needs)
 
     def feasible(self, start):
-        return [c for c in self.combinations if self.works(c, start, gap_free=self.salon.gap_free)]
+        return [c for c in self.combinations if self.works(c, start, gap_free=not self.salon.on_grid)]
 
     def placeable(self, start):
         """The ways in which members of the salon may book a start, whatever gaps it leaves."""

@@ -174,6 +174,13 @@ def test_gap_free_starts_touch_an_edge_or_leave_something_that_can_be_sold():
     ]
 
 
+@pytest.mark.covers("B4")
+def test_without_anybody_whose_gaps_could_count_starts_are_on_the_grid():
+    tanning = question(service(segment(60, "chair")), mode=StartMode.GAP_FREE, shortest=60 * MINUTE)
+    assert offered(tanning) == ["09:00", "09:30", "10:00", "10:30", "11:00"]
+    assert check_start(tanning, at("9:10")) == Rejection(Rule.OFF_GRID)
+
+
 REFUSED = [
     (Rule.CUSTOMER_LIMIT, "10:00", {"limits": Limits(active_per_customer=2), "counters": Counters(2)}),
     (Rule.TOO_SOON, "10:00", {"min_notice": 11 * HOUR}),

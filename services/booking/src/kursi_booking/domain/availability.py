@@ -72,6 +72,11 @@ class Question:
         """The seat whose free time gap-free starts look at: the first staff member's."""
         return next((i for i, seat in enumerate(self.visit.seats) if seat.kind is Kind.STAFF), None)
 
+    @property
+    def on_grid(self) -> bool:
+        """Whether starts are on the grid: also without gaps, where nobody is needed whose free time has any."""
+        return self.rules.policy.mode is StartMode.GRID or self.lead is None
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -194,9 +199,7 @@ def check_start(question: Question, start: int) -> Assignment | Rejection:
     refused = _refused_start(question, start)
     if refused is not None:
         return refused
-    if question.rules.policy.mode is StartMode.GRID and not grid_starts(
-        question.rules.policy, (start, start + 1)
-    ):
+    if question.on_grid and not grid_starts(question.rules.policy, (start, start + 1)):
         return Rejection(Rule.OFF_GRID)
     return _placed(question, start)
 
@@ -260,7 +263,7 @@ def _why_nobody(question: Question, start: int) -> Rule:
 
 def _candidates(question: Question, window: Interval) -> Sequence[int]:
     policy = question.rules.policy
-    if policy.mode is StartMode.GRID or question.lead is None:
+    if question.on_grid:
         return grid_starts(policy, window)
     tidy = {
         start
@@ -330,7 +333,7 @@ def free_at(question: Question, place: Place, unit: UUID, starts: Sequence[int])
     """
     windows = _start_windows(question, place.seat, place.variant, unit, (starts[0], starts[-1] + 1))
     stretches = [(bisect_left(starts, low), bisect_left(starts, high)) for low, high in windows]
-    if question.rules.policy.mode is StartMode.GRID or place.index != question.lead:
+    if question.on_grid or place.index != question.lead:
         return stretches
     tidy = set(_tidy(question, place.seat, place.variant, unit))
     return [
