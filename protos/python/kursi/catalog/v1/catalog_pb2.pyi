@@ -1369,7 +1369,7 @@ class Policy(_message.Message):
         """At every step of the grid, counted from local midnight."""
         GAP_FREE: Policy._StartMode.ValueType  # 2
         """In steps from the beginning of each stretch of a staff member's free time, and right before its end; never so that a gap is left
-        which is too short for anything that the salon sells.
+        which is too short for anything that the salon sells. Visits that keep nobody busy are on the grid all the same.
         """
 
     class StartMode(_StartMode, metaclass=_StartModeEnumTypeWrapper):
@@ -1381,7 +1381,7 @@ class Policy(_message.Message):
     """At every step of the grid, counted from local midnight."""
     GAP_FREE: Policy.StartMode.ValueType  # 2
     """In steps from the beginning of each stretch of a staff member's free time, and right before its end; never so that a gap is left
-    which is too short for anything that the salon sells.
+    which is too short for anything that the salon sells. Visits that keep nobody busy are on the grid all the same.
     """
 
     @_typing.final
