@@ -246,6 +246,18 @@ async def test_who_helps_has_a_visit_and_the_salon_has_one_for_both(world):
     assert await outcome(world.book(world.salon.at(16, 13), by_day)) == "DAY_FULL"
 
 
+@pytest.mark.covers("B1", "B4")
+async def test_the_day_of_somebody_who_need_not_be_there_may_be_full(world):
+    world.salon.resource("sunbed")
+    needs = [{"duration": minutes(30), "resource_kinds": ["sunbed"]}]
+    tan = world.salon.service(
+        world.staff[0], segments=needs, terms={**UNLIMITED, "maximum_bookings_per_staff_day": 1}
+    )
+    assert await outcome(world.book(world.salon.at(16, 9), staff=world.staff[0])) == "booked"
+    assert "10:00" in await starts(world, tan)
+    assert await outcome(world.book(world.salon.at(16, 10), tan)) == "booked"
+
+
 @pytest.mark.covers("B6", "1")
 async def test_pairs_with_rooms_on_one_hot_day_do_not_wait_in_a_circle(world):
     people = (*world.staff, world.salon.staff(), world.salon.staff())

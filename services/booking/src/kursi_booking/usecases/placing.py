@@ -22,7 +22,7 @@ from kursi_booking.domain.fair_choice import Load, Workload, by_fairness
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.start_rule import Rule
 from kursi_booking.domain.time_range import TimeRange
-from kursi_booking.domain.visit import RequestedService
+from kursi_booking.domain.visit import Kind, RequestedService
 from kursi_booking.ports.offers import Ask, Offer, OfferedService, Performer
 from kursi_booking.ports.supply import DayRoom
 
@@ -74,7 +74,7 @@ def _first_that_fits(offer: Offer, ask: Ask, check: Check) -> Placement | list[R
         found = check(question, int(ask.first.timestamp()))
         if isinstance(found, Assignment):
             items = _items(offer, question, found)
-            return Placement(items, claims_of(found), _room(offer, ask, items, check))
+            return Placement(items, claims_of(found), _room(offer, ask, found, check))
         rules.append(found.rule)
     return rules
 
@@ -151,7 +151,8 @@ def _assistant(performer: Performer) -> Assistant:
     return Assistant(performer.staff_id, performer.names, performer.user_id)
 
 
-def _room(offer: Offer, ask: Ask, items: Sequence[Item], check: Check) -> DayRoom | None:
+def _room(offer: Offer, ask: Ask, assignment: Assignment, check: Check) -> DayRoom | None:
+    """What has to be left of the day, for those who have to be there: as the offer looks at it."""
     limits = offer.questions[0].rules.limits
     if check is check_placement:
         # Where the rules about starts are not asked, the start was accepted before, however full its day is.
@@ -160,5 +161,5 @@ def _room(offer: Offer, ask: Ask, items: Sequence[Item], check: Check) -> DayRoo
         return None
     zone = ZoneInfo(offer.salon.time_zone)
     day = ask.first.astimezone(zone).date()
-    people = {person for item in items for person in item.people}
+    people = {use.resource_id for use in assignment.uses if use.kind is Kind.STAFF}
     return DayRoom(ask.salon_id, zone, day, sorted(people), limits, ask.own_booking)
