@@ -44,3 +44,27 @@ async def test_whoever_is_cancelled_while_a_connection_comes_ends(urls, turns):
     assert (done, reading.cancelled()) == ({reading}, True)
     await database.ping()
     await database.close()
+
+
+async def test_whoever_is_cancelled_while_giving_back_a_connection_gives_it_back(urls):
+    """Somebody else is at the pool in that moment: so it is where many wait, and some give up waiting."""
+    database = await Database.open(urls.app, pool_size=1, application_name="test")
+    has_it, leave = asyncio.Event(), asyncio.Event()
+
+    async def read():
+        async with database.reading():
+            has_it.set()
+            await leave.wait()
+
+    reading = asyncio.create_task(read())
+    await has_it.wait()
+    async with database._pool._lock:
+        leave.set()
+        for _ in range(12):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait({reading}, timeout=20)
+
+    assert reading.cancelled()
+    await database.ping()
+    await database.close()

@@ -283,7 +283,7 @@ class Database:
             with _unavailable_when_lost(connection):
                 yield connection
         finally:
-            await self._pool.putconn(connection)
+            await self._give_back(connection)
 
     async def _checkout(self) -> Connection:
         """A connection whose server has not hung up.
@@ -297,7 +297,7 @@ class Database:
                 if not _hung_up(connection):
                     return connection
                 await connection.close()
-                await self._pool.putconn(connection)
+                await self._give_back(connection)
         except (PoolTimeout, PoolClosed) as error:
             raise Unavailable(retry_after=_RETRY_AFTER) from error
 
@@ -311,9 +311,17 @@ class Database:
         cancellations = task.cancelling() if task else 0
         connection = await self._pool.getconn()
         if task and task.cancelling() > cancellations:
-            await self._pool.putconn(connection)
+            await self._give_back(connection)
             raise asyncio.CancelledError
         return connection
+
+    async def _give_back(self, connection: Connection) -> None:
+        """Give the connection back, also where the caller is cancelled meanwhile.
+
+        Where others wait, that takes some turns of the event loop, and the pool would lose a connection whose return is
+        cancelled, for good.
+        """
+        await asyncio.shield(self._pool.putconn(connection))
 
 
 def _rehearsed(rehearse: Rehearsal) -> Rehearsal:
