@@ -258,6 +258,20 @@ async def test_the_day_of_somebody_who_need_not_be_there_may_be_full(world):
     assert await outcome(world.book(world.salon.at(16, 10), tan)) == "booked"
 
 
+@pytest.mark.covers("B1", "B4")
+async def test_a_service_of_nobody_is_not_sold_though_only_things_are_busy(world):
+    world.salon.resource("sunbed")
+    needs = [{"duration": minutes(30), "resource_kinds": ["sunbed"]}]
+    nobodys, offline = (
+        world.salon.service(*people, segments=needs) for people in ((), (world.salon.staff(online=False),))
+    )
+    assert [await starts(world, service) for service in (nobodys, offline)] == [[], []]
+    at_ten = [world.book(world.salon.at(16, 10), service) for service in (nobodys, offline)]
+    assert [await outcome(call) for call in at_ten] == ["NO_PERFORMER", "NO_PERFORMER"]
+    by_salon = {"metadata": world.member(), "customer_id": str(world.customer_id)}
+    assert await outcome(world.book(world.salon.at(16, 10), offline, **by_salon)) == "booked"
+
+
 @pytest.mark.covers("B6", "1")
 async def test_pairs_with_rooms_on_one_hot_day_do_not_wait_in_a_circle(world):
     people = (*world.staff, world.salon.staff(), world.salon.staff())

@@ -198,6 +198,15 @@ async def listed(world, case):
 
 
 @pytest.mark.covers("B3")
+async def test_a_service_of_nobody_is_told_though_only_things_are_busy(world, explain):
+    world.salon.resource("chair")
+    service = world.salon.service(segments=[{"duration": seconds(1_800), "resource_kinds": ["chair"]}])
+    told = await explain([service], world.salon.at(16, 10))
+    assert (told.closing.rule, told.closing.row.id) == (Rule.NO_PERFORMER, str(service))
+    assert (told.offered, told.placeable) == (False, False)
+
+
+@pytest.mark.covers("B3")
 def test_every_rule_has_a_case():
     assert set(CASES) == set(Rule.Rule.values()) - {Rule.RULE_UNSPECIFIED}
     assert {rule.value for rule in ClosedBy} == {Rule.Rule.Name(rule) for rule in CASES}

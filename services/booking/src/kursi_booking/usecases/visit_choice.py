@@ -1,7 +1,7 @@
 """From what somebody asks for to the visits that the salon can give them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from math import prod
@@ -10,7 +10,7 @@ from uuid import UUID
 from kursi_booking.domain.errors import AddOnNotFound, ServiceNotFound
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.salon import ASSISTANTS_POOL, STAFF_POOL, SalonContext, SalonService
-from kursi_booking.domain.visit import RequestedService, Visit
+from kursi_booking.domain.visit import Kind, RequestedService, Requirement, Segment, Visit
 from kursi_booking.ports.offers import OfferedService, Performer, WantedService
 
 _MOST_WAYS = 16
@@ -181,12 +181,22 @@ def _requested(
     context: SalonContext, one: ChosenService, duration: int, staff_ids: tuple[UUID, ...]
 ) -> RequestedService:
     kinds = {kind for part in one.service.parts for kind in part.kinds}
+    segments = one.service.segments(duration, one.add_on_ids)
     return RequestedService(
         service_id=one.service.service_id,
-        segments=one.service.segments(duration, one.add_on_ids),
+        segments=segments if staff_ids else _wanting_somebody(segments),
         eligible={
             STAFF_POOL: staff_ids,
             ASSISTANTS_POOL: one.assistant_ids,
             **{kind: context.resources.get(kind, ()) for kind in kinds},
         },
     )
+
+
+def _wanting_somebody(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """What nobody performs, as a service whose performer has to be there: nobody sells it, even where it keeps only
+    things busy, as each part of a visit is somebody's.
+    """
+    first, *others = segments
+    performer = Requirement(Kind.STAFF, STAFF_POOL)
+    return (replace(first, requirements=(performer, *first.requirements)), *others)
