@@ -27,16 +27,20 @@ def bad_services(make):
         "half a minute": ({"duration": make.minutes(1.5)}, {"service.duration": "NOT_WHOLE_MINUTES"}),
         "long buffer": ({"buffer_after": make.minutes(241)}, {"service.bufferAfter": "OUT_OF_RANGE"}),
         "wrong sum": (
-            {"segments": [pb.Segment(duration=make.minutes(44))]},
+            {"segments": [pb.Segment(duration=make.minutes(44), needs_staff=True)]},
             {"service.duration": "NOT_SUM_OF_SEGMENTS"},
         ),
         "long sum": (
-            {"duration": None, "segments": [pb.Segment(duration=make.minutes(800))] * 2},
+            {"duration": None, "segments": [pb.Segment(duration=make.minutes(800), needs_staff=True)] * 2},
             {"service.segments": "OUT_OF_RANGE"},
         ),
         "many segments": (
             {"segments": [pb.Segment(duration=make.minutes(5))] * 9},
             {"service.segments": "TOO_MANY"},
+        ),
+        "nothing and nobody busy": (
+            {"segments": [pb.Segment(duration=make.minutes(20)), pb.Segment(duration=make.minutes(25))]},
+            {"service.segments": "KEEPS_NOTHING_BUSY"},
         ),
         "odd kind": (
             {"segments": [pb.Segment(duration=make.minutes(45), resource_kinds=["Big Chair"])]},
@@ -52,7 +56,10 @@ def bad_services(make):
         ),
         "own time in segments": (
             {
-                "segments": [pb.Segment(duration=make.minutes(20)), pb.Segment(duration=make.minutes(25))],
+                "segments": [
+                    pb.Segment(duration=make.minutes(20), needs_staff=True),
+                    pb.Segment(duration=make.minutes(25)),
+                ],
                 "performers": [pb.Performer(staff_id=some, duration=make.minutes(30))],
             },
             {"service.performers[0].duration": "NEEDS_ONE_SEGMENT"},
@@ -65,7 +72,7 @@ def bad_services(make):
             {"service.performers[0].duration": "NEEDS_ONE_PERFORMER"},
         ),
         "several of nobody": (
-            {"segments": [pb.Segment(duration=make.minutes(45), staff_count=2)]},
+            {"segments": [pb.Segment(duration=make.minutes(45), resource_kinds=["chair"], staff_count=2)]},
             {"service.segments[0].staffCount": "NEEDS_STAFF"},
         ),
         "too many people": (

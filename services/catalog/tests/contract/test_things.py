@@ -96,9 +96,10 @@ async def test_what_is_switched_off_needs_no_mask_and_what_is_not_named_stays_on
 
 async def test_new_segments_make_a_new_duration(world, make):
     salon = await world.salon()
-    service = await world.service(salon, duration=None, segments=[pb.Segment(duration=make.minutes(30))])
+    half, third = (pb.Segment(duration=make.minutes(time), needs_staff=True) for time in (30, 20))
+    service = await world.service(salon, duration=None, segments=[half])
     assert service.duration == make.minutes(30)
-    patch = pb.Service(id=service.id, segments=[pb.Segment(duration=make.minutes(20))])
+    patch = pb.Service(id=service.id, segments=[third])
     request = api.UpdateServiceRequest(salon_id=salon.id, service=patch)
     assert (await world.call("UpdateService", request, world.token(salon.id))).duration == make.minutes(20)
     cleared = api.UpdateServiceRequest(

@@ -546,7 +546,9 @@ class Service(_message.Message):
 
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Segment]:
-        """Parts of the service when not everything is busy all the time; at most 8. Empty: one part that needs the staff member."""
+        """Parts of the service when not everything is busy all the time; at most 8. Empty: one part that needs the staff member. One at least
+        needs staff or a resource (KEEPS_NOTHING_BUSY).
+        """
 
     @_builtins.property
     def add_ons(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddOn]:

@@ -195,6 +195,10 @@ register_violation_texts(
             "Several people are needed only where staff is needed.",
             "لا يُحدد عدد الموظفين إلا حيث يلزم وجود موظف.",
         ),
+        "KEEPS_NOTHING_BUSY": (
+            "One of the segments has to need staff or a resource.",
+            "يجب أن يحتاج أحد الأجزاء إلى موظف أو مورد.",
+        ),
         "UNKNOWN_STAFF": ("The salon has no such staff member.", "هذا الموظف غير موجود في الصالون."),
         "UNKNOWN_USER": ("There is no such user.", "هذا المستخدم غير موجود."),
         "UNKNOWN_ADD_ON": ("The service has no such add-on.", "هذه الإضافة غير موجودة في الخدمة."),

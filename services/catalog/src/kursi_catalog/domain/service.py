@@ -112,6 +112,9 @@ def _wrong_own_times(service: Service) -> Iterator[Violation]:
 
 
 def _wrong_teams(service: Service) -> Iterator[Violation]:
+    if service.segments and not any(one.needs_staff or one.resource_kinds for one in service.segments):
+        # Any number of customers could have it at once: there is nothing that a booking would take.
+        yield Violation("service.segments", "KEEPS_NOTHING_BUSY")
     for position, segment in enumerate(service.segments):
         if segment.staff_count > 1 and not segment.needs_staff:
             yield Violation(f"service.segments[{position}].staff_count", "NEEDS_STAFF")
