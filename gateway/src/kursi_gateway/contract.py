@@ -3,6 +3,7 @@
 Read from `contract.binpb`, the descriptor set that `make protos` writes beside this file (comments included).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -113,11 +114,23 @@ def upstreams() -> tuple[str, ...]:
 
 
 def comment_at(file: descriptor_pb2.FileDescriptorProto, *path: int) -> str:
-    """The comment above an element of a file, in one paragraph per blank line."""
-    for location in file.source_code_info.location:
-        if tuple(location.path) == path:
-            return "\n".join(line.strip() for line in location.leading_comments.strip().splitlines())
-    return ""
+    """The comment above an element of a file of the contract, in one paragraph per blank line."""
+    return _comments()[file.name].get(path, "")
+
+
+@cache
+def _comments() -> Mapping[str, Mapping[tuple[int, ...], str]]:
+    """By file and by the path of the element in it."""
+    return {
+        file.name: {
+            tuple(location.path): "\n".join(
+                line.strip() for line in location.leading_comments.strip().splitlines()
+            )
+            for location in file.source_code_info.location
+            if location.leading_comments
+        }
+        for file in descriptor_set().file
+    }
 
 
 def _method(file: descriptor_pb2.FileDescriptorProto, service_index: int, method_index: int) -> Method:
