@@ -2,7 +2,9 @@
 
 import asyncio
 
+from kursi_chassis.events import connection
 from kursi_chassis.events.connection import close_nats, connect_nats
+from kursi_chassis.testing.eventually import eventually
 
 
 async def test_headers_that_are_none_do_not_deafen_the_connection(nats_server):
@@ -27,3 +29,21 @@ async def publish_raw(port, command):
         pass
     writer.close()
     await writer.wait_closed()
+
+
+async def test_closing_waits_no_longer_than_its_limit_for_a_broker_that_stands_still(own_nats, monkeypatch):
+    """More is on its way than the buffers between the two take."""
+    monkeypatch.setattr(connection, "DRAIN_SECONDS", 0.5)
+    client = await connect_nats(own_nats.url, name="test")
+    own_nats.freeze()
+    flood = [asyncio.create_task(client.publish("kursi.test.v1.x", bytes(1_000_000))) for _ in range(40)]
+    await eventually(lambda: client._transport._io_writer.transport.get_write_buffer_size() > 0)
+
+    closing = asyncio.create_task(close_nats(client))
+    ended, _ = await asyncio.wait({closing}, timeout=30)
+
+    assert ended
+    own_nats.kill()
+    for publishing in flood:
+        publishing.cancel()
+    await asyncio.gather(*flood, closing, return_exceptions=True)

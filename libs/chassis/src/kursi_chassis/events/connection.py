@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.errors import APIError
 
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.logging import get_logger
+
+DRAIN_SECONDS = 5.0
 
 log = get_logger()
 
@@ -43,7 +50,12 @@ async def connect_nats(url: str, *, name: str, timeout: timedelta = timedelta(se
 
 
 class _Client(Client):
-    """The library's client, except that one message with garbage for headers does not end its reading for good."""
+    """The library's client, except that one message with garbage for headers does not end its reading for good, and
+    that a refusal of the stream is heard.
+    """
+
+    def jetstream(self, **options: Any) -> JetStreamContext:  # noqa: ANN401 -- the library's own
+        return _JetStream(self, **options)
 
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
         try:
@@ -52,13 +64,31 @@ class _Client(Client):
             return None
 
 
+class _JetStream(JetStreamContext):
+    """The library's context, except that whoever waits for an acknowledgement gets the stream's refusal at once.
+
+    The library raises it where nobody listens, and goes on waiting.
+    """
+
+    async def _handle_async_reply(self, msg: Msg) -> None:
+        try:
+            await super()._handle_async_reply(msg)
+        except APIError as refusal:
+            waiting = self._publish_async_futures.get(msg.subject.rpartition(".")[2])
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(refusal)
+
+
 async def close_nats(client: Client) -> None:
-    """Send what is buffered, then close; within 5 s also when the server is gone."""
+    """Send what is buffered, then close; within 6 s also when the server is gone, or stands still and takes nothing more."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DRAIN_SECONDS):
             await client.drain()
     except (TimeoutError, OSError, nats.errors.Error):
-        await client.close()
+        # The library waits until the server has taken what is buffered. What it has not taken by now is sent again some day.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await client.close()
 
 
 async def _note_error(error: Exception) -> None:
