@@ -12,14 +12,14 @@ yield {
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nats.aio.client import Client
 
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Database, Rehearsal
 from kursi_chassis.db.migrate import migrate
-from kursi_chassis.events.connection import close_nats, connect_nats
+from kursi_chassis.events.connection import close_all_nats, connect_nats
 from kursi_chassis.events.consumer import EventConsumer, Subscription
 from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import STREAMS
@@ -40,6 +40,7 @@ class Wiring:
     settings: ServiceSettings
     stack: AsyncExitStack
     clock: Clock
+    _clients: list[Client] = field(default_factory=list, init=False)
 
     async def database(self, duty: str = "", *, rehearse: Rehearsal | None = None) -> Database:
         """A pool of the service's database; it does not wait for the server."""
@@ -55,7 +56,10 @@ class Wiring:
     async def nats(self, duty: str) -> Client:
         """A connection to the broker. Raises: Unavailable when nobody answers within ten seconds."""
         client = await connect_nats(self.settings.nats_url, name=f"kursi-{self.settings.service} {duty}")
-        self.stack.push_async_callback(close_nats, client)
+        if not self._clients:
+            # All at once: a broker that stands still keeps each of them waiting.
+            self.stack.push_async_callback(close_all_nats, self._clients)
+        self._clients.append(client)
         return client
 
     async def relay(self, database: Database) -> Role:

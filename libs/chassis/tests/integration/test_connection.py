@@ -1,10 +1,13 @@
 """The connection to the broker outlives whatever somebody publishes."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from kursi_chassis.events import connection
 from kursi_chassis.events.connection import close_nats, connect_nats
 from kursi_chassis.testing.eventually import eventually
+from kursi_chassis.testing.rpc import rpc_settings
+from kursi_chassis.wiring import Wiring
 
 
 async def test_headers_that_are_none_do_not_deafen_the_connection(nats_server):
@@ -20,6 +23,23 @@ async def test_headers_that_are_none_do_not_deafen_the_connection(nats_server):
     assert (broken.data, broken.headers) == (b"1234", None)
     assert good.data == b"good"
     await close_nats(client)
+
+
+async def test_a_process_closes_its_connections_side_by_side(own_nats, fixed_clock):
+    """One after the other they would take longer than whoever stops the process waits."""
+    stack = AsyncExitStack()
+    wiring = Wiring(rpc_settings(nats_url=own_nats.url), stack, fixed_clock)
+    clients = [await wiring.nats(duty) for duty in ("relay", "consumer", "revocations")]
+    for client in clients:
+        await client.subscribe("kursi.test.v1.x")
+    own_nats.freeze()
+
+    closing = asyncio.create_task(stack.aclose())
+    try:
+        await eventually(lambda: all(client.is_draining for client in clients))
+    finally:
+        own_nats.thaw()
+        await closing
 
 
 async def publish_raw(port, command):
