@@ -3,9 +3,12 @@
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 import pytest_asyncio
 from kursi.booking.events.v1.booking_events_pb2 import BookingEvent
@@ -146,6 +149,40 @@ async def test_the_sweep_finds_working_time_that_was_gained_and_events_that_were
     await room.free(booked[9, world.staff[0]])
     await sweep()
     assert await room.states(waiting, evening) == ["OFFERED", "OFFERED"]
+
+
+@dataclass(frozen=True)
+class FailingFor:
+    """Offers that meet a bug of ours in all salons but one."""
+
+    offers: Any
+    sound: UUID
+
+    async def to_show(self, ask):
+        if ask.salon_id != self.sound:
+            raise ZeroDivisionError
+        return await self.offers.to_show(ask)
+
+
+async def test_a_bug_that_one_salon_meets_keeps_no_other_from_its_turn(room, world, database_urls):
+    booked = await room.fill()
+    first, waiting, last = [await room.join() for _ in range(3)]
+    strangers = {first.id: new_id(), last.id: new_id()}
+    with psycopg.connect(database_urls.superuser) as connection:
+        connection.execute(
+            "SET session_replication_role = replica"
+        )  # entries move to no other salon otherwise
+        for entry_id, salon_id in strangers.items():
+            connection.execute(
+                "UPDATE waitlist_entries SET salon_id = %s WHERE id = %s", [salon_id, entry_id]
+            )
+    await room.free(booked[9, world.staff[0]])
+    with pytest.raises(ExceptionGroup) as told:
+        await room.parts.sweep(FailingFor(world.have.offers, UUID(str(world.salon.id))))()
+    assert await room.states(waiting) == ["OFFERED"]
+    assert {note for error in told.value.exceptions for note in error.__notes__} == {
+        f"salon {salon_id}" for salon_id in strangers.values()
+    }
 
 
 async def test_the_sweep_ends_what_is_over_and_only_that(room, world):

@@ -233,6 +233,13 @@ def test_other_rules_are_named_in_the_refusal():
     assert refusal(Rule.OFF_GRID, question().rules).metadata == {"rule": "OFF_GRID"}
 
 
+def test_every_rule_has_words_of_its_own_for_people():
+    refused = [refusal(rule, question().rules) for rule in Rule]
+    said = [(error.text("en"), error.text("ar")) for error in refused]
+    assert len(set(said)) == len(Rule)
+    assert not [texts for texts in said if any("_" in text or text.isspace() for text in texts)]
+
+
 def test_a_visit_follows_the_strictest_of_its_services():
     assert strictest([SlotRules(900, 0, 5000), SlotRules(600, 60, 9000)]) == SlotRules(900, 60, 5000)
 

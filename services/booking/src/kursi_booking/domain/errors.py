@@ -1,7 +1,8 @@
 """What can be refused about a booking, in words for people and reasons for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 from kursi_chassis.errors import (
     AlreadyExists,
@@ -126,31 +127,104 @@ class NotBookable(FailedPrecondition):
     """The start is not one of those that the salon offers; `rule` says which rule closes it."""
 
     reason = "NOT_BOOKABLE"
-    en = "This time is not offered ({rule})."
-    ar = "هذا الوقت غير متاح للحجز ({rule})."
+    rule: ClassVar[Rule]
 
-    def __init__(self, rule: Rule, **limit: datetime) -> None:
-        super().__init__(rule=rule.value, **limit)
+    def __init__(self, **limit: datetime) -> None:
+        super().__init__(rule=self.rule.value, **limit)
 
 
 class TooSoon(NotBookable):
     """The salon needs more notice."""
 
+    rule = Rule.TOO_SOON
     en = "The earliest time that can be booked now is {earliest}."
     ar = "أقرب وقت متاح للحجز الآن هو {earliest}."
 
     def __init__(self, earliest: datetime) -> None:
-        super().__init__(Rule.TOO_SOON, earliest=earliest)
+        super().__init__(earliest=earliest)
 
 
 class TooFarAhead(NotBookable):
     """The salon does not take bookings for so far ahead yet."""
 
+    rule = Rule.TOO_FAR_AHEAD
     en = "Bookings are taken until {latest} for now."
     ar = "يمكن الحجز حاليًا حتى {latest}."
 
     def __init__(self, latest: datetime) -> None:
-        super().__init__(Rule.TOO_FAR_AHEAD, latest=latest)
+        super().__init__(latest=latest)
+
+
+class TooLateInDay(NotBookable):
+    """The salon lets visits begin up to a certain time of day."""
+
+    rule = Rule.TOO_LATE_IN_DAY
+    en = "Visits do not begin this late in the day."
+    ar = "لا تبدأ المواعيد في هذا الوقت المتأخر من اليوم."
+
+
+class SalonDayFull(NotBookable):
+    """The salon takes so many bookings a day."""
+
+    rule = Rule.DAY_FULL
+    en = "No more bookings are taken on this day."
+    ar = "اكتملت حجوزات هذا اليوم."
+
+
+class OffGrid(NotBookable):
+    """Starts are some minutes apart."""
+
+    rule = Rule.OFF_GRID
+    en = "Visits do not begin at this minute. Choose one of the times on offer."
+    ar = "لا تبدأ المواعيد في هذه الدقيقة. اختر أحد الأوقات المعروضة."
+
+
+class NobodyPerforms(NotBookable):
+    """Nobody whom customers can book performs this."""
+
+    rule = Rule.NO_PERFORMER
+    en = "There is nobody who can be booked for this."
+    ar = "لا يوجد من يمكن حجزه لهذه الخدمة."
+
+
+class NotEnoughResources(NotBookable):
+    """The salon has fewer of the things than the visit needs at once."""
+
+    rule = Rule.NOT_ENOUGH_RESOURCES
+    en = "The salon does not have what this visit needs."
+    ar = "لا تتوفر في الصالون التجهيزات اللازمة لهذا الموعد."
+
+
+class OutsideWorkingTime(NotBookable):
+    """Nobody who could do this works then."""
+
+    rule = Rule.OUTSIDE_WORKING_TIME
+    en = "This is outside working time."
+    ar = "هذا الوقت خارج أوقات العمل."
+
+
+class StaffDayFull(NotBookable):
+    """Everybody who could do this has the bookings that they take on a day."""
+
+    rule = Rule.STAFF_DAY_FULL
+    en = "Those who could do this take no more bookings on this day."
+    ar = "اكتملت حجوزات من يقدّمون هذه الخدمة في هذا اليوم."
+
+
+class LeavesGap(NotBookable):
+    """Free time would be left that is too short for anything."""
+
+    rule = Rule.LEAVES_GAP
+    en = "This would leave a gap that nobody can use. Choose one of the times on offer."
+    ar = "سيترك هذا الوقت فراغًا لا يمكن استخدامه. اختر أحد الأوقات المعروضة."
+
+
+_CLOSED_BY: Mapping[Rule, type[NotBookable]] = {
+    one.rule: one
+    for one in (
+        TooLateInDay, SalonDayFull, OffGrid, NobodyPerforms, NotEnoughResources, OutsideWorkingTime, StaffDayFull, LeavesGap,
+    )
+}  # fmt: skip
 
 
 class TooManyBookings(FailedPrecondition):
@@ -291,4 +365,4 @@ def refusal(rule: Rule, rules: StartRules) -> DomainError:
         case Rule.CUSTOMER_LIMIT:
             return TooManyBookings(rules.limits.active_per_customer or 0)
         case _:
-            return NotBookable(rule)
+            return _CLOSED_BY[rule]()

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from kursi_chassis.errors import Unavailable
+
 from kursi_booking.ports.waitlist import Waitlist
 from kursi_booking.usecases.run_out_offers import RunOutOffers
 
@@ -23,7 +25,21 @@ class WaitlistSweep:
         self._match = match
 
     async def __call__(self) -> None:
-        """One sweep. Raises: CatalogUnavailable; then the rest waits for the next."""
+        """One sweep. What goes wrong with one salon keeps no other one from its turn.
+
+        Raises: Unavailable, when the rest waits for the next sweep; ExceptionGroup of what else went wrong, after the last
+        salon.
+        """
         await self._run_out.end_what_is_over()
+        wrong: list[Exception] = []
         for salon_id in await self._waitlist.salons():
-            await self._match(salon_id)
+            try:
+                await self._match(salon_id)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 -- told at the end
+                error.add_note(f"salon {salon_id}")
+                wrong.append(error)
+        if wrong:
+            message = "salons whose waiting list could not be gone through"
+            raise ExceptionGroup(message, wrong)
