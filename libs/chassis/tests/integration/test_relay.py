@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -16,7 +17,9 @@ from kursi_chassis.events.relay import Relay
 from kursi_chassis.events.streams import Stream, ensure_stream
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
+from kursi_chassis.testing.logs import logged
 from kursi_chassis.testing.wire import Wire
+from nats.js import api
 from nats.js.errors import NotFoundError
 
 STREAM = Stream(name="TEST", subjects=("kursi.test.v1.>",))
@@ -350,6 +353,27 @@ async def test_a_stream_that_is_not_there_yet_delays_but_does_not_lose(database,
         await eventually(lambda: all_published(database))
 
     assert await in_stream(nats_client) == ids([event])
+
+
+async def test_a_stream_that_is_full_keeps_the_relay_waiting_and_loses_nothing(
+    database, nats_client, an_event
+):
+    jetstream, visits = nats_client.jetstream(), [new_id() for _ in range(3)]
+    events = [an_event(aggregate_id=visit, revision=revision) for revision in (1, 2) for visit in visits]
+    with logged() as log:
+        async with relaying(database, nats_client):
+            await eventually(lambda: has_stream(nats_client))
+            full = replace(STREAM.config(1), max_bytes=1, discard=api.DiscardPolicy.NEW)
+            await jetstream.update_stream(full)
+            await say(database, *events)
+            await eventually(lambda: "maximum bytes exceeded" in log.getvalue())
+            assert await in_stream(nats_client) == []
+            await jetstream.update_stream(STREAM.config(1))
+            await eventually(lambda: all_published(database))
+
+    there = await in_stream(nats_client)
+    assert sorted(there) == sorted(ids(events))
+    assert [there.index(str(event.event_id)) // 3 for event in events] == [0, 0, 0, 1, 1, 1]
 
 
 async def has_stream(client):

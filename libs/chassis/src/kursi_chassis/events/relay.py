@@ -13,6 +13,7 @@ import nats.errors
 import psycopg
 from nats.aio.client import Client
 from nats.js.api import PubAck
+from nats.js.errors import APIError
 from psycopg.rows import class_row
 
 from kursi_chassis.db.database import Connection, Database
@@ -81,6 +82,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._busy_until = 0.0
         self._failures = 0
+        self._refusal: BaseException | None = None
 
     def nudge(self) -> None:
         """Look at the outbox now. Made for `Database.on_commit`, when relay and writers share a process."""
@@ -169,6 +171,7 @@ class Relay:
         return ack.result().seq
 
     def _count_failure(self, error: BaseException) -> None:
+        self._refusal = error
         metrics.PUBLISH_FAILED.labels(self._stream.name, type(error).__name__).inc()
 
     def _observe(self, rows: Sequence[Pending], published: int) -> None:
@@ -179,7 +182,7 @@ class Relay:
 
     async def _rest(self, stopping: asyncio.Event, progress: Progress) -> None:
         if progress.stuck:
-            await self._back_off(stopping, None)
+            await self._back_off(stopping, self._refusal)
             return
         self._failures = 0
         if progress.published:
@@ -200,7 +203,7 @@ class Relay:
             return
         self._wake.clear()
 
-    async def _back_off(self, stopping: asyncio.Event, error: Exception | None) -> None:
+    async def _back_off(self, stopping: asyncio.Event, error: BaseException | None) -> None:
         seconds = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
         self._failures += 1
         log.warning(
@@ -208,6 +211,7 @@ class Relay:
             stream=self._stream.name,
             seconds=seconds,
             error=type(error).__name__ if error else None,
+            why=error.description if isinstance(error, APIError) else None,
         )
         await pause(stopping, seconds)
 
