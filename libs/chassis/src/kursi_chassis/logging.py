@@ -19,7 +19,8 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 from kursi_chassis.caller import current_caller
 from kursi_chassis.redaction import redact_fields, redact_text
 
-_OWN_FIELDS = frozenset({"timestamp", "level", "logger", "service", "request_id", "trace_id"})
+_OWN_FIELDS = frozenset({"timestamp", "level", "logger", "service", "request_id", "trace_id", "caller"})
+"""What is written here or made of ids alone, so that nothing in it has to be looked for."""
 
 
 def get_logger() -> FilteringBoundLogger:

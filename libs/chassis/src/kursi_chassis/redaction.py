@@ -7,6 +7,7 @@ purpose: a harmless number that is masked costs a moment, a phone number that is
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 MASK = "[redacted]"
 
@@ -49,6 +50,7 @@ def redact_text(text: str) -> str:
     return _CODE_IN_TEXT.sub(rf"\1{MASK}", text)
 
 
+@lru_cache(maxsize=1_024)
 def is_secret_key(name: str) -> bool:
     """Whether a field of this name holds something that is never written down."""
     return _SECRET_KEY.search(name) is not None and _HARMLESS_KEY.search(name) is None
