@@ -20,6 +20,7 @@ from prometheus_client import Counter, Gauge
 
 from kursi_chassis.caller import Role
 from kursi_chassis.clock import Clock
+from kursi_chassis.events.connection import news
 from kursi_chassis.events.streams import STREAMS, ensure_stream
 from kursi_chassis.grpc.tokens import LEEWAY, TOKEN_LIFETIME, Revocations
 from kursi_chassis.logging import get_logger
@@ -32,8 +33,6 @@ _MEMBERSHIP_GRANTED = f"{_PREFIX}membership.granted"
 _MEMBERSHIP_REVOKED = f"{_PREFIX}membership.revoked"
 # Tokens live for a quarter of an hour, so older news concerns nobody; the margin is for clocks that differ.
 _LOOK_BACK = TOKEN_LIFETIME + 2 * LEEWAY + timedelta(minutes=1)
-_BATCH = 100
-_IDLE_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 
 FOLLOWED = Counter("kursi_revocations_followed_total", "Revocations learned from identity's events")
@@ -89,13 +88,8 @@ class RevocationFeed:
         reconnects = self._reconnects()
         while not stopping.is_set() and self._reconnects() == reconnects:
             FOLLOWING.set(1)
-            try:
-                for message in await subscription.fetch(_BATCH, timeout=_IDLE_SECONDS):
-                    self._apply(message)
-            except TimeoutError:
-                # Not the client's own class: when time is up exactly as the broker says so, it is asyncio's.
-                # Nothing came, or nobody is there any more: a restarted server has forgotten our consumer.
-                await subscription.consumer_info()
+            for message in await news(subscription):
+                self._apply(message)
 
     def _reconnects(self) -> int:
         return self._nats.stats["reconnects"]

@@ -37,7 +37,7 @@ async def test_whoever_is_cancelled_while_a_connection_comes_ends(urls, turns):
         reading = asyncio.create_task(read_for_ever())
         await eventually(lambda: database._pool.get_stats().get("requests_waiting"))
     for _ in range(turns):
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop each, not to wait: all interleavings are tried
     reading.cancel()
     done, _ = await asyncio.wait({reading}, timeout=20)
 
@@ -61,7 +61,7 @@ async def test_whoever_is_cancelled_while_giving_back_a_connection_gives_it_back
     async with database._pool._lock:
         leave.set()
         for _ in range(12):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # turns enough to reach the pool's lock, which is not free
         reading.cancel()
         await asyncio.wait({reading}, timeout=20)
 

@@ -3,8 +3,10 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import nats.errors
+import pytest
 from kursi_chassis.events import connection
-from kursi_chassis.events.connection import close_nats, connect_nats
+from kursi_chassis.events.connection import close_nats, connect_nats, news
 from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import rpc_settings
 from kursi_chassis.wiring import Wiring
@@ -67,3 +69,23 @@ async def test_closing_waits_no_longer_than_its_limit_for_a_broker_that_stands_s
     for publishing in flood:
         publishing.cancel()
     await asyncio.gather(*flood, closing, return_exceptions=True)
+
+
+class Silent:
+    """A subscription to which nothing came; the client says so with an error of its own, or with asyncio's."""
+
+    def __init__(self, error):
+        self._error = error
+        self.looked_after = False
+
+    async def fetch(self, batch, timeout):
+        raise self._error
+
+    async def consumer_info(self):
+        self.looked_after = True
+
+
+@pytest.mark.parametrize("error", [nats.errors.TimeoutError(), TimeoutError()])
+async def test_a_second_without_news_loses_no_subscription(error):
+    silent = Silent(error)
+    assert (await news(silent), silent.looked_after) == ([], True)

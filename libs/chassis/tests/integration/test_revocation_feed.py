@@ -3,8 +3,6 @@
 import asyncio
 from datetime import UTC, datetime
 
-import nats.errors
-import pytest
 from kursi.identity.events.v1 import identity_events_pb2 as events_pb2
 from kursi_chassis.clock import SystemClock
 from kursi_chassis.events.streams import STREAMS, ensure_stream
@@ -38,27 +36,3 @@ async def test_after_a_lost_connection_nothing_that_was_on_its_way_is_missed(nat
     finally:
         stopping.set()
         await following
-
-
-class Silent:
-    """A subscription to which nothing came; the client says so with an error of its own, or with asyncio's."""
-
-    def __init__(self, error, stopping):
-        self._error = error
-        self._stopping = stopping
-
-    async def fetch(self, batch, timeout):
-        raise self._error
-
-    async def consumer_info(self):
-        self._stopping.set()
-
-
-@pytest.mark.parametrize("error", [nats.errors.TimeoutError(), TimeoutError()])
-async def test_a_second_without_news_loses_no_subscription(nats_client, error):
-    stopping = asyncio.Event()
-    feed = RevocationFeed(nats_client, Revocations(SystemClock()), SystemClock())
-
-    await feed._follow(Silent(error, stopping), stopping)
-
-    assert stopping.is_set()

@@ -169,9 +169,8 @@ async def test_a_bug_that_one_salon_meets_keeps_no_other_from_its_turn(room, wor
     first, waiting, last = [await room.join() for _ in range(3)]
     strangers = {first.id: new_id(), last.id: new_id()}
     with psycopg.connect(database_urls.superuser) as connection:
-        connection.execute(
-            "SET session_replication_role = replica"
-        )  # entries move to no other salon otherwise
+        # Without it, a trigger keeps entries from moving to another salon.
+        connection.execute("SET session_replication_role = replica")
         for entry_id, salon_id in strangers.items():
             connection.execute(
                 "UPDATE waitlist_entries SET salon_id = %s WHERE id = %s", [salon_id, entry_id]

@@ -18,6 +18,8 @@ from kursi_chassis.errors import Unavailable
 from kursi_chassis.logging import get_logger
 
 DRAIN_SECONDS = 5.0
+_MOST_NEWS = 100
+_NEWS_SECONDS = 1.0
 
 log = get_logger()
 
@@ -78,6 +80,19 @@ class _JetStream(JetStreamContext):
             waiting = self._publish_async_futures.get(msg.subject.rpartition(".")[2])
             if waiting is not None and not waiting.done():
                 waiting.set_exception(refusal)
+
+
+async def news(subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+    """What comes within a second; empty when nothing does.
+
+    Raises: nats.errors.Error when the broker does not know the subscription's consumer: a restarted one has forgotten it.
+    """
+    try:
+        return await subscription.fetch(_MOST_NEWS, timeout=_NEWS_SECONDS)
+    except TimeoutError:
+        # Not the client's own class alone: when time is up exactly as the broker says so, it is asyncio's.
+        await subscription.consumer_info()
+        return []
 
 
 async def close_nats(client: Client) -> None:

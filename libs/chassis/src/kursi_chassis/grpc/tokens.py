@@ -35,7 +35,7 @@ _KEPT_TOKENS = 20_000
 _LONGEST_KEPT_TOKEN = 2_048
 _NEVER = (0.0, Role.CUSTOMER)
 _BY_NOBODY = f"eyJhbGciOiJFUzI1NiJ9.e30.{'A' * 86}"
-"""The header of our tokens, no claims, and a signature of zeros."""
+"""A token without claims, signed with zeros."""
 
 log = get_logger()
 
@@ -219,6 +219,8 @@ class TokenVerifier:
                 raise KeysUnavailable from error
             return
         TOKEN_KEYS_FETCHED.labels("fetched").inc()
+        if not self._keys:
+            _rehearse(keys)
         if keys.keys() != self._keys.keys():
             self._kept.clear()  # a key that was taken away must stop counting, also for tokens seen before
         self._keys = keys
@@ -268,12 +270,14 @@ def parse_keys(document: bytes) -> dict[str, jwt.PyJWK]:
         message = "not a JSON web key set"
         raise ValueError(message)  # noqa: TRY004 -- a wrong document, not a wrong call
     usable = [key for key in content["keys"] if key.get("kty") == "EC" and key.get("crv") == "P-256"]
-    keys = {key["kid"]: jwt.PyJWK(key, algorithm="ES256") for key in usable if key.get("kid")}
+    return {key["kid"]: jwt.PyJWK(key, algorithm="ES256") for key in usable if key.get("kid")}
+
+
+def _rehearse(keys: Mapping[str, jwt.PyJWK]) -> None:
+    """Check a signature: what the libraries load for their first one is not for the first caller to wait for."""
     for key in keys.values():
-        # What the libraries load for their first signature is not for the first caller to wait for.
-        with suppress(jwt.InvalidSignatureError):
+        with suppress(jwt.PyJWTError):
             jwt.decode(_BY_NOBODY, key, algorithms=["ES256"])
-    return keys
 
 
 def _key_id(token: str) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 import nats.errors
 from google.protobuf.message import DecodeError
 from kursi.catalog.events.v1.catalog_events_pb2 import CatalogChangedEvent
+from kursi_chassis.events.connection import news
 from kursi_chassis.events.streams import STREAMS, ensure_stream
 from kursi_chassis.logging import get_logger
 from kursi_chassis.roles import pause
@@ -16,8 +17,6 @@ from nats.js import JetStreamContext, api
 
 _STREAM = STREAMS["catalog"]
 _SUBJECTS = ("kursi.catalog.v1.*.changed",)
-_BATCH = 100
-_IDLE_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 
 log = get_logger()
@@ -73,13 +72,8 @@ class CatalogChanges:
 
     async def _follow(self, subscription: JetStreamContext.PullSubscription, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
-            try:
-                for message in await subscription.fetch(_BATCH, timeout=_IDLE_SECONDS):
-                    self._tell(message)
-            except TimeoutError:
-                # Not the client's own class: when time is up exactly as the broker says so, it is asyncio's.
-                # Nothing came, or nobody is there any more: a restarted broker has forgotten our consumer.
-                await subscription.consumer_info()
+            for message in await news(subscription):
+                self._tell(message)
 
     def _tell(self, message: Msg) -> None:
         try:

@@ -37,7 +37,7 @@ class WaitlistSweep:
                 await self._match(salon_id)
             except Unavailable:
                 raise
-            except Exception as error:  # noqa: BLE001 -- told at the end
+            except Exception as error:  # noqa: BLE001 -- a bug of ours: raised after the last salon
                 error.add_note(f"salon {salon_id}")
                 wrong.append(error)
         if wrong:
