@@ -51,6 +51,7 @@ class Blueprint:
             stop_signal=process.stop_signal,
             stop_seconds=process.stop_seconds,
             unprivileged=process.unprivileged,
+            nice=process.nice,
         )
 
     def log(self, name: str) -> Path:

@@ -59,6 +59,23 @@ def spawn(
         )
 
 
+def let_others_go_first(pid: int, nice: int) -> bool:
+    """Give a process that is nice (0 to 19, as in nice(1)) its turns after those that are not. False when the kernel, which
+    takes one change in a tenth of a second from whoever is not root, has to be asked again.
+
+    Linux compares only within a session where it groups processes by session, and each child has its own, so the
+    session's group says it, too (sched(7), "The autogroup feature").
+    """
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="ascii")
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # it is gone already, or there are no such groups
+    return True
+
+
 def _die_with_us(death_signal: signal.Signals) -> Callable[[], None] | None:
     if not sys.platform.startswith("linux"):
         return None

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from kursi_local.child import exited, no_privileges, spawn
+from kursi_local.child import exited, let_others_go_first, no_privileges, spawn
 from kursi_local.lineage import Kin, kin_of, send
 from kursi_local.probe import Probe
 
 _PROBE_PAUSE_SECONDS = 0.05
+_KERNEL_PAUSE_SECONDS = 0.1
 
 
 class State(StrEnum):
@@ -57,6 +58,7 @@ class Order:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10
     unprivileged: bool = False
+    nice: int = 0
 
 
 @dataclass
@@ -111,11 +113,13 @@ class Keeper:
         async with asyncio.TaskGroup() as watchers:
             probing = watchers.create_task(self._wait_ready())
             stopping = watchers.create_task(self._end_when_asked())
+            yielding = watchers.create_task(self._let_others_go_first(process.pid))
             try:
                 return await exited(process)
             finally:
                 probing.cancel()
                 stopping.cancel()
+                yielding.cancel()
                 self.ready.clear()
                 self.kin = None
                 _leave_nothing(process)
@@ -128,6 +132,10 @@ class Keeper:
             death_signal=self.order.stop_signal,
             privileges=no_privileges() if self.order.unprivileged else None,
         )
+
+    async def _let_others_go_first(self, pid: int) -> None:
+        while self.order.nice and not let_others_go_first(pid, self.order.nice):  # noqa: ASYNC110 - the kernel
+            await asyncio.sleep(_KERNEL_PAUSE_SECONDS)
 
     async def _wait_ready(self) -> None:
         while self.order.probe and not await self.order.probe():  # noqa: ASYNC110 - a foreign process

@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 
 DEFAULT_TABLE = Path(__file__).with_name("processes.toml")
 
+_NICEST = 19
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\w+)(?::([\w.\-]+))?\}")
 
 
@@ -34,6 +35,7 @@ class ProcessSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10
     unprivileged: bool = False
+    nice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def _process(entry: Mapping[str, object]) -> ProcessSpec:
             stop_signal=signal.Signals[_text(known, "stop_signal") or "SIGTERM"],
             stop_seconds=float(_text(known, "stop_seconds") or 10),
             unprivileged=bool(known.pop("unprivileged", False)),
+            nice=_nice(known),
         ),
     )
 
@@ -154,6 +157,13 @@ def _take(rest: Mapping[str, object], spec: _Spec) -> _Spec:
 
 def _text(entry: dict[str, object], key: str) -> str:
     return str(entry.pop(key, ""))
+
+
+def _nice(entry: dict[str, object]) -> int:
+    value = entry.pop("nice", 0)
+    if not isinstance(value, int) or not 0 <= value <= _NICEST:
+        raise TableError(f"nice must be a number from 0 to {_NICEST}")
+    return value
 
 
 def _texts(entry: dict[str, object], key: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from kursi_local.lineage import family
@@ -16,8 +17,11 @@ async def keep(home):
     """Keeps a shell command alive; whatever still runs at the end of the test is killed."""
     running: list[tuple[Keeper, asyncio.Task[None]]] = []
 
-    def start(script: str, *, back_off: BackOff = BRISK, stop_seconds: float = 30, probe=None) -> Keeper:
-        order = Order("child", ("sh", "-c", script), {}, home / "child.log", probe, stop_seconds=stop_seconds)
+    def start(
+        script: str, *, back_off: BackOff = BRISK, stop_seconds: float = 30, probe=None, nice=0
+    ) -> Keeper:
+        command, log = ("sh", "-c", script), home / "child.log"
+        order = Order("child", command, {}, log, probe, stop_seconds=stop_seconds, nice=nice)
         keeper = Keeper(order, lambda: None, back_off)
         running.append((keeper, asyncio.create_task(keeper.run())))
         return keeper
@@ -95,3 +99,16 @@ async def test_deaths_are_noticed_while_a_probe_is_under_way(keep, unused_port):
         "exit 1", back_off=BackOff(0.001, 0.001), probe=build_probe("tcp:any", lambda _: unused_port)
     )
     await until(lambda: keeper.restarts >= 100, 60)
+
+
+async def test_a_nice_process_lets_others_go_first(keep):
+    keepers = [keep("sleep 1000", nice=7) for _ in range(3)]
+    await until(lambda: all(keeper.ready.is_set() for keeper in keepers))
+    await until(lambda: [niceness(keeper.kin.pid) for keeper in keepers] == [{7}] * 3)
+
+
+def niceness(pid: int) -> set[int]:
+    """Of the process, and of its session where the kernel groups by sessions."""
+    group = Path(f"/proc/{pid}/autogroup")
+    of_session = {int(group.read_text().split()[-1])} if group.exists() else set()
+    return {os.getpriority(os.PRIO_PROCESS, pid)} | of_session

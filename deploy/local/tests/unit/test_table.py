@@ -23,6 +23,8 @@ def test_a_placeholder_nobody_knows_is_refused():
         ('[[process]]\nname = "a"\ncommand = ["a"]\nafter = ["b"]', "a waits for b"),
         ('[[process]]\nname = "a"\ncommand = ["a"]\nservice = "b"', "service b"),
         ('[[process]]\nname = "a"\ncommand = []\n[[process]]\nname = "a"\ncommand = []', "twice"),
+        ('[[process]]\nname = "a"\ncommand = []\nnice = 20', "nice must be"),
+        ('[[process]]\nname = "a"\ncommand = []\nnice = "very"', "nice must be"),
     ],
 )
 def test_a_table_that_cannot_work_is_refused(table, text, complaint):
@@ -33,6 +35,11 @@ def test_a_table_that_cannot_work_is_refused(table, text, complaint):
 def test_the_platform_has_its_five_services_and_three_servers():
     names = {process.name for process in Table.read(DEFAULT_TABLE).processes}
     assert names >= {"postgres", "nats", "gateway", "identity", "catalog", "booking", "payment", "messaging"}
+
+
+def test_whoever_sends_messages_lets_those_go_first_who_answer_people():
+    nice = {process.name for process in Table.read(DEFAULT_TABLE).processes if process.nice}
+    assert nice == {"messaging", "simulators"}
 
 
 def test_the_gateway_logs_no_address_and_no_path_of_whoever_sends_too_much():
