@@ -107,3 +107,36 @@ async def test_a_hold_that_expires_while_its_customer_books_something_else_is_co
     assert await expiring == 1
     assert (await world.get(held, metadata=world.member())).state == Booking.EXPIRED
     assert await world.rows("SELECT active FROM customer_counters") == [(1,)]
+
+
+@pytest.mark.covers("B6")
+@pytest.mark.parametrize("ending", ["is cancelled", "has too many", "gets it"])
+async def test_whoever_waits_for_somebody_who_takes_the_same_time_gets_it_unless_they_do(world, ending):
+    service_id = world.salon.service(*world.staff, terms={"maximum_active_bookings": 2})
+    first, second = new_id(), new_id()
+    booked = await world.book(
+        world.salon.at(16, 9), service_id, staff=world.staff[0], metadata=world.customer(first)
+    )
+
+    def take(customer):
+        call = world.book(
+            world.salon.at(16, 12), service_id, staff=world.staff[0], metadata=world.customer(customer)
+        )
+        return asyncio.create_task(attempt(call))
+
+    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with world.database.transaction() as other:
+        count = "UPDATE customer_counters SET active = active + %s WHERE customer_id = %s"
+        await other.execute(count, [int(ending == "has too many"), first])
+        taking = take(first)
+        await eventually(lambda: world.rows(waiting))
+        following = take(second)
+        await world.get(booked, metadata=world.member())  # calls begin in turn: the one before is under way
+        if ending == "is cancelled":
+            taking.cancel()
+            assert await following == "done"
+    if ending == "has too many":
+        assert (await taking, await following) == ("FAILED_PRECONDITION TOO_MANY_BOOKINGS", "done")
+    if ending == "gets it":
+        assert (await taking, await following) == ("done", "ABORTED SLOT_TAKEN")
+    assert await world.rows(OVERLAPS) == [(0,)]

@@ -1,7 +1,8 @@
 """Somebody takes a time."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -84,19 +85,43 @@ class _Errand:
         )
 
 
-class _SeenTaken:
-    """Visits that were seen to be taken, by whomever. A hint: they may have been given back since."""
+class _Rush:
+    """What this process knows of visits that many want at once, so that those who cannot get one ask the database less.
+
+    Hints: what was seen to be taken may have been given back since, and only the database knows who takes it elsewhere.
+    """
 
     def __init__(self) -> None:
-        self._visits: dict[tuple[object, ...], None] = {}
+        self._taken: dict[tuple[object, ...], None] = {}
+        self._under_way: dict[tuple[object, ...], asyncio.Event] = {}
 
-    def __contains__(self, ask: Ask) -> bool:
-        return _visit(ask) in self._visits
+    async def is_over(self, ask: Ask) -> bool:
+        """Whether the visit was seen to be taken. Whoever comes while somebody is taking it learns that from them; in
+        the database they would wait as long, for the same row.
+        """
+        under_way = self._under_way.get(_visit(ask))
+        if under_way is not None:
+            await under_way.wait()
+        return _visit(ask) in self._taken
 
-    def add(self, ask: Ask) -> None:
-        self._visits[_visit(ask)] = None
-        if len(self._visits) > REMEMBERED:
-            del self._visits[next(iter(self._visits))]
+    @contextmanager
+    def taking(self, ask: Ask) -> Iterator[None]:
+        """While somebody tries to take the visit, others wait; however it ends, they wait no longer, not even for the
+        next one who tries.
+        """
+        visit, ended = _visit(ask), asyncio.Event()
+        self._under_way[visit] = ended
+        try:
+            yield
+        finally:
+            ended.set()
+            if self._under_way.get(visit) is ended:
+                del self._under_way[visit]
+
+    def see_taken(self, ask: Ask) -> None:
+        self._taken[_visit(ask)] = None
+        if len(self._taken) > REMEMBERED:
+            del self._taken[next(iter(self._taken))]
 
 
 def _visit(ask: Ask) -> tuple[object, ...]:
@@ -134,7 +159,7 @@ class CreateBooking:
         self._clock = clock
         self._describe = describe
         self._render = render
-        self._seen_taken = _SeenTaken()
+        self._rush = _Rush()
 
     async def __call__(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> bytes:
         """The answer with the new booking, or the first answer when the request is a repetition.
@@ -183,9 +208,9 @@ class CreateBooking:
         Raises: SlotTaken with other times, NotBookable, TooManyBookings.
         """
         ask, check = errand.ask, check_for(errand.act.party)
-        placement = None if ask in self._seen_taken else find_place(offer, ask, check)
+        placement = None if await self._rush.is_over(ask) else find_place(offer, ask, check)
         if placement is not None:
-            with suppress(_Lost):
+            with suppress(_Lost), self._rush.taking(ask):
                 return await self._write(errand, offer, placement, self._store)
         for _ in range(TRIES):
             around = await self._nearby.around(ask, errand.act.at)
@@ -256,9 +281,9 @@ class CreateBooking:
         except DayFull:
             raise
         except TimeTaken as error:
-            self._seen_taken.add(errand.ask)
+            self._rush.see_taken(errand.ask)
             raise _Lost(placement.claims) from error
-        self._seen_taken.add(errand.ask)
+        self._rush.see_taken(errand.ask)
         return answer
 
     def _new(self, errand: _Errand, offer: Offer, placement: Placement) -> NewBooking:
