@@ -39,6 +39,10 @@ ON_PLATFORM: dict[str, Callable[[Platform, Effort], Coroutine[Any, Any, Figure]]
     "slots50": slots50.measure,
     "R6": r6_growth.measure,  # last: it leaves the database full
 }
+# Measured on the platform of `make run`.
+ON_WHOLE: dict[str, Callable[[Platform, Effort], Coroutine[Any, Any, Figure]]] = {
+    "rush": b6_rush.measure_whole,
+}
 # These start what they need.
 ALONE: dict[str, Callable[[], Coroutine[Any, Any, Figure]]] = {
     "R4": r4_ingest.measure,
@@ -48,10 +52,11 @@ ALONE: dict[str, Callable[[], Coroutine[Any, Any, Figure]]] = {
 
 def figures_of(names: list[str], effort: Effort) -> Iterator[Figure]:
     """Measure one after the other."""
-    if on_platform := [measure for name, measure in ON_PLATFORM.items() if name in names]:
-        with bench_platform() as platform:
-            for on in on_platform:
-                yield asyncio.run(on(platform, effort))
+    for measures, is_whole in ((ON_PLATFORM, False), (ON_WHOLE, True)):
+        if wanted := [measure for name, measure in measures.items() if name in names]:
+            with bench_platform(whole=is_whole) as platform:
+                for on in wanted:
+                    yield asyncio.run(on(platform, effort))
     for name, measure in ALONE.items():
         if name in names:
             yield asyncio.run(measure())
@@ -62,11 +67,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", help=", ".join([*ON_PLATFORM, *ALONE]))
+    parser.add_argument("names", nargs="*", help=", ".join([*ON_PLATFORM, *ON_WHOLE, *ALONE]))
     parser.add_argument("--rows", type=int, default=FULL.bookings, help="how many bookings R6 grows to")
     arguments = parser.parse_args()
-    names = arguments.names or [*ON_PLATFORM, *ALONE]
-    if unknown := set(names) - ON_PLATFORM.keys() - ALONE.keys():
+    names = arguments.names or [*ON_PLATFORM, *ON_WHOLE, *ALONE]
+    if unknown := set(names) - ON_PLATFORM.keys() - ON_WHOLE.keys() - ALONE.keys():
         sys.exit(f"unknown: {', '.join(sorted(unknown))}")
     figures = []
     for figure in figures_of(names, replace(FULL, bookings=arguments.rows)):

@@ -25,16 +25,17 @@ MANY_LOGINS = {"KURSI_IDENTITY_OTP_PER_ADDRESS": "100000"}
 
 
 @contextmanager
-def bench_platform() -> Iterator[Platform]:
+def bench_platform(*, whole: bool = False) -> Iterator[Platform]:
     """A platform with fsync on, as in production, and limits per client address out of the way.
 
-    Booking only serves: its relay and its consumers, and with them the messages, run elsewhere in production and would
-    take the two cores of a laptop away from what is measured.
+    Unless it is the whole one, booking only serves: its relay and its consumers, and with them the messages, run elsewhere
+    in production and would take the two cores of a laptop away from what is measured.
     """
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "processes.toml"
+        processes = DEFAULT_TABLE.read_text(encoding="utf-8")
         table.write_text(
-            DEFAULT_TABLE.read_text(encoding="utf-8").replace(BOOKING_RUNS, BOOKING_SERVES), encoding="utf-8"
+            processes if whole else processes.replace(BOOKING_RUNS, BOOKING_SERVES), encoding="utf-8"
         )
         with running_platform(table, options=("--any-ports",), environment=MANY_LOGINS) as platform:
             lift_limits(platform)
