@@ -25,10 +25,16 @@ from kursi_chassis.money import is_currency
 NIL = UUID(int=0)
 _UTC = zoneinfo.ZoneInfo("UTC")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
-_UNSEEN = re.compile(
-    r"\A[\s\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2060-\u2064\u3164\ufe00-\ufe0f\ufeff\uffa0]+\Z"
+# What shows nothing on its own, or nothing but the dotted circle of a mark without its letter: marks, blanks, joiners,
+# steering of direction. Controls are refused by themselves, and what Unicode does not know yet can be an emoji of tomorrow.
+_UNSEEN_KINDS = frozenset({"Mn", "Mc", "Me", "Zs", "Zl", "Zp", "Cf"})
+_BLANK = re.compile(
+    "[\u115f\u1160\u3164\uffa0"  # fillers of Hangul
+    "\u0640\u07fa"  # lengthen the letters around them
+    "\u2800\U0001d159\U00013441\U00013442"  # of Braille, notes and hieroglyphs the ones that are blank
+    "\u2065\ufff0-\ufff8\U000e0000-\U000e0fff]"  # to be ignored, whatever they will once be
 )
-"""Nothing but blanks, joiners, marks of direction and fillers: a name needs something else, or it looks like none."""
+"""Letters and symbols by their kind, which look like none: a name needs something else."""
 # Embeddings, overrides and isolates reorder what follows them on the screen; the single marks (U+200E,
 # U+200F) and joiners belong to everyday Arabic and Persian text and stay allowed.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -94,7 +100,7 @@ class Violations:
         if _piles_up_marks(given):
             self.add(field, "MALFORMED")
             return ""
-        clean = _UNSEEN.sub("", unicodedata.normalize("NFC", given).strip())
+        clean = _seen(unicodedata.normalize("NFC", given).strip())
         if not clean and min_length:
             self.add(field, "REQUIRED")
         elif len(clean) < min_length:
@@ -185,6 +191,12 @@ class Violations:
         """The instant is still to come."""
         if instant <= now:
             self.add(field, "IN_THE_PAST")
+
+
+def _seen(text: str) -> str:
+    """The text; an empty one when nothing of it can be seen. Almost every text is cleared by its first character."""
+    is_seen = any(unicodedata.category(sign) not in _UNSEEN_KINDS and not _BLANK.match(sign) for sign in text)
+    return text if is_seen else ""
 
 
 def _piles_up_marks(text: str) -> bool:

@@ -88,6 +88,40 @@ def test_everyday_arabic_with_joiners_and_marks_is_welcome():
         assert check.time_zone("zone", "Asia/Riyadh").key == "Asia/Riyadh"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u2800\u2800",  # Braille without dots
+        "\u0640\u0640\u0640",  # tatweel and no letter that it could lengthen
+        "\u07fa",
+        "\u3164\u115f\u1160\uffa0",
+        "\u0301\u064e",  # marks without a letter
+        "\u0903",
+        "\u20e3",
+        "\u00ad\u200b\u2066\u2069\u206a",
+        "\ufe0f\U000e0100\U000e0041",
+        "\u180e\u180b\u17b4",
+        "\U0001d159",
+        "\U00013441",
+        "\u2065\U000e0fff",
+        " \u00a0\u2800 \u0640\u0652 ",
+    ],
+)
+def test_a_name_of_which_nothing_can_be_seen_is_none(text):
+    assert found_by(lambda c: c.text("name", text, 50, 1)) == ["REQUIRED"]
+    with Violations() as check:
+        assert check.text("note", text, 50) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["7", "&", "💇", "💇🏽\u200d♀\ufe0f", "1\ufe0f\u20e3", "🇸🇦", "ق\u0640\u0640ص", "\u0301a", "कि", "\U0001fae8", "⠠⠅", "ㅋ"],
+)  # fmt: skip
+def test_one_thing_to_see_is_enough_for_a_name(text):
+    with Violations() as check:
+        assert check.text("name", text, 50, 1) == text
+
+
 def test_another_error_in_the_block_is_not_replaced():
     def read():
         with Violations() as check:
