@@ -73,8 +73,8 @@ class Verdict(Enum):
     """The totals fit neither "it happened" nor "it did not": a person has to look."""
 
 
-def judge(movement: Movement, statement: Statement, now: datetime, settles_after: timedelta) -> Verdict:
-    """Whether the movement happened, can still happen, or may be sent.
+def judge(movement: Movement, statement: Statement, asked_at: datetime, settles_after: timedelta) -> Verdict:
+    """Whether the movement happened, can still happen, or may be sent, as the provider stated it when it was asked.
 
     Sound only while nobody else of ours talks to the provider about this payment.
     """
@@ -83,7 +83,7 @@ def judge(movement: Movement, statement: Statement, now: datetime, settles_after
     if not _is_possible(movement, statement):
         is_ours = movement.kind is Kind.REFUND and movement.sent_at is not None
         return Verdict.UNCLEAR if is_ours else Verdict.IMPOSSIBLE
-    if movement.sent_at is not None and now < movement.sent_at + settles_after:
+    if movement.sent_at is not None and asked_at < movement.sent_at + settles_after:
         return Verdict.WAIT
     return Verdict.SEND
 

@@ -26,9 +26,9 @@ class Patience:
             return now + self.recheck_pending_after
         return None
 
-    def is_over(self, payment: Payment, now: datetime) -> bool:
-        """Whether the customer had all the time that there is."""
-        return payment.state is State.PENDING_ACTION and now >= payment.created_at + self.action_limit
+    def is_over(self, payment: Payment, asked_at: datetime) -> bool:
+        """Whether the customer had had all the time that there is when the provider was asked."""
+        return payment.state is State.PENDING_ACTION and asked_at >= payment.created_at + self.action_limit
 
     def is_too_late_to_send(self, written_at: datetime | None, now: datetime) -> bool:
         """Whether so long ago was written down that a request leaves now that it has to stay.
@@ -38,10 +38,10 @@ class Patience:
         """
         return written_at is not None and now >= written_at + self.outcome_settles_after / 2
 
-    def is_settled(self, payment: Payment, now: datetime) -> bool:
-        """Whether a request that we no longer wait for cannot arrive at the provider any more.
+    def is_settled(self, payment: Payment, asked_at: datetime) -> bool:
+        """Whether a request of ours could not arrive at the provider any more when it was asked.
 
-        One that was never sent cannot either: sending starts with writing `sent_at` into a payment that is
-        still `created`, and whoever asks this holds the conversation.
+        One that was never sent could not either: sending starts with writing `sent_at` into a payment that is
+        still `created`, and whoever asks this has locked its row.
         """
-        return payment.sent_at is None or now >= payment.sent_at + self.outcome_settles_after
+        return payment.sent_at is None or asked_at >= payment.sent_at + self.outcome_settles_after

@@ -22,6 +22,16 @@ from kursi_payment.ports import Begin, Charge, Look, Provider, RequestKey, Work
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What the provider said, and when it was asked: nothing that was under way then can be judged by a later clock,
+    however long whoever asked stood still before going on.
+    """
+
+    statement: Statement
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Talk:
     """The conversations of one provider."""
 
@@ -39,10 +49,10 @@ class Talk:
         wait = None
         match finding:
             case Statement() if await self._catch_up(payment_id, finding):
-                wait = await self._carry_out(payment_id, finding)
-                await self._expire(payment_id)
+                wait = await self._carry_out(payment_id, Heard(finding, began_at))
+                await self._expire(payment_id, began_at)
             case Absent():
-                await self._not_there(payment)
+                await self._not_there(payment, began_at)
             case Unknown(retry_after=retry_after):
                 wait = retry_after
         await self._look_again(payment_id, began_at, wait)
@@ -61,17 +71,19 @@ class Talk:
             return
         answer = await self.provider.charge(charge)
         if isinstance(answer, NotDone) and not was_sent:
-            await self._refuse(payment_id, answer)
+            await self._refuse(payment_id, answer, written_at)
         else:
             # After an earlier try whose answer was lost, a refusal of this one says nothing of that one.
             await self._ask_if_unknown(payment_id, charge.handle, answer)
         await self._look_again(payment_id, began_at, None)
 
-    async def _refuse(self, payment_id: UUID, answer: NotDone) -> None:
+    async def _refuse(self, payment_id: UUID, answer: NotDone, written_at: datetime) -> None:
         reason = "PROVIDER_REFUSED" if answer.is_final else "PROVIDER_UNAVAILABLE"
         async with self.begin() as work:
             payment = await _locked(work, payment_id)
-            await work.save(payment, [payment.refused(reason, self.clock.now())], actor=self._actor)
+            # Who lost the conversation meanwhile speaks for an order that somebody else has repeated since.
+            if payment.state is State.CREATED and payment.sent_at == written_at:
+                await work.save(payment, [payment.refused(reason, self.clock.now())], actor=self._actor)
 
     async def _ask_if_unknown(self, payment_id: UUID, handle: UUID, answer: Answer) -> Statement | None:
         """What is known after an answer: the answer itself, or what the provider says when it is asked."""
@@ -134,13 +146,13 @@ class Talk:
                 movement, RequestKey("service:booking", "void", f"late:{payment.id}", b"")
             )
 
-    async def _carry_out(self, payment_id: UUID, statement: Statement) -> timedelta | None:
+    async def _carry_out(self, payment_id: UUID, heard: Heard) -> timedelta | None:
         """Settle what is waiting, oldest first and one after the other, as each changes the totals that the
         next one is judged by. Returns how long the provider asks us to wait, if it does.
         """
         told: set[UUID] = set()
         while movement := await self._next_pending(payment_id):
-            verdict = judge(movement, statement, self.clock.now(), self.patience.outcome_settles_after)
+            verdict = judge(movement, heard.statement, heard.asked_at, self.patience.outcome_settles_after)
             match verdict:
                 case Verdict.DONE:
                     await self._settle(movement, Progress.SUCCEEDED)
@@ -151,39 +163,46 @@ class Talk:
                     return None
                 case Verdict.SEND if movement.id not in told:
                     told.add(movement.id)
-                    following = await self._tell(movement, statement)
-                    if not isinstance(following, Statement):
+                    following = await self._tell(movement, heard)
+                    if not isinstance(following, Heard):
                         return following
-                    statement = following
+                    heard = following
                 case _:
                     return None
         # While refunds of ours were on their way, those that were made over there could not be told apart.
-        await self._catch_up(payment_id, statement)
+        await self._catch_up(payment_id, heard.statement)
         return None
 
-    async def _tell(self, movement: Movement, statement: Statement) -> Statement | timedelta | None:
+    async def _tell(self, movement: Movement, heard: Heard) -> Heard | timedelta | None:
         """Send a movement. Returns what the provider says now, or, when it does not, how long to wait."""
-        written = movement.about_to_be_sent(statement, self.clock.now())
+        told_at = self.clock.now()
+        written = movement.about_to_be_sent(heard.statement, told_at)
         async with self.begin() as work:
             payment = await _locked(work, movement.payment_id)
             if await work.movement(movement.id) != movement:
                 # A restart of PostgreSQL let our conversation go, and whoever has it now is at this movement.
                 return None
             await work.save_movement(written)
-        if self.patience.is_too_late_to_send(written.sent_at, self.clock.now()):
+        if self.patience.is_too_late_to_send(told_at, self.clock.now()):
             return None
         answer = await self._move(payment, movement)
         if not isinstance(answer, NotDone):
-            return await self._ask_if_unknown(payment.id, payment.handle, answer)
-        if answer.is_final:
-            await self._settle(written, Progress.FAILED)
-            if movement.kind is Kind.REFUND:
-                # Nobody tries again, and whoever asked for it may be long gone.
-                await self._flag(payment.id, "REFUND_REFUSED")
-            return statement
+            found = await self._ask_if_unknown(payment.id, payment.handle, answer)
+            return Heard(found, told_at) if found else None
+        if not answer.is_final:
+            await self._take_back(written)
+            return answer.retry_after
+        if await self._settle(written, Progress.FAILED) and movement.kind is Kind.REFUND:
+            # Nobody tries again, and whoever asked for it may be long gone.
+            await self._flag(payment.id, "REFUND_REFUSED")
+        return heard
+
+    async def _take_back(self, written: Movement) -> None:
         async with self.begin() as work:
-            await work.save_movement(written.not_sent(self.clock.now()))
-        return answer.retry_after
+            await _locked(work, written.payment_id)
+            # Who lost the conversation meanwhile must not wipe out that somebody else has sent it since.
+            if await work.movement(written.id) == written:
+                await work.save_movement(written.not_sent(self.clock.now()))
 
     async def _move(self, payment: Payment, movement: Movement) -> Answer:
         match movement.kind:
@@ -194,13 +213,13 @@ class Talk:
             case Kind.REFUND:
                 return await self.provider.refund(payment.handle, movement.amount)
 
-    async def _settle(self, movement: Movement, progress: Progress) -> None:
+    async def _settle(self, movement: Movement, progress: Progress) -> bool:
+        """False when somebody else has settled it, or sent it again, since it was judged."""
         now = self.clock.now()
         async with self.begin() as work:
             payment = await _locked(work, movement.payment_id)
-            current = await work.movement(movement.id)
-            if current is None or current.progress is not Progress.PENDING:
-                return
+            if await work.movement(movement.id) != movement:
+                return False
             await work.save_movement(movement.settled(progress, now))
             if movement.kind is Kind.CAPTURE and progress is Progress.FAILED:
                 await self._release_if_visit_is_off(work, payment, now)
@@ -212,24 +231,24 @@ class Talk:
                     else payment.with_refund_released(movement.amount, now)
                 )
                 await work.save(payment, [after], actor=movement.actor)
+        return True
 
-    async def _expire(self, payment_id: UUID) -> None:
-        """Stop waiting for the customer if they have not acted by what the provider has just said."""
-        now = self.clock.now()
+    async def _expire(self, payment_id: UUID, asked_at: datetime) -> None:
+        """Stop waiting for the customer if they had not acted by what the provider said when it was asked."""
         async with self.begin() as work:
             payment = await _locked(work, payment_id)
-            if self.patience.is_over(payment, now):
-                await work.save(payment, [payment.expired(now)], actor="system")
+            if self.patience.is_over(payment, asked_at):
+                await work.save(payment, [payment.expired(self.clock.now())], actor="system")
 
-    async def _not_there(self, payment: Payment) -> None:
-        now = self.clock.now()
+    async def _not_there(self, payment: Payment, asked_at: datetime) -> None:
         if payment.state is not State.CREATED:
             await self._flag(payment.id, "UNKNOWN_TO_PROVIDER")
             return
-        if self.patience.is_settled(payment, now):
-            async with self.begin() as work:
-                current = await _locked(work, payment.id)
-                await work.save(current, [current.refused(NOT_RECEIVED, now)], actor="system")
+        async with self.begin() as work:
+            current = await _locked(work, payment.id)
+            # Read again: whoever has the conversation by now may have sent it after the provider was asked.
+            if current.state is State.CREATED and self.patience.is_settled(current, asked_at):
+                await work.save(current, [current.refused(NOT_RECEIVED, self.clock.now())], actor="system")
 
     async def _flag(self, payment_id: UUID, what: str) -> None:
         async with self.begin() as work:
