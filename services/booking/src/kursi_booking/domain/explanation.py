@@ -23,7 +23,7 @@ from kursi_booking.domain.availability import (
     why_group,
 )
 from kursi_booking.domain.crew import Group, Variant
-from kursi_booking.domain.start_rule import Rule
+from kursi_booking.domain.start_rule import Rule, most_telling_rule
 from kursi_booking.domain.visit import Kind, Seat
 
 _RULES = tuple(Rule)
@@ -108,14 +108,13 @@ def explain_start(question: Question, start: int) -> Explanation:
 
 
 def most_telling(explanations: Sequence[Explanation]) -> Explanation:
-    """Of several ways to share the services: one that is offered, else the one that fails for the last reason.
-
-    Only the best of all ways counts, and the later the rule that closes it, the closer it is to being offered.
-    """
-    return max(
-        explanations,
-        key=lambda one: _RULES.index(one.verdict.rule) if isinstance(one.verdict, Rejection) else len(_RULES),
-    )
+    """Of several ways to share the services: one that is offered, else one that fails for the most telling rule."""
+    closed: dict[Rule, Explanation] = {}
+    for one in explanations:
+        if not isinstance(one.verdict, Rejection):
+            return one
+        closed.setdefault(one.verdict.rule, one)
+    return closed[most_telling_rule(tuple(closed))]
 
 
 def by_person(explanations: Sequence[Explanation]) -> dict[tuple[int, UUID], Candidate]:

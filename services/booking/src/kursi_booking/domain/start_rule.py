@@ -134,6 +134,18 @@ class Rule(Enum):
     LEAVES_GAP = "LEAVES_GAP"
 
 
+_ORDER = tuple(Rule)
+
+
+def most_telling_rule(rules: Sequence[Rule]) -> Rule:
+    """What is told of a visit that can be given in several ways, each of which a rule closes.
+
+    One that only somebody else keeps from it says most, as it is told with other times. Else the best of the ways counts:
+    the later a rule is looked at, the closer the visit is to being offered.
+    """
+    return Rule.TAKEN if Rule.TAKEN in rules else max(rules, key=_ORDER.index)
+
+
 @dataclass(frozen=True, slots=True)
 class StartRules:
     """Everything that decides about starts alone."""

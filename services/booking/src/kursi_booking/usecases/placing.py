@@ -20,7 +20,7 @@ from kursi_booking.domain.claims import Claim, claims_of
 from kursi_booking.domain.errors import refusal
 from kursi_booking.domain.fair_choice import Load, Workload, by_fairness
 from kursi_booking.domain.policy import Party
-from kursi_booking.domain.start_rule import Rule
+from kursi_booking.domain.start_rule import Rule, most_telling_rule
 from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.visit import Kind, RequestedService
 from kursi_booking.ports.offers import Ask, Offer, OfferedService, Performer
@@ -62,8 +62,7 @@ def place(offer: Offer, ask: Ask, check: Check) -> Placement:
     found = _first_that_fits(offer, ask, check)
     if isinstance(found, Placement):
         return found
-    # Of several ways to share the services, one that fails only because of somebody else says most.
-    rule = Rule.TAKEN if Rule.TAKEN in found else found[0]
+    rule = most_telling_rule(found)
     raise refusal(rule, offer.questions[found.index(rule)].rules)
 
 

@@ -1,0 +1,77 @@
+"""Where people need different times for a service there are several ways to give it: booking and explaining name one rule."""
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from kursi.booking.v1 import availability_service_pb2 as pb
+from kursi.booking.v1 import availability_service_pb2_grpc as rpc
+from kursi_chassis.ids import new_id
+
+Rule = pb.SlotClosing.Rule
+
+
+@pytest.fixture
+def explained(world):
+    """`await explained(service, start)`: the rule that a customer is told."""
+
+    async def ask(service, start):
+        request = pb.ExplainSlotRequest(
+            salon_id=str(world.salon.id),
+            service_ids=[str(service)],
+            start_time=Timestamp(seconds=int(start.timestamp())),
+        )
+        stub = rpc.AvailabilityServiceStub(world.channel)
+        answer = await stub.ExplainSlot(request, metadata=world.customer(new_id()))
+        return Rule.Name(answer.closing.rule)
+
+    return ask
+
+
+@pytest.fixture
+def quick_and_slow(world):
+    """A service that one person does in half an hour and another in an hour, each one visit a day: (service, quick, slow)."""
+
+    def make(*, quick, slow, quick_is_first):
+        hours = [quick, slow] if quick_is_first else [slow, quick]
+        people = [world.salon.staff(working=working) for working in hours]
+        one, other = people if quick_is_first else reversed(people)
+        service = world.salon.service(
+            one,
+            other,
+            own={one: {"duration": {"seconds": 1_800}}},
+            terms={"maximum_bookings_per_staff_day": 1},
+        )
+        return service, one, other
+
+    return make
+
+
+def afternoons(salon):
+    return [(start + 4 * 3_600, end) for start, end in salon.nine_to_five()]
+
+
+@pytest.mark.covers("B3")
+@pytest.mark.parametrize("quick_is_first", [True, False])
+async def test_who_is_there_but_has_enough_for_the_day_says_more_than_who_is_not_there(
+    world, refusal, explained, quick_and_slow, quick_is_first
+):
+    service, _, slow = quick_and_slow(
+        quick=afternoons(world.salon), slow=world.salon.nine_to_five(), quick_is_first=quick_is_first
+    )
+    await world.book(world.salon.at(16, 15), service, staff=slow, metadata=world.customer(new_id()))
+    refused = await refusal(world.book(world.salon.at(16, 10), service, metadata=world.customer(new_id())))
+    assert (refused.reason, refused.metadata["rule"]) == ("NOT_BOOKABLE", "STAFF_DAY_FULL")
+    assert await explained(service, world.salon.at(16, 10)) == "STAFF_DAY_FULL"
+
+
+@pytest.mark.covers("B3")
+@pytest.mark.parametrize("quick_is_first", [True, False])
+async def test_a_time_that_somebody_else_took_is_told_as_taken_whatever_keeps_others(
+    world, refusal, explained, quick_and_slow, claim, quick_is_first
+):
+    hours = world.salon.nine_to_five()
+    service, quick, slow = quick_and_slow(quick=hours, slow=hours, quick_is_first=quick_is_first)
+    await world.book(world.salon.at(16, 15), service, staff=slow, metadata=world.customer(new_id()))
+    await claim(quick, world.salon.at(16, 10), world.salon.at(16, 11))
+    refused = await refusal(world.book(world.salon.at(16, 10), service, metadata=world.customer(new_id())))
+    assert refused.reason == "SLOT_TAKEN"
+    assert await explained(service, world.salon.at(16, 10)) == "TAKEN"
