@@ -4,11 +4,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 from kursi_booking.domain.booking import SalonFacts
 from kursi_booking.domain.errors import CatalogUnavailable, TooManyBookings
 from kursi_booking.domain.policy import PolicySnapshot
 from kursi_booking.ports.offers import Ask, Offer, WantedService
-from kursi_booking.usecases.nearby import NearbyTimes
+from kursi_booking.usecases.nearby import NearbyTimes, nearest
 from kursi_chassis.ids import new_id
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
@@ -155,3 +157,10 @@ async def test_the_days_that_are_looked_at_are_not_over(looking):
         (datetime(2026, 3, 12, tzinfo=UTC), datetime(2026, 3, 17, tzinfo=UTC)),
         (datetime(2026, 3, 15, tzinfo=UTC), datetime(2026, 3, 20, tzinfo=UTC)),
     ]
+
+
+@pytest.mark.covers("B6")
+@given(some.sets(some.integers(0, 60)), some.integers(0, 60))
+def test_the_nearest_starts_are_named_and_the_earlier_where_two_are_as_near(starts, wanted):
+    by_distance = sorted(starts - {wanted}, key=lambda start: (abs(start - wanted), start))
+    assert nearest(sorted(starts), wanted) == sorted(by_distance[:5])

@@ -1,6 +1,7 @@
 """Other times for whoever asked for one that is taken."""
 
 import asyncio
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,10 +58,15 @@ class Around:
 
     def instead_of(self, start: datetime) -> SlotTaken:
         """The refusal with the offered starts that are nearest to the taken one, in order."""
-        wanted = int(start.timestamp())
-        others = (other for other in self.starts if other != wanted)
-        nearest = sorted(others, key=lambda other: (abs(other - wanted), other))[:MAX_ALTERNATIVES]
-        return SlotTaken([datetime.fromtimestamp(other, UTC) for other in sorted(nearest)])
+        others = nearest(self.starts, int(start.timestamp()))
+        return SlotTaken([datetime.fromtimestamp(other, UTC) for other in others])
+
+
+def nearest(starts: Sequence[int], wanted: int) -> list[int]:
+    """Of starts in order, those nearest to the wanted one, which is not among them; the earlier where two are as near."""
+    before, after = bisect_left(starts, wanted), bisect_right(starts, wanted)
+    around = [*starts[max(0, before - MAX_ALTERNATIVES) : before], *starts[after : after + MAX_ALTERNATIVES]]
+    return sorted(sorted(around, key=lambda start: (abs(start - wanted), start))[:MAX_ALTERNATIVES])
 
 
 @dataclass(slots=True, weakref_slot=True)
