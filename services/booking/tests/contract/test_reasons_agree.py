@@ -11,12 +11,12 @@ Rule = pb.SlotClosing.Rule
 
 @pytest.fixture
 def explained(world):
-    """`await explained(service, start)`: the rule that a customer is told."""
+    """`await explained(start, service, …)`: the rule that a customer is told."""
 
-    async def ask(service, start):
+    async def ask(start, *services):
         request = pb.ExplainSlotRequest(
             salon_id=str(world.salon.id),
-            service_ids=[str(service)],
+            service_ids=[str(service) for service in services],
             start_time=Timestamp(seconds=int(start.timestamp())),
         )
         stub = rpc.AvailabilityServiceStub(world.channel)
@@ -60,7 +60,7 @@ async def test_who_is_there_but_has_enough_for_the_day_says_more_than_who_is_not
     await world.book(world.salon.at(16, 15), service, staff=slow, metadata=world.customer(new_id()))
     refused = await refusal(world.book(world.salon.at(16, 10), service, metadata=world.customer(new_id())))
     assert (refused.reason, refused.metadata["rule"]) == ("NOT_BOOKABLE", "STAFF_DAY_FULL")
-    assert await explained(service, world.salon.at(16, 10)) == "STAFF_DAY_FULL"
+    assert await explained(world.salon.at(16, 10), service) == "STAFF_DAY_FULL"
 
 
 @pytest.mark.covers("B3")
@@ -74,4 +74,18 @@ async def test_a_time_that_somebody_else_took_is_told_as_taken_whatever_keeps_ot
     await claim(quick, world.salon.at(16, 10), world.salon.at(16, 11))
     refused = await refusal(world.book(world.salon.at(16, 10), service, metadata=world.customer(new_id())))
     assert refused.reason == "SLOT_TAKEN"
-    assert await explained(service, world.salon.at(16, 10)) == "TAKEN"
+    assert await explained(world.salon.at(16, 10), service) == "TAKEN"
+
+
+@pytest.mark.covers("B3")
+@pytest.mark.parametrize("quick_is_first", [True, False])
+async def test_what_keeps_one_person_is_not_told_of_a_visit_that_another_persons_booking_keeps(
+    world, refusal, explained, quick_and_slow, claim, quick_is_first
+):
+    service, quick, _ = quick_and_slow(
+        quick=world.salon.nine_to_five(), slow=afternoons(world.salon), quick_is_first=quick_is_first
+    )
+    await claim(quick, world.salon.at(16, 10, 30), world.salon.at(16, 11))
+    twice = world.book(world.salon.at(16, 10), service, service, metadata=world.customer(new_id()))
+    assert (await refusal(twice)).reason == "SLOT_TAKEN"
+    assert await explained(world.salon.at(16, 10), service, service) == "TAKEN"

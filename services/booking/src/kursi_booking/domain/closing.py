@@ -36,6 +36,22 @@ class ClosedBy(Enum):
     LEAVES_GAP = "LEAVES_GAP"
 
 
+OF_WORKING_TIME = frozenset(
+    {
+        ClosedBy.SALON_CLOSED,
+        ClosedBy.OUTSIDE_OPENING_HOURS,
+        ClosedBy.OPENING_BREAK,
+        ClosedBy.PRAYER_BREAK,
+        ClosedBy.TIME_OFF,
+        ClosedBy.DATE_OVERRIDDEN,
+        ClosedBy.NOT_ROSTERED,
+        ClosedBy.BREAK,
+        ClosedBy.OUTSIDE_WORKING_TIME,
+    }
+)
+"""What OUTSIDE_WORKING_TIME is called where the catalog says more."""
+
+
 class RowType(Enum):
     """What a row is; each value is the name in the contract."""
 

@@ -7,7 +7,14 @@ from uuid import UUID
 from kursi_chassis.clock import Clock
 
 from kursi_booking.domain.availability import Assignment, Rejection
-from kursi_booking.domain.closing import ClosedBy, ClosedPerson, Closing, Row, RowType
+from kursi_booking.domain.closing import (
+    OF_WORKING_TIME,
+    ClosedBy,
+    ClosedPerson,
+    Closing,
+    Row,
+    RowType,
+)
 from kursi_booking.domain.errors import CatalogUnavailable
 from kursi_booking.domain.explanation import (
     Candidate,
@@ -150,12 +157,18 @@ class _Telling:
 
 
 def _common(rule: ClosedBy, people: Sequence[ClosedPerson]) -> Closing:
-    """The rule, more exactly where everybody who is closed is closed by the same row."""
+    """The rule, more exactly where everybody who is closed is closed by the same row of it: what keeps somebody may be
+    another one than what keeps the visit, where others are free for parts of it.
+    """
     closings = [one.closing for one in people if one.closing is not None]
     same = bool(closings) and all(
         (one.rule, one.row) == (closings[0].rule, closings[0].row) for one in closings
     )
-    return closings[0] if same else Closing(rule)
+    return closings[0] if same and _rule_in_general(closings[0].rule) is rule else Closing(rule)
+
+
+def _rule_in_general(rule: ClosedBy) -> ClosedBy:
+    return ClosedBy.OUTSIDE_WORKING_TIME if rule in OF_WORKING_TIME else rule
 
 
 def _rule_of(explanation: Explanation) -> Rule:
