@@ -153,6 +153,12 @@ def test_touching_and_overlapping_events_are_one_stretch_inside_the_range():
     ) == [("03-01 00:00", "03-01 23:00"), ("03-10 10:00", "03-10 12:00"), ("03-31 23:00", "04-01 00:00")]
 
 
+def test_what_stands_behind_the_end_and_ends_that_are_missing_inside_do_no_harm():
+    event = "DTSTART:20260310T100000Z\nDURATION:PT1H\nBEGIN:VALARM"
+    content = calendar(event) + b"\r\n<!-- served by a cache -->\r\n"
+    assert len(read_busy(content, zone=RIYADH, within=WITHIN, host=HOST).busy) == 1
+
+
 def test_events_of_ours_stand_apart():
     found = read(f"UID:{OURS}@{HOST}\nDTSTART:20260310T100000Z\nDURATION:PT1H")
     assert found.busy == ()
@@ -193,6 +199,9 @@ def test_an_event_that_makes_no_sense_is_left_out_and_counted(event):
         (b"<!doctype html><title>Sign in</title>", "NOT_A_CALENDAR"),
         (b"\x00" * 1000, "NOT_A_CALENDAR"),
         (calendar(*["BEGIN:VALARM"] * 20), "NOT_A_CALENDAR"),
+        (calendar("DTSTART:20260310T100000Z")[:-20], "NOT_A_CALENDAR"),
+        (calendar("DTSTART:20260310T100000Z").removesuffix(b"END:VCALENDAR\r\n"), "NOT_A_CALENDAR"),
+        (calendar() + calendar("DTSTART:20260310T100000Z")[:-9], "NOT_A_CALENDAR"),
         (calendar("DTSTART:20260310T100000Z\nDURATION:PT1S\nRRULE:FREQ=SECONDLY"), "TOO_COMPLEX"),
         (calendar("DTSTART:20260310T100000Z\nDURATION:PT1S\nRRULE:FREQ=MINUTELY;COUNT=9999999"), "TOO_COMPLEX"),
         (

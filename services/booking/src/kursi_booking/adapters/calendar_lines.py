@@ -22,6 +22,7 @@ _WANTED: Final = frozenset(
     {"UID", "SEQUENCE", "STATUS", "TRANSP", "X-MICROSOFT-CDO-BUSYSTATUS", "DTSTART", "DTEND", "DURATION"}
     | {"RRULE", "RDATE", "EXDATE", "RECURRENCE-ID"}
 )
+_EDGES: Final = frozenset({"BEGIN:VCALENDAR", "END:VCALENDAR"})
 MALFORMED: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What the library and the standard library raise for values that are none."""
 
@@ -88,7 +89,7 @@ class RawCalendar:
 
 
 def raw_calendar(content: bytes) -> RawCalendar:
-    """Take a calendar apart. Raises: CalendarUnreadable (NOT_A_CALENDAR, TOO_MANY_EVENTS)."""
+    """Take a calendar apart. Raises: CalendarUnreadable (NOT_A_CALENDAR, TOO_MANY_EVENTS, TOO_COMPLEX)."""
     text = content.decode("utf-8-sig", errors="replace")
     lines = _LINE.split(_FOLD.sub("", text))
     if not any(line.strip().upper() == "BEGIN:VCALENDAR" for line in lines[:20]):
@@ -97,7 +98,19 @@ def raw_calendar(content: bytes) -> RawCalendar:
     inside: list[str] = []
     for line in lines:
         _take(calendar, inside, line)
+    if not _is_whole(lines):
+        raise CalendarUnreadable("NOT_A_CALENDAR")
     return calendar
+
+
+def _is_whole(lines: Sequence[str]) -> bool:
+    """Whether the last calendar among the lines has its end.
+
+    A body without a length that ends where its sender died looks like any other: the events that it lost would be
+    free times.
+    """
+    edges = (line.strip().upper() for line in reversed(lines))
+    return next((edge for edge in edges if edge in _EDGES), "") == "END:VCALENDAR"
 
 
 def _take(calendar: RawCalendar, inside: list[str], line: str) -> None:
