@@ -36,6 +36,10 @@ MOST_ENTRIES = 500
 """Entries of one salon that one pass looks at; each costs a look at what is taken."""
 LONGEST_VISIT = timedelta(days=1)
 """How long before the freed time a visit may start that needs it, and end after it began."""
+AFTERMATH = timedelta(days=1)
+"""How long after the freed time starts may become possible with it: what was kept for its clean-up is free as well, the day
+has room again, and where starts leave no gaps those of the whole stretch of work are laid out anew.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,9 @@ def _reach(freed: Sequence[TimeRange] | None, now: datetime) -> list[TimeRange]:
     if freed is None:
         return [TimeRange(now, now + FARTHEST)]
     return [
-        TimeRange(max(during.start - LONGEST_VISIT, now), during.end) for during in freed if during.end > now
+        TimeRange(max(during.start - LONGEST_VISIT, now), during.end + AFTERMATH)
+        for during in freed
+        if during.end > now
     ]
 
 
