@@ -13,42 +13,17 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
-from psycopg._preparing import Key, Prepare, PrepareManager
-from psycopg._queries import PostgresQuery
 from psycopg.abc import RV, PQGen, QueryNoTemplate
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import _WaitTimeout
-from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.pq.abc import PGconn, PGresult
+from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGconn
 from psycopg.rows import DictRow, TupleRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from kursi_chassis.db.prepared import KeptStatements
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.logging import get_logger
-
-
-class _KeptStatements(PrepareManager):
-    """Prepared statements that outlive a rollback, as they do in PostgreSQL.
-
-    The driver throws all of them away, because a change of the schema might have been rolled back; a service's connection
-    changes no schema. Refusals are rolled back, so under contention every statement would be planned anew every time.
-    For the same reason a statement that is refused while it is prepared stays so, but for one that PostgreSQL skipped
-    because another one in its pipeline had failed: that was never prepared.
-    The driver has no setting for this: tests with "prepared" in their names fail when an upgrade changes it.
-    """
-
-    def clear(self) -> bool:
-        return False
-
-    def maybe_add_to_cache(self, query: PostgresQuery, prep: Prepare, name: bytes) -> Key | None:
-        """The driver would not look at what became of a statement that it has run before without preparing it."""
-        added = super().maybe_add_to_cache(query, prep, name)
-        return self.key(query) if prep is Prepare.SHOULD else added
-
-    def validate(self, key: Key, prep: Prepare, name: bytes, results: Sequence[PGresult]) -> None:
-        if prep is Prepare.SHOULD and all(result.status == ExecStatus.FATAL_ERROR for result in results):
-            return
-        super().validate(key, prep, name, results)
 
 
 class Connection(AsyncConnection[TupleRow]):
@@ -60,7 +35,7 @@ class Connection(AsyncConnection[TupleRow]):
 
     def __init__(self, pgconn: PGconn) -> None:
         super().__init__(pgconn)
-        self._prepared = _KeptStatements()
+        self._prepared = self._statements = KeptStatements()
 
     async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for the server; whatever is said to it comes through here.
@@ -71,11 +46,24 @@ class Connection(AsyncConnection[TupleRow]):
         """
         if timeout is not None:
             return await super().wait(gen, interval, timeout)
+        level = self._pipeline.level if self._pipeline else 0
         try:
             return await super().wait(gen, interval, ANSWER_SECONDS)
-        except _WaitTimeout:
-            self.pgconn.finish()
+        except BaseException as error:
+            if isinstance(error, _WaitTimeout):
+                self.pgconn.finish()
+            self._break_off(gen, level, error)
             raise
+
+    def _break_off(self, gen: PQGen[RV], level: int, error: BaseException) -> None:
+        """End what was interrupted as long as nobody else has the connection."""
+        with contextlib.suppress(RuntimeError, psycopg.Error):  # it may insist on hearing the end
+            gen.close()
+        self._statements.forget_unheard()
+        if self._pipeline and self._pipeline.level > level:
+            # On a busy event loop the driver gives others a turn when it has just entered a pipeline. Whoever is cancelled
+            # then would never leave it, and what the next ones write on this connection would not be committed.
+            self._pipeline._exit(error)  # noqa: SLF001 -- nothing else leaves one that was not entered
 
     @cached_property
     def kept_cursors(self) -> dict[bytes, AsyncRawCursor[TupleRow]]:
