@@ -5,10 +5,16 @@
 import asyncio
 import os
 import signal
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import pytest
+from kursi_chassis.db.database import Database
 from kursi_chassis.errors import Unavailable
+from kursi_chassis.testing.eventually import eventually
+from locks import waiting_for_a_lock
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+CANCEL_REQUEST = (80877102).to_bytes(4, "big")
 
 
 @contextmanager
@@ -54,3 +60,49 @@ async def test_whoever_listens_to_silence_keeps_the_connection(database, monkeyp
         assert [one async for one in connection.notifies(timeout=0.1)] == []
         monkeypatch.undo()
         await connection.execute("SELECT 1")
+
+
+async def test_a_request_to_end_a_statement_that_comes_late_ends_no_other(urls, monkeypatch):
+    """The server hears of it when the statement has ended and somebody else has come."""
+    monkeypatch.setattr("kursi_chassis.db.database.CANCEL_SECONDS", 0.1)
+    async with holding_back_requests_to_end(urls.app) as (url, go_on), asyncio.timeout(60):
+        database = await Database.open(url, pool_size=1, application_name="test")
+        async with database.session() as holder:
+            await holder.execute("SELECT pg_advisory_lock(7)")
+            reading = asyncio.create_task(database.read_together(["SELECT pg_advisory_xact_lock(7)"], {}))
+            await eventually(lambda: waiting_for_a_lock(holder))
+            reading.cancel()
+            await holder.execute("SELECT pg_sleep(0.2)")  # as long as nobody is heard
+        await asyncio.wait({reading})
+        assert reading.cancelled()
+
+        async with database.reading() as connection:
+            go_on.set()
+            await connection.execute("SELECT pg_sleep(0.2)")  # long enough to be ended
+        await database.close()
+
+
+@asynccontextmanager
+async def holding_back_requests_to_end(url):
+    """A way to the server on which requests to end a statement wait until the event is set."""
+    server, go_on = conninfo_to_dict(url), asyncio.Event()
+
+    async def carry(client, to_client):
+        first = await client.read(4096)
+        if first[4:8] == CANCEL_REQUEST:
+            await go_on.wait()
+        answers, to_server = await asyncio.open_connection(server["host"], server["port"])
+        to_server.write(first)
+        await asyncio.gather(copy(client, to_server), copy(answers, to_client))
+
+    proxy = await asyncio.start_server(carry, "127.0.0.1", 0)
+    async with proxy:
+        host, port = proxy.sockets[0].getsockname()
+        yield make_conninfo(url, host=host, port=port, sslmode="disable", gssencmode="disable"), go_on
+
+
+async def copy(source, target):
+    with suppress(ConnectionError):
+        while part := await source.read(4096):
+            target.write(part)
+    target.close()

@@ -55,6 +55,16 @@ class Connection(AsyncConnection[TupleRow]):
             self._break_off(gen, level, error)
             raise
 
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:
+        """Ask the server to end the statement at hand. Without an answer the connection is closed: the request may be on its
+        way yet, and would end whatever is said on this connection when it arrives.
+        """
+        try:
+            await super().cancel_safe(timeout=min(timeout, CANCEL_SECONDS))
+        except psycopg.Error:
+            self.pgconn.finish()
+            raise
+
     def _break_off(self, gen: PQGen[RV], level: int, error: BaseException) -> None:
         """End what was interrupted as long as nobody else has the connection."""
         with contextlib.suppress(RuntimeError, psycopg.Error):  # it may insist on hearing the end
@@ -81,6 +91,9 @@ ANSWER_SECONDS = 10.0
 """How long a server may take to answer a statement, or all of an `executemany`: twice what it allows itself, the way there
 and back included.
 """
+
+CANCEL_SECONDS = 5.0
+"""How long the server may take to hear that a statement is no longer wanted."""
 
 SESSION_SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
