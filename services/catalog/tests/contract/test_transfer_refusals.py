@@ -60,6 +60,29 @@ async def test_cells_behind_the_last_column_are_named_where_they_hold_something(
 
 
 @pytest.mark.covers("C10")
+async def test_half_a_character_and_endless_texts_are_named_as_far_as_they_can_be(world):
+    salon = await world.salon()
+    cut = {"names": {"en": "Cut"}, "duration": "60s", "price": {"currencyCode": "SAR", "amountMinor": "5"}}
+    services = [
+        {**cut, "key": "a\ud83d"},
+        {**cut, "key": "b", "performers": [{"staff": "\ud83d"}]},
+        {**cut, "key": "c", "\ud83d": 1},
+        {**cut, "key": "d", "names.\ud83d": "x"},
+        {**cut, "key": "k" * 1_000_000},
+    ]
+    before = await touched(world, salon)
+    report = await bring(world, salon, json.dumps({"services": services}), apply=True)
+    assert named(report) == [
+        (1, "service", "a?", "key", "MALFORMED"),
+        (2, "service", "b", "performers", "MALFORMED"),
+        (3, "service", "c", "?", "UNKNOWN_COLUMN"),
+        (4, "service", "d", "names.?", "MALFORMED"),
+        (5, "service", "k" * 100, "key", "TOO_LONG"),
+    ]
+    assert await touched(world, salon) == before
+
+
+@pytest.mark.covers("C10")
 async def test_rows_of_hours_that_do_not_fit_together_are_named(world):
     salon = await world.salon()
     content = (
@@ -173,6 +196,7 @@ async def test_prices_are_in_the_salons_currency(world):
         (pb.JSON, b'{"staff": [1]}', "MALFORMED"),
         (pb.JSON, b'{"staff": [{"key": NaN}]}', "MALFORMED"),
         (pb.JSON, b'{"people": []}', "UNKNOWN_COLUMN"),
+        (pb.JSON, b'{"\\ud800": []}', "UNKNOWN_COLUMN"),
         (pb.JSON, b" " * (8 * 1024 * 1024 + 1), "TOO_LARGE"),
     ],
 )

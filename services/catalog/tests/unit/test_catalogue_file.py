@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 
 import pytest
 from hypothesis import example, given
@@ -13,6 +14,7 @@ from kursi_catalog.api.catalogue_file import LISTS, Row, read_csv, read_json, wr
 from kursi_catalog.api.catalogue_rows import draft_of, fields_of
 from kursi_catalog.domain.transfer import CatalogueDraft
 from kursi_chassis.errors import Invalid
+from kursi_chassis.testing.eventually import on_this_machine
 
 COLUMNS = ["key", "staff", "kind", "names.en", "names.", "price", "duration", "performers", "segments", "addOns", "day",
            "start", "breaks", "season", "date", "ranges", "everyWeeks", "active", "place", "nothing"]  # fmt: skip
@@ -65,6 +67,9 @@ def test_any_bytes_are_a_document_or_are_refused(content):
 @pytest.mark.covers("C10")
 @given(st.sampled_from(sorted(LISTS)), st.dictionaries(st.sampled_from(COLUMNS) | TEXT, JSON, max_size=6))
 @example("services", {"key": "a", "names": {"en": "\ud800"}})
+@example("services", {"key": "\ud800"})
+@example("services", {"key": "a", "performers": [{"staff": "\ud800"}]})
+@example("services", {"key": "a", "performers": '[{"staff": "\\ud800"}]'})
 @example("shifts", {"staff": "a", "day": 1e40})
 @example("services", {"key": "a", "duration": "9999999999999999s"})
 def test_any_row_of_a_document_is_taken_or_named(name, cells):
@@ -108,6 +113,31 @@ def test_a_table_with_any_delimiter_and_with_or_without_a_mark_reads_the_same(ma
     lines = delimiter.join([b"type", b"key"]) + b"\n" + delimiter.join([b"staff", b"a"]) + b"\n"
     content = b"\xef\xbb\xbf" + lines if mark == b"\xef\xbb\xbf" else lines
     assert read_csv(content) == [Row(2, "staff", {"key": "a"})]
+
+
+@pytest.mark.covers("C10")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"type," + b"," * 7_000_000,
+        b"type,key\nservice," + b"," * 7_000_000,
+        b"type,key\n" + b"service,a\n" * 750_000,
+    ],
+    ids=["a wide head", "a wide row", "many rows"],
+)
+def test_a_table_of_too_much_is_refused_without_being_read_to_its_end(content):
+    begin = time.process_time()
+    with pytest.raises(Invalid) as refused:
+        read_csv(content)
+    assert [violation.reason for violation in refused.value.violations] == ["TOO_MANY"]
+    assert time.process_time() - begin < on_this_machine(2)
+
+
+@pytest.mark.covers("C10")
+def test_of_a_row_of_nothing_but_wrong_cells_the_first_twenty_are_named():
+    columns = ",".join(f"c{number}" for number in range(10_000))
+    draft = draft_of(read_csv(f"type,key,{columns}\nservice,a{',x' * 10_000}\n".encode()), "SAR")
+    assert [problem.violation.field for problem in draft.problems] == [f"c{number}" for number in range(20)]
 
 
 def test_a_quote_that_is_never_closed_is_told_by_the_line_of_its_row():

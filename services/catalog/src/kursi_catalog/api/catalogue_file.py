@@ -9,12 +9,15 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from kursi_chassis.errors import Invalid, Violation
 
 MOST_BYTES: Final = 8 * 1024 * 1024
 MOST_ROWS: Final = 20_000
+MOST_COLUMNS: Final = 16_384
+"""What a spreadsheet has. More of them, even empty ones, cost more than all rows of an honest file."""
 LISTS: Final[Mapping[str, str]] = {
     "staff": "staff", "resources": "resource", "services": "service", "openingHours": "opening_hours",
     "shifts": "shift", "days": "day",
@@ -45,7 +48,7 @@ def read_json(content: bytes) -> list[Row]:
         raise _refused("MALFORMED")
     unknown = sorted(document.keys() - LISTS.keys())
     if unknown:
-        raise _refused("UNKNOWN_COLUMN", column=unknown[0][:100])
+        raise _refused("UNKNOWN_COLUMN", column=printable(unknown[0]))
     rows = []
     for name, kind in LISTS.items():
         for position, cells in enumerate(document.get(name, []), 1):
@@ -65,11 +68,17 @@ def read_csv(content: bytes) -> list[Row]:
         columns = [column.strip() for column in next(reader, [])]
     except csv.Error as error:
         raise _unreadable(1) from error
+    _expect_few(columns)
     # Spreadsheets leave empty cells behind the last column of a table, in its head too.
     named = [column for column in columns if column]
     if "type" not in named or len(set(named)) != len(named):
         raise _refused("NO_HEADER")
-    return _bounded(list(_csv_rows(reader, columns)))
+    return _bounded(list(islice(_csv_rows(reader, columns), MOST_ROWS + 1)))
+
+
+def printable(text: str) -> str:
+    """What an answer shows of a text of a file: its beginning, and none of the half characters that JSON can spell."""
+    return text[:100].encode("utf-8", "replace").decode()
 
 
 def write_json(rows: Sequence[Row]) -> bytes:
@@ -93,7 +102,7 @@ def write_csv(rows: Sequence[Row], first: Sequence[str]) -> bytes:
 
 def _csv_rows(reader: Iterator[list[str]], columns: Sequence[str]) -> Iterator[Row]:
     """`csv` counts the lines that it has read: a row begins behind the last line of the one before. A column without
-    a name is called by its number.
+    a name is called by its number, and is there where it holds something.
     """
     line = reader.line_num + 1  # type: ignore[attr-defined]  # a reader is more than the iterator it is typed as
     try:
@@ -101,12 +110,22 @@ def _csv_rows(reader: Iterator[list[str]], columns: Sequence[str]) -> Iterator[R
             begin, line = line, reader.line_num + 1  # type: ignore[attr-defined]  # as above
             if not any(value.strip() for value in values):
                 continue
+            _expect_few(values)
             names = [*columns, *[""] * (len(values) - len(columns))]
             numbered = enumerate(zip(names, values, strict=False), 1)
-            cells = {column or f"#{number}": _meant(value) for number, (column, value) in numbered}
+            cells = {
+                column or f"#{number}": _meant(value)
+                for number, (column, value) in numbered
+                if column or value
+            }
             yield Row(begin, str(cells.pop("type", "")).strip(), cells)
     except csv.Error as error:
         raise _unreadable(line) from error
+
+
+def _expect_few(cells: Sequence[str]) -> None:
+    if len(cells) > MOST_COLUMNS:
+        raise _refused("TOO_MANY", max=MOST_COLUMNS)
 
 
 def _harmless(cell: str) -> str:

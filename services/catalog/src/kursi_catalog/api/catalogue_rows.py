@@ -12,7 +12,7 @@ from kursi_chassis.validation import Violations
 
 from kursi_catalog.api import parse_hours, parse_things
 from kursi_catalog.api.catalogue_cells import WrongValue, from_cell, put, put_text
-from kursi_catalog.api.catalogue_file import Row
+from kursi_catalog.api.catalogue_file import Row, printable
 from kursi_catalog.api.reading import Read, read_fields
 from kursi_catalog.domain.hours import OpeningHours, wrong_availability, wrong_opening_hours
 from kursi_catalog.domain.transfer import (
@@ -27,6 +27,8 @@ from kursi_catalog.domain.transfer import (
 )
 
 _LONGEST_KEY: Final = 100
+_MOST_OF_A_ROW: Final = 20
+"""Wrong cells of one row that are named: a file of nothing else has millions."""
 MESSAGES: Final[Mapping[ThingKind, type[Message]]] = {
     "staff": pb.StaffMember, "resource": pb.Resource, "service": pb.Service,
 }  # fmt: skip
@@ -211,12 +213,13 @@ class _Reader:
         before = len(self._draft.problems)
         present: set[str] = set()
         for column, cell in row.cells.items():
+            if len(self._draft.problems) - before == _MOST_OF_A_ROW:
+                break
             name, _, tag = column.partition(".")
             field = fields.get(name)
             if field is None or (tag and not _is_texts(field)):
                 if column not in known and cell not in ("", None):
-                    short = column[:_LONGEST_KEY]
-                    self._wrong(place, Violation(short, "UNKNOWN_COLUMN", {"column": short}))
+                    self._wrong(place, Violation(column, "UNKNOWN_COLUMN", {"column": printable(column)}))
                 continue
             present.add(field.name)
             if cell in ("", None):
@@ -247,6 +250,8 @@ class _Reader:
     def _performer(self, one: object) -> object:
         if not isinstance(one, dict) or not isinstance(one.get("staff"), str) or "staffId" in one:
             raise WrongValue
+        if not _is_text(one["staff"]):
+            raise WrongValue
         others = {name: value for name, value in one.items() if name != "staff"}
         return {**others, "staffId": str(self._draft.stand_in(one["staff"]))}
 
@@ -266,6 +271,8 @@ class _Reader:
         try:
             with Violations() as check:
                 check.text(column, place.key, _LONGEST_KEY, 1)
+                if not _is_text(place.key):
+                    check.add(column, "MALFORMED")
         except Invalid as error:
             self._wrong(place, *error.violations)
             return False
@@ -291,6 +298,15 @@ def column_of(violation: Violation) -> str:
 def _json_name(name: str) -> str:
     head, *others = name.split("_")
     return head + "".join(part[:1].upper() + part[1:] for part in others)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written down: JSON can spell half a character, which nothing else can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_texts(field: FieldDescriptor) -> bool:

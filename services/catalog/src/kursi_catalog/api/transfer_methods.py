@@ -11,7 +11,7 @@ from kursi_chassis.validation import Violations
 from kursi_chassis.wording import violation_text
 
 from kursi_catalog.api.catalogue_export import COLUMNS, flat, rows_of
-from kursi_catalog.api.catalogue_file import Row, read_csv, read_json, write_csv, write_json
+from kursi_catalog.api.catalogue_file import Row, printable, read_csv, read_json, write_csv, write_json
 from kursi_catalog.api.catalogue_rows import DEFAULTS, column_of, draft_of
 from kursi_catalog.api.reading import request_key
 from kursi_catalog.domain.transfer import CatalogueDraft, Problem, Verdict
@@ -88,9 +88,9 @@ def _problem(it: Problem, language: str) -> pb.ImportReport.Problem:
     violation = it.violation
     return pb.ImportReport.Problem(
         line=it.place.line,
-        kind=it.place.kind,
-        key=it.place.key,
-        column=column_of(violation),
+        kind=printable(it.place.kind),
+        key=printable(it.place.key),
+        column=printable(column_of(violation)),
         reason=violation.reason,
         message=violation_text(violation.reason, violation.params, language),
     )
