@@ -27,6 +27,21 @@ async def test_headers_that_are_none_do_not_deafen_the_connection(nats_server):
     await close_nats(client)
 
 
+async def test_what_never_left_keeps_no_place_among_what_waits_for_an_acknowledgement(nats_client):
+    """So it is while the broker is away and the client's buffer is full, or where the broker takes no events that large."""
+    jetstream = nats_client.jetstream(publish_async_max_pending=2)
+    await jetstream.add_stream(name="TEST", subjects=["kursi.test.v1.>"])
+
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            with pytest.raises(nats.errors.MaxPayloadError):
+                await jetstream.publish_async("kursi.test.v1.x", bytes(nats_client.max_payload + 1))
+        stored = await (await jetstream.publish_async("kursi.test.v1.x", b"good"))
+
+    assert stored.seq == 1
+    assert jetstream.publish_async_pending() == 0
+
+
 async def test_a_process_closes_its_connections_side_by_side(own_nats, fixed_clock):
     """One after the other they would take longer than whoever stops the process waits."""
     stack = AsyncExitStack()

@@ -12,6 +12,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from nats.js.api import PubAck
 from nats.js.errors import APIError
 
 from kursi_chassis.errors import Unavailable
@@ -68,10 +69,27 @@ class _Client(Client):
 
 
 class _JetStream(JetStreamContext):
-    """The library's context, except that whoever waits for an acknowledgement gets the stream's refusal at once.
+    """The library's context, except that whoever waits for an acknowledgement gets the stream's refusal at once, and that
+    nothing waits for what never left.
 
-    The library raises it where nobody listens, and goes on waiting.
+    The library raises the refusal where nobody listens, and goes on waiting. It has 4,000 places for what waits: were they
+    taken by what an absent broker's full buffer refused, the next one would wait for a place for ever, and forget that it was
+    cancelled.
     """
+
+    async def publish_async(self, *what: Any, **options: Any) -> asyncio.Future[PubAck]:  # noqa: ANN401 -- the library's own
+        newest = self._newest()
+        try:
+            return await super().publish_async(*what, **options)
+        except Exception:
+            token = self._newest()
+            if token is not None and token != newest:
+                self._publish_async_futures[token].cancel()
+            raise
+
+    def _newest(self) -> str | None:
+        """Of those who wait; a refused one joins them and is told before anybody else can."""
+        return next(reversed(self._publish_async_futures), None)
 
     async def _handle_async_reply(self, msg: Msg) -> None:
         try:
