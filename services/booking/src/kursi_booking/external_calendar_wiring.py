@@ -60,10 +60,11 @@ class ExternalCalendarParts:
             )
         )
 
-    def read_one(self) -> ReadExternalCalendar:
+    def read_one(self, catalog: Catalog) -> ReadExternalCalendar:
         """Reads whatever calendar is due."""
         return ReadExternalCalendar(
             CalendarRefreshes(self._database),
+            catalog,
             self._clock,
             fetch=self.fetch,
             parse=CalendarParser(self._host),
@@ -71,6 +72,6 @@ class ExternalCalendarParts:
             describe=describe_conflict,
         )
 
-    def refresher(self) -> CalendarRefresher:
+    def refresher(self, catalog: Catalog) -> CalendarRefresher:
         """Reads calendars for as long as the process runs."""
-        return CalendarRefresher(self.read_one())
+        return CalendarRefresher(self.read_one(catalog))

@@ -241,10 +241,12 @@ async def build(settings: BookingSettings, roles: frozenset[str]) -> AsyncIterat
         if "consume" in roles:
             built["consume"] = await _consume(wiring, settings, database)
         if "jobs" in roles:
+            kept = await _catalog(wiring, await Peers.open(wiring))
             built["jobs"] = together(
                 jobs(database, wiring.clock),
-                await _sweep(wiring, settings, database),
-                ExternalCalendarParts(database, wiring.clock, settings).refresher().run,
+                _sweep(kept, database, wiring.clock, settings),
+                ExternalCalendarParts(database, wiring.clock, settings).refresher(kept).run,
+                CatalogChanges(await wiring.nats("catalog"), kept).run,
             )
         yield built
 
@@ -281,12 +283,11 @@ async def _consume(wiring: Wiring, settings: BookingSettings, database: Database
     return together(consume, CatalogChanges(await wiring.nats("catalog"), kept).run)
 
 
-async def _sweep(wiring: Wiring, settings: BookingSettings, database: Database) -> Role:
-    kept = await _catalog(wiring, await Peers.open(wiring))
-    waiting = _waiting(database, wiring.clock)
-    sweep = waiting.sweep(_offers(kept, database, wiring.clock, settings))
+def _sweep(kept: CatalogClient, database: Database, clock: Clock, settings: BookingSettings) -> Role:
+    waiting = _waiting(database, clock)
+    sweep = waiting.sweep(_offers(kept, database, clock, settings))
     runner = JobRunner(database, [Job("waitlist", SWEEP_EVERY, sweep)], duty="kursi.waitlist")
-    return together(waiting.expirer, runner.run, CatalogChanges(await wiring.nats("catalog"), kept).run)
+    return together(waiting.expirer, runner.run)
 
 
 def _waiting(database: Database, clock: Clock) -> WaitlistParts:

@@ -61,9 +61,9 @@ def connect(world, stub, server, place):
 
 
 @pytest.fixture
-def read_one(world, booking_settings):
+def read_one(world, booking_settings, catalog_client):
     """`await read_one()`: reads whatever is due; what became of it."""
-    return ExternalCalendarParts(world.database, world.clock, booking_settings).read_one()
+    return ExternalCalendarParts(world.database, world.clock, booking_settings).read_one(catalog_client)
 
 
 @pytest.fixture
@@ -254,6 +254,36 @@ async def test_what_cannot_be_read_changes_nothing(world, server, connect, read,
     assert await blocked() == [("16 10:00", "16 11:00")]
 
 
+@pytest.mark.covers("B15")
+async def test_whole_days_are_those_of_the_zone_that_the_salon_has_by_now(
+    world, server, connect, read, blocked, catalog
+):
+    server.calendar("UID:1\nDTSTART;VALUE=DATE:20260316", etag='"one"')
+    await connect()
+    await read()
+    assert await blocked() == [("16 00:00", "17 00:00")]
+    world.salon.answer.salon.time_zone = "Europe/Berlin"
+    world.salon.version += 1
+    await read()
+    assert await blocked() == [("16 02:00", "17 02:00")]
+    assert "if-none-match" not in server.requests[-1][1]
+    await read()
+    assert server.requests[-1][1]["if-none-match"] == '"one"'
+    assert await world.rows("SELECT time_zone FROM external_calendars") == [("Europe/Berlin",)]
+
+
+@pytest.mark.covers("B15")
+async def test_with_the_catalog_down_calendars_are_read_in_the_zone_that_is_known(
+    world, server, connect, read, blocked, catalog
+):
+    server.calendar("UID:1\nDTSTART;VALUE=DATE:20260316")
+    await connect()
+    await catalog.stop()
+    world.clock.advance(24 * HOUR)
+    assert (await read()).why == ""
+    assert await blocked() == [("16 00:00", "17 00:00")]
+
+
 async def test_an_address_that_cannot_be_unsealed_any_more_has_to_be_connected_again(world, connect, read):
     await connect()
     async with world.database.transaction() as connection:
@@ -262,9 +292,11 @@ async def test_an_address_that_cannot_be_unsealed_any_more_has_to_be_connected_a
 
 
 @pytest.mark.covers("B15")
-async def test_two_who_read_at_once_read_it_once(world, server, connect, read_one, booking_settings):
+async def test_two_who_read_at_once_read_it_once(
+    world, server, connect, read_one, booking_settings, catalog_client
+):
     await connect()
-    other = ExternalCalendarParts(world.database, world.clock, booking_settings).read_one()
+    other = ExternalCalendarParts(world.database, world.clock, booking_settings).read_one(catalog_client)
     found = await asyncio.gather(read_one(), other())
     assert sorted(one is None for one in found) == [False, True]
     assert len(server.requests) == 1

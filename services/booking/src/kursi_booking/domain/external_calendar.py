@@ -4,7 +4,7 @@ Times are epoch seconds where they are compared in numbers.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -102,6 +102,14 @@ class Lease:
         """What to ask for changes since. Once a day everything is read again: the horizon moves, whether or not events do."""
         is_recent = self.read_at is not None and now - self.read_at < _WHOLE_AGAIN
         return self.validators if is_recent else Validators()
+
+    def in_zone(self, time_zone: str) -> "Lease":
+        """The same for a salon in this zone. Whole days and times without a zone are the salon's: in another one all of
+        it is read again.
+        """
+        if time_zone == self.time_zone:
+            return self
+        return replace(self, time_zone=time_zone, validators=Validators())
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 # Whoever asked while it was being read wants it read again.
 _FINISH: Final[LiteralString] = """
-UPDATE external_calendars SET lease_id = NULL, lease_until = NULL, failures = %(failures)s,
+UPDATE external_calendars SET lease_id = NULL, lease_until = NULL, failures = %(failures)s, time_zone = %(time_zone)s,
     next_refresh_at = CASE WHEN asked_at > last_attempt_at THEN asked_at ELSE %(next_at)s END,
     last_error = %(why)s, last_status = %(status)s,
     last_success_at = CASE WHEN %(is_read)s THEN %(now)s ELSE last_success_at END,
@@ -191,6 +191,7 @@ class CalendarRefreshes:
         parameters = _parameters(lease, window(now), attempt.busy) | {
             "now": now,
             "next_at": next_at,
+            "time_zone": lease.time_zone,
             "failures": 0 if attempt.is_read else lease.failures + 1,
             "why": attempt.why,
             "status": attempt.status,

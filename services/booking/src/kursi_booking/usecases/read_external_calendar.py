@@ -3,11 +3,13 @@
 import random
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.intervals import IntervalSet, clip, merged
 
+from kursi_booking.domain.errors import CatalogUnavailable, SalonNotFound
 from kursi_booking.domain.external_calendar import (
     Attempt,
     BusyTimes,
@@ -19,6 +21,9 @@ from kursi_booking.domain.external_calendar import (
 )
 from kursi_booking.ports.external_calendars import DescribeConflict, Fetch, Parse, Refreshes
 from kursi_booking.ports.sealing import AddressSealer, SealBroken
+from kursi_booking.ports.supply import Catalog
+
+_DAY: Final = 86_400
 
 
 class ReadExternalCalendar:
@@ -27,6 +32,7 @@ class ReadExternalCalendar:
     def __init__(
         self,
         refreshes: Refreshes,
+        catalog: Catalog,
         clock: Clock,
         *,
         fetch: Fetch,
@@ -35,6 +41,7 @@ class ReadExternalCalendar:
         describe: DescribeConflict,
     ) -> None:
         self._refreshes = refreshes
+        self._catalog = catalog
         self._clock = clock
         self._fetch = fetch
         self._parse = parse
@@ -47,6 +54,7 @@ class ReadExternalCalendar:
         lease = await self._refreshes.lease(now)
         if lease is None:
             return None
+        lease = lease.in_zone(await self._zone(lease, now))
         attempt = await self._attempt(lease, now)
         # Also what was read before is claimed again: what was booked then may be free by now.
         for chunk in chunks(window(now)):
@@ -55,6 +63,15 @@ class ReadExternalCalendar:
                 return attempt
         await run_with_retries(partial(self._finish, lease, attempt, now))
         return attempt
+
+    async def _zone(self, lease: Lease, now: datetime) -> str:
+        """The salon's, which may have been corrected; the one that was last heard of where nobody can be asked."""
+        start = int(now.timestamp())
+        try:
+            context = await self._catalog.context(lease.staff.salon_id, frozenset(), start, start + _DAY)
+        except (CatalogUnavailable, SalonNotFound):
+            return lease.time_zone
+        return context.zone.key
 
     async def _finish(self, lease: Lease, attempt: Attempt, now: datetime) -> bool:
         failures = 0 if attempt.is_read else lease.failures + 1
