@@ -61,18 +61,39 @@ def _added(items: Sequence[Item], wanted: Sequence[WantedService]) -> frozenset[
 
 
 def _is_there(item: Item, wanted: WantedService) -> bool:
-    return (
-        item.service_id == wanted.service_id
-        and wanted.staff_id in (None, item.staff_id)
-        and set(item.add_on_ids) == set(wanted.add_on_ids)
-    )
+    return _is_of(item, wanted) and set(item.add_on_ids) == set(wanted.add_on_ids)
 
 
 def _with_known_people(items: Sequence[Item], wanted: Sequence[WantedService]) -> tuple[WantedService, ...]:
+    """What is wanted of nobody in particular, of the person who has it: each item is somebody's to keep once. Of what is
+    wanted more often than it is booked the last person is asked for more.
+    """
+    left, kept = list(items), dict[int, UUID]()
+    for position in sorted(range(len(wanted)), key=lambda one: _doubt(items, wanted[one])):
+        stays = _item_of(left, wanted[position])
+        if stays is not None:
+            left.remove(stays)
+            kept[position] = stays.staff_id
     people = {item.service_id: item.staff_id for item in items}
     return tuple(
-        replace(service, staff_id=service.staff_id or people.get(service.service_id)) for service in wanted
+        replace(service, staff_id=service.staff_id or kept.get(position) or people.get(service.service_id))
+        for position, service in enumerate(wanted)
     )
+
+
+def _doubt(items: Sequence[Item], wanted: WantedService) -> tuple[bool, bool]:
+    """Who is named has what is theirs first, then what stays just as it is; what remains is anybody's guess."""
+    return wanted.staff_id is None, not any(_is_there(item, wanted) for item in items)
+
+
+def _item_of(left: Sequence[Item], wanted: WantedService) -> Item | None:
+    """What the wanted service was until now, with the same add-ons if there is such a one."""
+    same = [item for item in left if _is_of(item, wanted)]
+    return next((item for item in same if _is_there(item, wanted)), same[0] if same else None)
+
+
+def _is_of(item: Item, wanted: WantedService) -> bool:
+    return item.service_id == wanted.service_id and wanted.staff_id in (None, item.staff_id)
 
 
 def _ask(booking: Booking, act: Act, services: tuple[WantedService, ...]) -> Ask:

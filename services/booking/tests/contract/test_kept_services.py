@@ -1,0 +1,80 @@
+"""What stays in a visit whose services change keeps its person and its price, also where it is there twice."""
+
+import pytest
+from kursi.booking.v1 import booking_service_pb2 as pb
+from kursi.catalog.v1 import catalog_pb2
+from kursi_chassis.ids import new_id
+
+
+@pytest.fixture
+def beard(world):
+    return world.salon.service(*world.staff, duration=30, price=3_000)
+
+
+@pytest.fixture
+def wash():
+    """An add-on that takes no time."""
+    return str(new_id())
+
+
+@pytest.fixture
+def cut(world, wash):
+    return world.salon.service(*world.staff, add_ons=[catalog_pb2.AddOn(id=wash, names={"en": "Wash"})])
+
+
+def wanted(service, staff="", *add_ons):
+    return pb.WantedItem(service_id=str(service), staff_id=str(staff), add_on_ids=add_ons)
+
+
+async def booked(world, *items):
+    request = world.request(world.salon.at(16, 10))
+    del request.items[:]
+    request.items.extend(items)
+    return await world.stub.CreateBooking(request, metadata=world.customer())
+
+
+def change(world, booking, *items):
+    return world.act("ChangeServices", booking, metadata=world.customer(), items=items)
+
+
+def people(booking):
+    return [item.staff_id for item in booking.items]
+
+
+def make_dearer(world, service):
+    offer = next(one for one in world.salon.answer.offers if one.service.id == str(service))
+    offer.service.price.amount_minor = 99_900
+    world.salon.version += 1
+    world.kept.heard_of(world.salon.id, world.salon.version)
+
+
+@pytest.mark.covers("B8")
+@pytest.mark.parametrize("turn", [1, -1])
+async def test_a_service_by_two_people_stays_with_both_at_its_price_when_another_is_added(
+    world, cut, beard, turn
+):
+    before = await booked(world, *(wanted(cut, person) for person in world.staff[::turn]))
+    make_dearer(world, cut)
+    after = await change(world, before, wanted(cut), wanted(cut), wanted(beard))
+    assert people(after)[:2] == people(before)
+    assert [item.price.amount_minor for item in after.items] == [10_000, 10_000, 3_000]
+
+
+@pytest.mark.covers("B8")
+@pytest.mark.parametrize("turn", [1, -1])
+async def test_who_is_named_keeps_theirs_and_what_is_left_stays_with_the_other(world, cut, beard, turn):
+    one, other = world.staff[::turn]
+    before = await booked(world, wanted(cut, one), wanted(cut, other))
+    after = await change(world, before, wanted(cut), wanted(cut, one), wanted(beard, one))
+    assert people(after) == [str(other), str(one), str(one)]
+
+
+@pytest.mark.covers("B8")
+@pytest.mark.parametrize("turn", [1, -1])
+async def test_what_has_the_same_add_ons_stays_with_who_has_them(world, cut, wash, beard, turn):
+    one, other = world.staff[::turn]
+    before = await booked(world, wanted(cut, one, wash), wanted(cut, other))
+    after = await change(world, before, wanted(cut), wanted(cut, "", wash), wanted(beard, one))
+    assert people(after) == [str(other), str(one), str(one)]
+    less = await change(world, after, wanted(cut, "", wash))
+    assert people(less) == [str(one)]
