@@ -91,6 +91,17 @@ class ResponseTooLarge(httpx.ReadError):
     """The body is longer than this client takes."""
 
 
+@dataclass(slots=True)
+class _Progress:
+    """Follows a request; until anything of it leaves, all that is done is to find or open a connection."""
+
+    has_left: bool = False
+
+    async def __call__(self, event: str, _: object) -> None:
+        """Note what the library begins or has done."""
+        self.has_left = self.has_left or not event.startswith("connection.")
+
+
 @dataclass(frozen=True, slots=True)
 class HttpClient:
     """Sends requests to one service."""
@@ -107,14 +118,17 @@ class HttpClient:
 
         `request` takes httpx's `headers`, `params`, `json`, `data`, `content` and `auth`.
         """
+        progress = _Progress()
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                outcome = await self._exchange(method, path, request)
+                outcome = await self._exchange(method, path, {**request, "extensions": {"trace": progress}})
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             permanent = isinstance(error, AddressRefused)
             outcome = Refused(None, b"", not permanent, None, type(error).__name__)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
-            outcome = Ambiguous(None, b"", type(error).__name__)
+            why = type(error).__name__
+            unsent = Refused(None, b"", retryable=True, retry_after=None, why=why)
+            outcome = Ambiguous(None, b"", why) if progress.has_left else unsent
         HTTP_OUTCOMES.labels(self.host, type(outcome).__name__.lower()).inc()
         return outcome
 

@@ -13,6 +13,7 @@ from kursi_chassis.http_client import (
     Accepted,
     AddressRefused,
     Ambiguous,
+    HttpClient,
     PublicOnly,
     Refused,
     classify,
@@ -25,6 +26,7 @@ from kursi_chassis.http_client import (
     read_text,
 )
 from kursi_chassis.telemetry import span
+from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.servers import free_port
 
 NOW = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -90,6 +92,20 @@ async def test_a_request_that_was_sent_without_a_whole_answer_is_ambiguous(serve
     answers.append(answer)
     async with http_client(url, timeout_seconds=0.3) as http:
         assert isinstance(await http.send("POST", "/"), Ambiguous)
+
+
+async def test_a_request_whose_turn_never_came_was_not_sent(server):
+    """All connections that there may be are busy."""
+    url, answers, seen = server
+    answers.append("hang")
+    transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=1))
+    async with httpx.AsyncClient(base_url=url, transport=transport) as client:
+        patient = asyncio.create_task(HttpClient(client, "test", 2, 1_000).send("POST", "/"))
+        await eventually(lambda: seen)
+        outcome = await HttpClient(client, "test", 0.2, 1_000).send("POST", "/")
+        assert isinstance(await patient, Ambiguous)
+    assert isinstance(outcome, Refused)
+    assert (outcome.status, outcome.retryable) == (None, True)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
