@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from kursi.payment.v1 import payment_pb2
@@ -265,3 +266,37 @@ async def test_a_provider_that_cannot_be_told_is_told_later(desk):
     with pytest.raises(WebhookNotRegistered):
         await webhook.ensure("https://api.test/hook")
     assert await webhook.ensure("https://api.test/hook")
+
+
+@pytest.mark.covers("Y7")
+async def test_a_payment_that_was_turned_away_is_rightly_unknown_to_the_provider(desk):
+    """Jobs that came while the customer's call was at it come again, and find what they would find of any such payment."""
+    desk.moyasar.fault("status", method="POST", path="/v1/payments", code=429)
+    payment = await desk.pay()
+    assert payment.state == Payment.FAILED
+
+    async with desk.assembly.begin() as work:
+        await work.look_at(UUID(payment.id), desk.clock.now())
+    await desk.attend.due()
+
+    assert await desk.rows("SELECT flagged, next_look_at FROM payments") == [("", None)]
+
+
+@pytest.mark.covers("Y9")
+@pytest.mark.parametrize(("minor", "flagged"), [(10_000, "REFUND_REFUSED"), (25_000, "")])
+async def test_a_refund_that_the_dashboard_forestalled_is_left_to_a_person_if_money_is_missing(
+    desk, minor, flagged
+):
+    desk.moyasar.fault("status", method="POST", path="/v1/payments/*/refund", code=429)
+    payment = await desk.pay()
+    await desk.refund(payment)
+    (theirs,) = desk.moyasar.payments(payment_id=payment.id)
+    account = (credentials.MOYASAR_SECRET_KEY, "")
+    await desk.http.send("POST", f"/payments/{theirs.id}/refund", json={"amount": minor}, auth=account)
+
+    await desk.look_at_everything()
+
+    assert [movement.amount for movement in desk.charges("refund")] == [minor]
+    assert await desk.rows("SELECT flagged, refunded_minor, refunding_minor FROM payments") == [
+        (flagged, minor, 0)
+    ]

@@ -33,6 +33,11 @@ class Statement:
     failure_reason: str = ""
     card_last_four: str = ""
 
+    @property
+    def has_money_left(self) -> bool:
+        """Whether not all that was taken has gone back."""
+        return self.standing is Standing.TAKEN and self.refunded < self.taken
+
 
 @dataclass(frozen=True, slots=True)
 class Absent:

@@ -157,7 +157,7 @@ class Talk:
                 case Verdict.DONE:
                     await self._settle(movement, Progress.SUCCEEDED)
                 case Verdict.IMPOSSIBLE:
-                    await self._settle(movement, Progress.FAILED)
+                    await self._give_up(movement, heard.statement)
                 case Verdict.UNCLEAR:
                     await self._flag(payment_id, "REFUND_UNCLEAR")
                     return None
@@ -192,10 +192,14 @@ class Talk:
         if not answer.is_final:
             await self._take_back(written)
             return answer.retry_after
-        if await self._settle(written, Progress.FAILED) and movement.kind is Kind.REFUND:
-            # Nobody tries again, and whoever asked for it may be long gone.
-            await self._flag(payment.id, "REFUND_REFUSED")
+        await self._give_up(written, heard.statement)
         return heard
+
+    async def _give_up(self, movement: Movement, statement: Statement) -> None:
+        is_settled = await self._settle(movement, Progress.FAILED)
+        if is_settled and movement.kind is Kind.REFUND and statement.has_money_left:
+            # Nobody tries again, and whoever asked for it may be long gone.
+            await self._flag(movement.payment_id, "REFUND_REFUSED")
 
     async def _take_back(self, written: Movement) -> None:
         async with self.begin() as work:
@@ -241,6 +245,8 @@ class Talk:
                 await work.save(payment, [payment.expired(self.clock.now())], actor="system")
 
     async def _not_there(self, payment: Payment, asked_at: datetime) -> None:
+        if payment.state is State.FAILED:
+            return  # it was turned away, or never arrived
         if payment.state is not State.CREATED:
             await self._flag(payment.id, "UNKNOWN_TO_PROVIDER")
             return
