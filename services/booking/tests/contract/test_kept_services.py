@@ -4,6 +4,7 @@ import pytest
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.catalog.v1 import catalog_pb2
 from kursi_chassis.ids import new_id
+from waiting_room import moment
 
 
 @pytest.fixture
@@ -39,6 +40,17 @@ def change(world, booking, *items):
 
 def people(booking):
     return [item.staff_id for item in booking.items]
+
+
+@pytest.fixture
+def idle(world):
+    """Somebody who performs everything and whose turn it is by fairness."""
+    return world.salon.staff()
+
+
+@pytest.fixture
+def colour(world, idle):
+    return world.salon.service(*world.staff, idle)
 
 
 def make_dearer(world, service):
@@ -78,3 +90,32 @@ async def test_what_has_the_same_add_ons_stays_with_who_has_them(world, cut, was
     assert people(after) == [str(other), str(one), str(one)]
     less = await change(world, after, wanted(cut, "", wash))
     assert people(less) == [str(one)]
+
+
+@pytest.mark.covers("B8")
+@pytest.mark.parametrize("turn", [1, -1])
+async def test_a_moved_visit_stays_with_who_is_free_when_another_of_its_people_is_not(
+    world, colour, claim, turn
+):
+    one, other = world.staff[::turn]
+    before = await booked(world, wanted(colour, one), wanted(colour, other))
+    make_dearer(world, colour)
+    await claim(other, world.salon.at(16, 14), world.salon.at(16, 17))
+    start = moment(world.salon.at(16, 14))
+    after = await world.act("RescheduleBooking", before, metadata=world.customer(), start_time=start)
+    assert people(after)[0] == str(one)
+    assert after.items[0].price.amount_minor == 10_000
+    assert people(after)[1] != str(other)
+
+
+@pytest.mark.covers("B8")
+@pytest.mark.parametrize("turn", [1, -1])
+async def test_what_is_added_takes_no_service_from_who_can_still_do_it(world, colour, beard, claim, turn):
+    one, other = world.staff[::turn]
+    before = await booked(world, wanted(colour, one), wanted(colour, other))
+    make_dearer(world, colour)
+    await claim(other, world.salon.at(16, 12), world.salon.at(16, 13))
+    after = await change(world, before, wanted(colour), wanted(beard), wanted(colour))
+    assert people(after)[0] == str(one)
+    assert after.items[0].price.amount_minor == 10_000
+    assert people(after)[2] != str(other)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
+from uuid import UUID
 
 from kursi_chassis.caller import Caller
 from kursi_chassis.db.retries import run_with_retries
@@ -34,6 +35,7 @@ from kursi_booking.usecases.placing import (
     candidates,
     fairly,
     place,
+    preferring,
 )
 from kursi_booking.usecases.saving import save_moved
 
@@ -49,6 +51,11 @@ class Move:
     asks: Sequence[Ask]
     check: Check
     verb: Verb
+
+    @property
+    def people(self) -> Sequence[UUID | None]:
+        """Who is asked for each service before all others, also where somebody else has to do another one."""
+        return [wanted.staff_id for wanted in self.asks[0].wanted]
 
 
 Plan = Callable[[Booking, Act], Move | None]
@@ -128,7 +135,7 @@ class Moving:
         refused = first = move.asks[0]
         for ask in move.asks:
             try:
-                return await self._placed(before, act, ask, move.check)
+                return await self._placed(before, act, ask, move)
             except _SOMEBODY_ELSE_MAY_DO as error:
                 refusal, refused = error, ask
             except AddOnNotFound:
@@ -140,14 +147,14 @@ class Moving:
             raise around.instead_of(refused.first) from refusal
         raise refusal
 
-    async def _placed(self, before: Booking, act: Act, ask: Ask, check: Check) -> Placement:
+    async def _placed(self, before: Booking, act: Act, ask: Ask, move: Move) -> Placement:
         offer = await self._offers.to_book(ask)
         if act.party is Party.CUSTOMER:
             check_prepayment(before, offer)
         people = candidates(offer)
         if people:
             offer = fairly(offer, await self._acting.store.loads(people, offer.compared))
-        placement = place(offer, ask, check)
+        placement = place(preferring(offer, move.people), ask, move.check)
         return replace(placement, items=with_frozen_values(before.items, placement.items))
 
     async def _take(

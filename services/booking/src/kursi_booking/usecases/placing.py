@@ -20,6 +20,7 @@ from kursi_booking.domain.claims import Claim, claims_of
 from kursi_booking.domain.errors import refusal
 from kursi_booking.domain.fair_choice import Load, Workload, by_fairness
 from kursi_booking.domain.policy import Party
+from kursi_booking.domain.salon import STAFF_POOL
 from kursi_booking.domain.start_rule import Rule, most_telling_rule
 from kursi_booking.domain.time_range import TimeRange
 from kursi_booking.domain.visit import Kind, RequestedService
@@ -89,6 +90,29 @@ def fairly(offer: Offer, loads: Mapping[UUID, Load]) -> Offer:
     workloads = [_workload(offer, person, loads.get(person)) for person in candidates(offer)]
     turn = {person: number for number, person in enumerate(by_fairness(workloads))}
     return replace(offer, questions=tuple(_fair(question, turn) for question in offer.questions))
+
+
+def preferring(offer: Offer, people: Sequence[UUID | None]) -> Offer:
+    """The offer with these people before all others, each for the service at their position; None for nobody."""
+
+    def known(question: Question) -> int:
+        services = zip(question.visit.services, people, strict=True)
+        return sum(person in service.eligible[STAFF_POOL] for service, person in services)
+
+    # Of several ways to share the services, those that leave them with more of these people are looked at first.
+    ways = sorted(offer.questions, key=known, reverse=True)
+    return replace(offer, questions=tuple(_preferring(question, people) for question in ways))
+
+
+def _preferring(question: Question, people: Sequence[UUID | None]) -> Question:
+    def before_others(service: RequestedService, person: UUID | None) -> RequestedService:
+        staff = sorted(service.eligible[STAFF_POOL], key=lambda one: one != person)
+        return replace(service, eligible={**service.eligible, STAFF_POOL: tuple(staff)})
+
+    services = zip(question.visit.services, people, strict=True)
+    return replace(
+        question, visit=replace(question.visit, services=tuple(before_others(*each) for each in services))
+    )
 
 
 def _fair(question: Question, turn: Mapping[UUID, int]) -> Question:
