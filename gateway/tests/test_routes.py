@@ -5,7 +5,9 @@ import re
 import grpc
 import pytest
 from kursi.options.v1.options_pb2 import Access
+from kursi_gateway import openapi
 from kursi_gateway.contract import Method, methods, public_methods
+from kursi_gateway.routes import bound_fields
 
 ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
 INTERNAL = [method for method in methods() if not method.is_public]
@@ -25,6 +27,36 @@ async def test_each_public_method_is_reached_by_its_rest_path(method, gateway, u
     answer = await gateway.client.request(method.verb.upper(), url(method), headers=token, **body(method))
     assert answer.status_code == 200, answer.text
     assert upstream.seen[-1].method == method.grpc_path
+
+
+def query_parameters() -> list[tuple[str, str]]:
+    """Each path of the document with each parameter of its query."""
+    return [
+        (path, parameter["name"])
+        for path, operations in openapi.document()["paths"].items()
+        for operation in operations.values()
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "query"
+    ]
+
+
+@pytest.mark.covers("G1")
+def test_no_parameter_of_a_query_is_taken_for_a_field_of_its_path():
+    fields = bound_fields()
+    assert fields["salonId"] == ("/memberships/", "/salons/")
+    taken = [
+        (path, name)
+        for path, name in query_parameters()
+        if any(collection in path for collection in fields.get(name, ()))
+    ]
+    assert taken == []
+
+
+@pytest.mark.covers("G1")
+async def test_what_a_path_could_say_elsewhere_a_query_says(gateway, upstream, token):
+    answer = await gateway.client.get("/v1/bookings", params={"salonId": ID, "staff_id": ID}, headers=token)
+    assert answer.status_code == 200, answer.text
+    assert ID.encode() in upstream.seen[-1].body
 
 
 @pytest.mark.covers("G1")

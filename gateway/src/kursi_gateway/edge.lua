@@ -42,8 +42,26 @@ local function detail(text, kind, key)
   return at and json_string(text, key, at)
 end
 
+-- Whether the query says a field that the path has said: of both the transcoder would believe the query, and cancel
+-- another booking than the one in the path. BOUND comes from the contract.
+local function says_again(path)
+  local mark = string.find(path, "?", 1, true)
+  if not mark then return false end
+  local before, query = string.sub(path, 1, mark), "&" .. string.sub(path, mark + 1)
+  for name in string.gmatch(query, "&([^=&]+)=") do
+    for _, collection in ipairs(BOUND[name] or {}) do
+      if string.find(before, collection, 1, true) then return true end
+    end
+  end
+  return false
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
+  if says_again(headers:get(":path") or "") then
+    handle:respond({[":status"] = "400"}, "The path and the query say the same field.")
+    return
+  end
   local id = headers:get("x-request-id")
   handle:streamInfo():dynamicMetadata():set("kursi", "request_id", id or "")
   if not headers:get("traceparent") and id then

@@ -12,7 +12,7 @@ from typing import Any  # Envoy's configuration is untyped JSON
 from kursi_gateway import contract, pages
 from kursi_gateway.clusters import clusters
 from kursi_gateway.replies import local_reply_config
-from kursi_gateway.routes import routes, size_filter
+from kursi_gateway.routes import bound_fields, routes, size_filter
 from kursi_gateway.settings import GatewaySettings
 
 FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
@@ -224,7 +224,7 @@ def _filters(settings: GatewaySettings, descriptors: Path) -> list[dict[str, Any
             for size in contract.request_sizes()
         ),
         ("grpc_web", "grpc_web.v3.GrpcWeb", {}),
-        ("lua", "lua.v3.Lua", _script(EDGE_LUA)),
+        ("lua", "lua.v3.Lua", _script(EDGE_LUA, _bound_fields())),
         ("grpc_json_transcoder", "grpc_json_transcoder.v3.GrpcJsonTranscoder", _transcoder(descriptors)),
         ("jwt_authn", "jwt_authn.v3.JwtAuthentication", _tokens(settings)),
         ("local_ratelimit", "local_ratelimit.v3.LocalRateLimit", _limits(settings)),
@@ -244,8 +244,17 @@ def _filter(name: str, kind: str, config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _script(path: Path) -> dict[str, Any]:
-    return {"default_source_code": {"inline_string": path.read_text(encoding="utf-8")}}
+def _script(path: Path, before: str = "") -> dict[str, Any]:
+    return {"default_source_code": {"inline_string": before + path.read_text(encoding="utf-8")}}
+
+
+def _bound_fields() -> str:
+    """A table for the script: behind what a field stands in paths."""
+    rows = (
+        f'["{field}"] = {{{", ".join(map(json.dumps, collections))}}},'
+        for field, collections in bound_fields().items()
+    )
+    return "\n".join(["local BOUND = {", *rows, "}", ""])
 
 
 def _for_head() -> dict[str, Any]:

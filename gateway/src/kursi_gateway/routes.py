@@ -1,10 +1,13 @@
 """One route per public method, by its gRPC path, which is the path after transcoding; everything else is 404."""
 
 import re
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any  # Envoy's configuration is untyped JSON
 
 from kursi_gateway.contract import Method, public_methods, request_sizes
 from kursi_gateway.pages import PAGES
+from kursi_gateway.schemas import lower_camel
 from kursi_gateway.settings import GatewaySettings
 
 # Seconds that a method may take. A provider of payments may need 30 to answer; everything else is ours and fast.
@@ -56,6 +59,7 @@ PREVIOUS_HOSTS_CONFIG = (
     "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 )
 VARIABLE = re.compile(r"\{[^}]*\}")
+BOUND = re.compile(r"(/[^/{}]+/)\{([^}=]+)")
 
 
 def routes(settings: GatewaySettings) -> dict[str, Any]:
@@ -103,6 +107,16 @@ def limit_class(method: Method) -> str:
     if method.is_large:
         return "upload"
     return "read" if method.is_read else "write"
+
+
+def bound_fields() -> Mapping[str, tuple[str, ...]]:
+    """The fields that paths say, as a query could spell them, and behind what they stand: `salonId` behind `/salons/`."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for method in public_methods():
+        for collection, field in BOUND.findall(method.path):
+            for spelling in (field, lower_camel(field)):
+                found[spelling].add(collection)
+    return {field: tuple(sorted(found[field])) for field in sorted(found)}
 
 
 def size_filter(size: int) -> str:
