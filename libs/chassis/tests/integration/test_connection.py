@@ -27,6 +27,21 @@ async def test_headers_that_are_none_do_not_deafen_the_connection(nats_server):
     await close_nats(client)
 
 
+async def test_a_subject_that_is_no_text_does_not_deafen_the_connection(nats_server):
+    """The broker takes any bytes, and delivers them to whoever listens to a part of the subjects."""
+    client = await connect_nats(nats_server.url, name="test")
+    subscription = await client.subscribe("kursi.test.v1.*")
+    await client.flush()
+
+    await publish_raw(nats_server.port, b"PUB kursi.test.v1.\xff 4\r\n1234\r\n")
+    await client.publish("kursi.test.v1.x", b"good")
+
+    broken, good = [await subscription.next_msg(timeout=10) for _ in range(2)]
+    assert (broken.subject, broken.data) == ("kursi.test.v1.\N{REPLACEMENT CHARACTER}", b"1234")
+    assert good.data == b"good"
+    await close_nats(client)
+
+
 async def test_what_never_left_keeps_no_place_among_what_waits_for_an_acknowledgement(nats_client):
     """So it is while the broker is away and the client's buffer is full, or where the broker takes no events that large."""
     jetstream = nats_client.jetstream(publish_async_max_pending=2)

@@ -54,8 +54,8 @@ async def connect_nats(url: str, *, name: str, timeout: timedelta = timedelta(se
 
 
 class _Client(Client):
-    """The library's client, except that one message with garbage for headers does not end its reading for good, and
-    that a refusal of the stream is heard.
+    """The library's client, except that one message with garbage for headers or subject does not end its reading for good,
+    and that a refusal of the stream is heard.
     """
 
     def jetstream(self, **options: Any) -> JetStreamContext:  # noqa: ANN401 -- the library's own
@@ -66,6 +66,13 @@ class _Client(Client):
             return await super()._process_headers(headers)
         except (IndexError, ValueError):
             return None
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        readable = subject if subject.isascii() else subject.decode(errors="replace").encode()
+        message: Msg = super()._build_message(sid, readable, reply, data, headers)
+        return message
 
 
 class _JetStream(JetStreamContext):
