@@ -82,3 +82,15 @@ async def test_a_start_on_a_day_that_has_room_again_is_offered_at_once(room, wor
     await room.free(booked)
     await hear()
     assert await room.states(entry) == ["OFFERED"]
+
+
+@pytest.mark.covers("B12")
+async def test_who_waits_no_longer_leaves_what_was_offered_to_the_next_at_once(room, world, hear):
+    booked = await room.fill()
+    first, second = [await room.join() for _ in range(2)]
+    await room.free(booked[10, world.staff[0]])
+    await hear()
+    assert await room.states(first, second) == ["OFFERED", "WAITING"]
+    await room.cancel(first)
+    await hear()
+    assert await room.states(first, second) == ["CANCELLED", "OFFERED"]
