@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kursi: {failure}", file=sys.stderr)
         return 1
     except OSError as failure:  # a folder that cannot be written, a disk that is full
-        print(f"kursi: {failure.filename or ''}: {failure.strerror or failure}", file=sys.stderr)
+        where = failure.filename or given.data.absolute()  # a write that fails names no file
+        print(f"kursi: {where}: {failure.strerror or failure}", file=sys.stderr)
         return 1
     return status
 

@@ -59,6 +59,7 @@ class Launcher:
         self._keepers: dict[str, Keeper] = {}
         self._told: dict[str, tuple[State, int]] = {}
         self._phase = "starting"
+        self._is_behind = False
         self._failure: DidNotStart | None = None
         self._place: Place | None = None
         self._ports: PortBook | None = None
@@ -191,12 +192,25 @@ class Launcher:
             self._tell(name, "was left behind by a launcher that was killed: stopped")
 
     def _note(self) -> None:
-        self.journal().write(self._folder.state)
+        self._write_down()
         for name, keeper in self._keepers.items():
             seen = (keeper.state, keeper.restarts)
             if self._told.get(name) != seen:
                 self._told[name] = seen
                 self._tell(name, _fact(keeper))
+
+    def _write_down(self) -> None:
+        """A full disk ends no platform that runs, and no stop in order: what is missing then, the next change brings."""
+        try:
+            self.journal().write(self._folder.state)
+        except OSError as failure:
+            if self._phase == "starting":
+                raise
+            if not self._is_behind:
+                self._tell("state.json", f"cannot be written: {failure.strerror}")
+            self._is_behind = True
+        else:
+            self._is_behind = False
 
 
 def _is_hopeless(keeper: Keeper) -> bool:

@@ -173,6 +173,29 @@ def test_postgres_killed_under_load_comes_back_with_what_was_committed(started, 
 
 
 @pytest.mark.covers("K2")
+def test_on_a_full_disk_what_dies_is_started_again_and_the_stop_is_in_order(started, table):
+    script = "trap 'echo goodbye; exit' TERM; echo born; while true; do sleep 0.1; done"
+    with started(table(f'[[process]]\nname = "till"\ncommand = ["sh", "-c", "{script}"]\n')) as platform:
+        log = platform.log("till")
+        until(lambda: "born" in log.read_text(), 60, "the first till")
+        (platform.data / "state.new").symlink_to("/dev/full")
+        platform.kill("till")
+        until(lambda: log.read_text().count("born") == 2, 60, "the second till")
+        platform.stop()
+    assert log.read_text().splitlines()[-1] == "goodbye"
+    assert "state.json   cannot be written: No space left" in platform.data.with_name("data.out").read_text()
+
+
+def test_a_start_on_a_full_disk_says_where_there_is_no_space(table, sleeper, home):
+    data = home / "data"
+    data.mkdir()
+    (data / "this-folder-belongs-to-kursi").touch()
+    (data / "state.new").symlink_to("/dev/full")
+    answer = kursi("up", "--data", str(data), "--table", str(table(sleeper)))
+    assert (answer.returncode, answer.stderr) == (1, f"kursi: {data}: No space left on device\n")
+
+
+@pytest.mark.covers("K2")
 def test_as_root_data_below_a_closed_folder_move_to_one_that_works(started, table, postgres, home):
     if os.geteuid() != 0:
         pytest.skip("only root's PostgreSQL runs as somebody else")
