@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -22,7 +23,8 @@ async def keep_small(folder: Path) -> None:
 
 def _rotate_all(folder: Path) -> None:
     for log in folder.glob("*.log"):
-        rotate(log, _LARGEST_BYTES)
+        with contextlib.suppress(OSError):  # a full disk, most likely; the next look tries again
+            rotate(log, _LARGEST_BYTES)
 
 
 def rotate(log: Path, largest_bytes: int) -> None:
@@ -33,11 +35,17 @@ def rotate(log: Path, largest_bytes: int) -> None:
     """
     if log.stat().st_size <= largest_bytes:
         return
+    copy = log.with_name(f"{log.name}.new")
+    try:
+        shutil.copyfile(log, copy)
+    except OSError:
+        copy.unlink(missing_ok=True)
+        raise
     for generation in range(_GENERATIONS - 1, 0, -1):
         older = log.with_name(f"{log.name}.{generation}")
         if older.exists():
             older.replace(log.with_name(f"{log.name}.{generation + 1}"))
-    shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+    copy.replace(log.with_name(f"{log.name}.1"))
     os.truncate(log, 0)
 
 

@@ -1,3 +1,4 @@
+import pytest
 from kursi_local.logs import ending, rotate
 
 
@@ -19,6 +20,17 @@ def test_a_small_log_is_left_alone(home):
     log.write_text("few")
     rotate(log, largest_bytes=3)
     assert not (home / "booking.log.1").exists()
+
+
+def test_a_log_that_cannot_be_copied_stays_with_all_that_was_kept_before(home):
+    log = home / "booking.log"
+    log.write_text("now")
+    (home / "booking.log.1").write_text("before")
+    (home / "booking.log.new").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        rotate(log, largest_bytes=2)
+    assert log.read_text() == "now"
+    assert (home / "booking.log.1").read_text() == "before"
 
 
 def test_the_ending_of_a_log_is_its_last_lines(home):
