@@ -119,3 +119,35 @@ async def test_what_is_added_takes_no_service_from_who_can_still_do_it(world, co
     assert people(after)[0] == str(one)
     assert after.items[0].price.amount_minor == 10_000
     assert people(after)[2] != str(other)
+
+
+@pytest.mark.covers("B8")
+async def test_a_visit_can_do_with_less_on_a_day_that_has_become_full(world, cut, beard):
+    before = await booked(world, wanted(cut), wanted(beard))
+    await world.book(world.salon.at(16, 15), cut, metadata=world.customer(new_id()))
+    for offer in world.salon.answer.offers:
+        offer.policy.maximum_bookings_per_day = 1
+    world.salon.version += 1
+    world.kept.heard_of(world.salon.id, world.salon.version)
+    after = await change(world, before, wanted(cut))
+    assert [item.service_id for item in after.items] == [str(cut)]
+
+
+@pytest.mark.covers("B8")
+async def test_another_of_a_service_that_is_paid_before_by_now_is_not_slipped_into_an_unpaid_visit(
+    world, cut, refusal
+):
+    before = await booked(world, wanted(cut))
+    offer = next(one for one in world.salon.answer.offers if one.service.id == str(cut))
+    offer.policy.prepayment = catalog_pb2.Policy.FULL
+    world.salon.version += 1
+    world.kept.heard_of(world.salon.id, world.salon.version)
+    refused = await refusal(change(world, before, wanted(cut), wanted(cut)))
+    assert refused.reason == "PREPAYMENT_REQUIRED"
+    moved = await world.act(
+        "RescheduleBooking",
+        before,
+        metadata=world.customer(),
+        start_time=moment(world.salon.at(16, 14)),
+    )
+    assert moved.state == moved.CONFIRMED

@@ -1,6 +1,5 @@
 """Somebody adds or removes services of a booking, or changes who performs them, from the same start."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +14,7 @@ from kursi_booking.domain.policy import Party
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.offers import Ask, WantedService
 from kursi_booking.usecases.acting import Order
-from kursi_booking.usecases.moving import Move, Moving, Plan, ask_again
+from kursi_booking.usecases.moving import Move, Moving, Plan, ask_again, more_of
 
 
 class ChangeServices:
@@ -43,7 +42,8 @@ def _plan(wanted: Sequence[WantedService]) -> Plan:
         verbs.check_change_services(booking, act)
         known = _with_known_people(booking.items, wanted)
         ways = [known] if known == tuple(wanted) else [known, tuple(wanted)]
-        added = _added(booking.items, wanted) if act.party is Party.CUSTOMER else None
+        more = more_of(booking.items, [service.service_id for service in wanted])
+        added = more or None if act.party is Party.CUSTOMER else None
         # The start stays, so what was booked for it has kept the rules about starts already.
         return Move(
             asks=[replace(_ask(booking, act, services), added=added) for services in ways],
@@ -52,12 +52,6 @@ def _plan(wanted: Sequence[WantedService]) -> Plan:
         )
 
     return plan
-
-
-def _added(items: Sequence[Item], wanted: Sequence[WantedService]) -> frozenset[UUID] | None:
-    """What is wanted more often than it is booked; None when nothing is."""
-    more = Counter(one.service_id for one in wanted) - Counter(item.service_id for item in items)
-    return frozenset(more) or None
 
 
 def _is_there(item: Item, wanted: WantedService) -> bool:

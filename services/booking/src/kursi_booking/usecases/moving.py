@@ -1,5 +1,6 @@
 """Giving a booking other times, people or services: the order of work that both ways have in common."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -193,11 +194,16 @@ def check_prepayment(booking: Booking, offer: Offer) -> None:
 
     Raises: ServicePrepaymentRequired.
     """
-    known = {item.service_id for item in booking.items}
+    added = more_of(booking.items, [service.service_id for service in offer.services])
     for service in offer.services:
         due = service.terms.due_now(service.price)
-        if service.service_id not in known and booking.policy.due_now(service.price) < due:
+        if service.service_id in added and booking.policy.due_now(service.price) < due:
             raise ServicePrepaymentRequired
+
+
+def more_of(items: Sequence[Item], service_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Which services are there more often than they are booked."""
+    return frozenset(Counter(service_ids) - Counter(item.service_id for item in items))
 
 
 def with_frozen_values(before: Sequence[Item], after: Sequence[Item]) -> tuple[Item, ...]:
