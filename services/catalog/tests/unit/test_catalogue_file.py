@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi_catalog.api.catalogue_cells import WrongValue, from_cell, to_cell
-from kursi_catalog.api.catalogue_file import LISTS, Row, read_csv, read_json, write_csv, write_json
+from kursi_catalog.api.catalogue_file import LISTS, MOST_ROWS, Row, read_csv, read_json, write_csv, write_json
 from kursi_catalog.api.catalogue_rows import draft_of, fields_of
 from kursi_catalog.domain.transfer import CatalogueDraft
 from kursi_chassis.errors import Invalid
@@ -131,6 +131,22 @@ def test_a_table_of_too_much_is_refused_without_being_read_to_its_end(content):
         read_csv(content)
     assert [violation.reason for violation in refused.value.violations] == ["TOO_MANY"]
     assert time.process_time() - begin < on_this_machine(2)
+
+
+@pytest.mark.covers("C10")
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("shifts", lambda number: {"staff": "a", "effectiveFrom": str(number)}),
+        ("openingHours", lambda number: {"season": number + 1}),
+    ],
+)
+def test_as_many_schedules_as_rows_are_read_in_one_go(name, cells):
+    content = json.dumps({name: [cells(number) for number in range(MOST_ROWS)]}).encode()
+    begin = time.process_time()
+    draft = draft_of(read_json(content), "SAR")
+    assert (draft.rows, bool(draft.problems)) == (MOST_ROWS, True)
+    assert time.process_time() - begin < 10
 
 
 @pytest.mark.covers("C10")

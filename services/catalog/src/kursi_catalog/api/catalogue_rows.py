@@ -88,6 +88,9 @@ class _Reader:
         self._hours = pb.OpeningHours()
         self._hours_rows: dict[str, Place] = {}
         self._availability: dict[str, tuple[pb.Availability, dict[str, Place]]] = {}
+        # Which one of the lists above a row belongs to: looked up, as a file may begin a new one with each of its rows.
+        self._seasonal: dict[int, int] = {}
+        self._schedules: dict[tuple[str, int, str], int] = {}
         self._broken: set[str] = set()
 
     def read(self, row: Row) -> None:
@@ -136,9 +139,8 @@ class _Reader:
             self._hours_rows[f"ranges[{len(self._hours.ranges)}]"] = place
             self._hours.ranges.append(one)
             return
-        number = next((n for n, it in enumerate(self._hours.seasonal) if it.season == season), None)
-        if number is None:
-            number = len(self._hours.seasonal)
+        number = self._seasonal.setdefault(season, len(self._hours.seasonal))
+        if number == len(self._hours.seasonal):
             self._hours.seasonal.add(season=season)
         path = f"seasonal[{number}]"
         self._hours_rows.setdefault(path, place)
@@ -155,9 +157,9 @@ class _Reader:
             self._broken.add(f"staff {place.key}")
             return
         message, rows = found
-        number = next((n for n, it in enumerate(message.schedules) if _start(it) == _start(head)), None)
-        if number is None:
-            number = len(message.schedules)
+        start = (place.key, head.season, head.effective_from)
+        number = self._schedules.setdefault(start, len(message.schedules))
+        if number == len(message.schedules):
             message.schedules.append(head)
         known = message.schedules[number]
         if (known.effective_until, known.every_weeks) != (head.effective_until, head.every_weeks):
@@ -311,10 +313,6 @@ def _is_text(text: str) -> bool:
 
 def _is_texts(field: FieldDescriptor) -> bool:
     return field.message_type is not None and field.message_type.GetOptions().map_entry
-
-
-def _start(schedule: pb.WeeklySchedule) -> tuple[int, str]:
-    return schedule.season, schedule.effective_from
 
 
 def _refuse(violations: Iterator[Violation]) -> None:
