@@ -7,6 +7,7 @@ import jwt
 from kursi.identity.v1 import identity_service_pb2 as pb2
 from kursi_identity.jobs.housekeeping import housekeeping
 from kursi_identity.main import rotate_keys
+from kursi_identity.store import sessions
 
 
 async def run(identity, name: str) -> None:
@@ -32,6 +33,26 @@ async def test_sessions_are_forgotten_a_week_after_their_end(identity):
     await run(identity, "prune_sessions")
     assert await identity.count("sessions") == 1
     assert await identity.count("refresh_tokens") == 1
+
+
+async def test_a_session_with_more_refresh_tokens_than_one_statement_has_time_for_is_forgotten_bit_by_bit(
+    identity,
+):
+    """A busy one makes a hundred a day, somebody who plays with it as many as the gateway lets through."""
+    await identity.log_in()
+    async with identity.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO refresh_tokens (token_hash, session_id, created_at, expires_at) "
+            "SELECT sha256(convert_to(number::text, 'utf8')), id, created_at, expires_at "
+            "FROM sessions, generate_series(1, 5000) AS number"
+        )
+    identity.clock.advance(timedelta(days=97, seconds=1))
+
+    async with identity.database.transaction() as connection:
+        assert await sessions.prune(connection, identity.clock.now() - timedelta(days=7)) == 5000
+    assert (await identity.count("sessions"), await identity.count("refresh_tokens")) == (1, 1)
+    await run(identity, "prune_sessions")
+    assert (await identity.count("sessions"), await identity.count("refresh_tokens")) == (0, 0)
 
 
 async def test_refresh_tokens_are_forgotten_once_they_have_expired_though_their_session_lives(identity):
