@@ -10,8 +10,18 @@ Rule = pb.SlotClosing.Rule
 
 
 @pytest.fixture
-def explained(world):
+def explained(closing):
     """`await explained(start, service, …)`: the rule that a customer is told."""
+
+    async def ask(start, *services):
+        return Rule.Name((await closing(start, *services)).rule)
+
+    return ask
+
+
+@pytest.fixture
+def closing(world):
+    """The same with its row."""
 
     async def ask(start, *services):
         request = pb.ExplainSlotRequest(
@@ -20,8 +30,7 @@ def explained(world):
             start_time=Timestamp(seconds=int(start.timestamp())),
         )
         stub = rpc.AvailabilityServiceStub(world.channel)
-        answer = await stub.ExplainSlot(request, metadata=world.customer(new_id()))
-        return Rule.Name(answer.closing.rule)
+        return (await stub.ExplainSlot(request, metadata=world.customer(new_id()))).closing
 
     return ask
 
@@ -89,3 +98,11 @@ async def test_what_keeps_one_person_is_not_told_of_a_visit_that_another_persons
     twice = world.book(world.salon.at(16, 10), service, service, metadata=world.customer(new_id()))
     assert (await refusal(twice)).reason == "SLOT_TAKEN"
     assert await explained(world.salon.at(16, 10), service, service) == "TAKEN"
+
+
+@pytest.mark.covers("B3")
+@pytest.mark.parametrize("turn", [1, -1])
+async def test_of_several_services_the_one_that_nobody_performs_is_named(world, closing, turn):
+    nobodys = world.salon.service()
+    told = await closing(world.salon.at(16, 10), *[world.service_id, nobodys][::turn])
+    assert (told.rule, told.row.id) == (pb.SlotClosing.NO_PERFORMER, str(nobodys))
