@@ -195,8 +195,14 @@ class Violations:
 
 def _seen(text: str) -> str:
     """The text; an empty one when nothing of it can be seen. Almost every text is cleared by its first character."""
-    is_seen = any(unicodedata.category(sign) not in _UNSEEN_KINDS and not _BLANK.match(sign) for sign in text)
+    is_seen = any(map(_shows, text))
     return text if is_seen else ""
+
+
+def _shows(sign: str) -> bool:
+    if _BIDI.match(sign):
+        return True  # what is refused by itself is no empty text
+    return unicodedata.category(sign) not in _UNSEEN_KINDS and not _BLANK.match(sign)
 
 
 def _piles_up_marks(text: str) -> bool:
