@@ -134,6 +134,7 @@ class Keeper:
         )
 
     async def _let_others_go_first(self, pid: int) -> None:
+        await self.ready.wait()  # the whole platform waits for whoever starts
         while self.order.nice and not let_others_go_first(pid, self.order.nice):  # noqa: ASYNC110 - the kernel
             await asyncio.sleep(_KERNEL_PAUSE_SECONDS)
 

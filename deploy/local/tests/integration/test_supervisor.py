@@ -107,6 +107,18 @@ async def test_a_nice_process_lets_others_go_first(keep):
     await until(lambda: [niceness(keeper.kin.pid) for keeper in keepers] == [{7}] * 3)
 
 
+async def test_a_nice_process_starts_as_quickly_as_others(keep):
+    seen = []
+
+    async def probe():
+        seen.append(niceness(keeper.kin.pid))
+        return len(seen) == 5
+
+    keeper = keep("sleep 1000", nice=7, probe=probe)
+    await until(lambda: keeper.ready.is_set() and niceness(keeper.kin.pid) == {7})
+    assert not any(7 in while_starting for while_starting in seen)
+
+
 def niceness(pid: int) -> set[int]:
     """Of the process, and of its session where the kernel groups by sessions."""
     group = Path(f"/proc/{pid}/autogroup")
