@@ -1,14 +1,17 @@
 """Reports that nobody could take: the provider is asked what became of its messages."""
 
+import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
+from kursi_messaging.dispatch.wiring import delivery_reports
 from kursi_messaging.domain.words import Status
 from kursi_messaging.ports import Report
-from kursi_messaging.store import claims
+from kursi_messaging.store import claims, reports
 from kursi_messaging.store.claims import Asking
 
 MINUTE = timedelta(minutes=1)
@@ -208,6 +211,62 @@ async def test_two_messages_in_doubt_do_not_both_claim_the_one_that_the_provider
     rows = [await stage.row(one) for one in (first, second, marker)]
     assert sorted(row["status"] for row in rows) == ["delivered", "failed", "failed"]
     assert {row["external_id"] for row in rows} == {"", message.sid}
+
+
+class SweptMeanwhile:
+    """The database, in which the sweeper takes a report on as soon as it is written down, and needs a while."""
+
+    def __init__(self, stage) -> None:
+        self._stage = stage
+        self.has_learned = asyncio.Event()
+        self.sweeping: list[asyncio.Task] = []
+
+    def __getattr__(self, name):
+        return getattr(self._stage.database, name)
+
+    @asynccontextmanager
+    async def autocommit(self):
+        async with self._stage.database.autocommit() as connection:
+            yield connection
+        has_begun = asyncio.Event()
+        self.sweeping.append(asyncio.create_task(self._sweep(has_begun)))
+        await has_begun.wait()
+
+    async def _sweep(self, has_begun):
+        async with self._stage.database.transaction() as connection:
+            waiting = await reports.parked(connection, 10, None)
+            has_begun.set()
+            await eventually(self._is_waited_for)
+            await reports.apply_all(connection, waiting, self._stage.clock.now())
+
+    async def _is_waited_for(self):
+        return self.has_learned.is_set() or await self._stage.select(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+
+
+@pytest.mark.covers("X15")
+async def test_what_a_provider_said_is_known_once_it_was_learned_whoever_writes_it_down(stage):
+    """Otherwise the next message in doubt would take what the provider has for its own."""
+    message = await sent(stage, 11 * MINUTE)
+    sid = (await stage.row(message))["external_id"]
+    database = SweptMeanwhile(stage)
+    learned = delivery_reports(stage.settings, database, stage.clock)
+    said = Report(
+        provider="twilio",
+        notification_id=message,
+        external_id=sid,
+        status=Status.DELIVERED,
+        reported_status="delivered",
+        error_code="",
+    )
+
+    await learned.learn(said)
+    was_known = await stage.has(message, "delivered")
+
+    database.has_learned.set()
+    await asyncio.gather(*database.sweeping)
+    assert was_known
 
 
 async def asked_for(stage, lists: int) -> bool:

@@ -134,8 +134,11 @@ async def keep(
 
 
 async def apply_parked(connection: Connection, fingerprint: bytes, now: datetime) -> list[Moved]:
-    """Apply one report, unless it is settled already; what it moved."""
-    parked = await _read(connection, "fingerprint = %s", [fingerprint])
+    """Apply one report, unless it is settled already; what it moved.
+
+    Who applies it at this moment is waited for: whoever learned of a message decides next by what is known of it.
+    """
+    parked = await _read(connection, "fingerprint = %s", [fingerprint], lock="FOR UPDATE")
     return await apply_all(connection, parked, now)
 
 
