@@ -81,6 +81,8 @@ def test_a_zone_that_only_the_calendar_describes():
         ("W. Europe Standard Time", "03-10 09:00"),
         ("/freeassociation.sourceforge.net/Europe/Berlin", "03-10 09:00"),
         ("Nowhere/Land", "03-10 07:00"),
+        ("localtime", "03-10 07:00"),
+        ("Factory", "03-10 07:00"),
         ("../../etc/passwd", "03-10 07:00"),
     ],
 )

@@ -95,4 +95,5 @@ def _described_zone(text: str) -> tzinfo | None:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(available_timezones())
+    # Files beside the zones: that of this very machine, and a placeholder.
+    return frozenset(available_timezones() - {"localtime", "Factory"})
