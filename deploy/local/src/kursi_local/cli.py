@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -217,8 +217,7 @@ def _stop(given: argparse.Namespace) -> int:
 def _logs(given: argparse.Namespace) -> int:
     log = Platform(given.data).log(given.name)
     if not log.exists():
-        names = ", ".join(sorted(path.stem for path in log.parent.glob("*.log")))
-        raise NotRunning(f"no log of {given.name}; there are {names}")
+        raise NotRunning(_missing(f"log of {given.name}", (path.stem for path in log.parent.glob("*.log"))))
     with log.open(errors="replace") as lines:
         shutil.copyfileobj(lines, sys.stdout)
         while given.follow:
@@ -228,8 +227,15 @@ def _logs(given: argparse.Namespace) -> int:
     return 0
 
 
+def _missing(what: str, there: Iterable[str]) -> str:
+    return f"no {what}; there are {', '.join(sorted(there)) or 'none'}"
+
+
 def _psql(given: argparse.Namespace) -> int:
-    url = Platform(given.data).database_url(given.service, "owner")
+    platform = Platform(given.data)
+    if given.service not in platform.journal.services:
+        raise NotRunning(_missing(f"service {given.service}", platform.journal.services))
+    url = platform.database_url(given.service, "owner")
     psql = Place.choose(DataFolder(given.data).path).tool("psql")
     return subprocess.run([psql, *given.rest], env=os.environ | _libpq(url), check=False).returncode
 

@@ -228,6 +228,19 @@ def test_status_and_stop_say_what_runs_where(started, table, sleeper):
     assert "no platform was running" in kursi("stop", "--data", str(platform.data)).stdout
 
 
+def test_who_asks_for_what_is_not_there_hears_what_is(started, table, postgres, home):
+    with started(table(postgres)) as platform:
+        assert (
+            "no service shopp; there are shop\n"
+            in kursi("psql", "--data", str(platform.data), "shopp").stderr
+        )
+        assert "no log of tills; there are " in kursi("logs", "--data", str(platform.data), "tills").stderr
+    assert (
+        kursi("logs", "--data", str(home / "none"), "till").stderr
+        == "kursi: no log of till; there are none\n"
+    )
+
+
 def test_a_paused_process_answers_nothing_until_it_is_resumed(started, table, nats):
     with started(table(nats)) as platform:
         platform.pause("nats")
