@@ -199,7 +199,7 @@ async def test_what_cannot_be_listed_is_refused_by_field(world, refusal, asked, 
     assert answer.violations == violations
 
 
-@pytest.mark.parametrize("text", ["\u064b", "ﷺ"])
+@pytest.mark.parametrize("text", ["ء", "ﷺ"])
 async def test_a_text_that_folds_to_nothing_or_to_many_words_finds_nothing(world, text):
     await world.book(world.salon.at(16, 10))
     request = Request(salon_id=str(world.salon.id), text=" ".join([text] * 4))
