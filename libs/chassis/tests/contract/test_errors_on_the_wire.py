@@ -74,6 +74,12 @@ async def test_a_thousand_violations_still_fit_into_an_answer(stub, contract, pa
     assert answer.violations["items[0].serviceId"] == "NOT_AN_ID"
 
 
+async def test_a_violation_that_quotes_a_whole_book_still_arrives(stub, contract, parlour):
+    parlour.on_open = raising(Invalid(Violation("update_mask", "UNKNOWN_FIELD", {"path": "a" * 5_000})))
+    answer = await refusal_of(stub.Open(contract.pb2.EchoRequest()))
+    assert answer.violations == {"updateMask": "UNKNOWN_FIELD"}
+
+
 async def test_a_limit_says_when_to_come_back(stub, contract, parlour):
     parlour.on_open = raising(Exhausted(timedelta(seconds=42)))
     answer = await refusal_of(stub.Open(contract.pb2.EchoRequest()))

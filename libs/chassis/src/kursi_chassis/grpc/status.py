@@ -174,6 +174,7 @@ def _bad_request(error: Invalid, language: str, most_bytes: int) -> details_pb2.
         # Where what is wrong with a field is the whole error, the error's sentence says it.
         is_all = violation.reason == error.reason
         text = error.text(language) if is_all else _describe(violation, language)
+        text = text[:_MESSAGE_CHARACTERS]  # it may quote the caller, who may have sent a book
         shown = request.field_violations.add(
             field=field_path(violation.field),
             description=text,
