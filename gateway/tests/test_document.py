@@ -35,6 +35,20 @@ def resolved(openapi: dict, schema: dict) -> dict:
 
 
 @pytest.mark.covers("G9")
+def test_every_field_of_ours_is_described_by_its_own_comment(openapi):
+    schemas = openapi["components"]["schemas"]
+    silent = {
+        name
+        for name, schema in schemas.items()
+        if any("description" not in field for field in schema.get("properties", {}).values())
+    }
+    assert silent == {"LatLng"}  # Google's
+    assert schemas["Salon"]["properties"]["slug"]["description"].startswith("Short name in web addresses")
+    (salon_id, *_) = openapi["paths"]["/v1/salons/{salon_id}/slots:next"]["get"]["parameters"]
+    assert salon_id["description"] == "The salon."
+
+
+@pytest.mark.covers("G9")
 @pytest.mark.parametrize("method", WITH_FIELDS, ids=lambda method: f"{method.upstream}.{method.name}")
 def test_an_answer_is_described_by_its_own_message(method, openapi):
     described = resolved(openapi, answer(openapi, method))

@@ -62,7 +62,8 @@ class Schemas:
     def __init__(self) -> None:
         self._messages: dict[str, DescriptorProto] = {}
         self._enums: dict[str, EnumDescriptorProto] = {}
-        self._comments: dict[int, str] = {}
+        # With each comment its element: protobuf forgets the object of a field that nobody holds, and its id goes to another.
+        self._comments: dict[int, tuple[DescriptorProto | FieldDescriptorProto, str]] = {}
         self._used: dict[str, dict[str, Any]] = {}
         for file in descriptor_set().file:
             for index, message in enumerate(file.message_type):
@@ -77,9 +78,9 @@ class Schemas:
         name = f"{prefix}.{message.name}"
         self._messages[name] = message
         if file.package.startswith("kursi."):
-            self._comments[id(message)] = comment_at(file, *path)
+            self._comments[id(message)] = message, comment_at(file, *path)
             for index, field in enumerate(message.field):
-                self._comments[id(field)] = comment_at(file, *path, 2, index)
+                self._comments[id(field)] = field, comment_at(file, *path, 2, index)
         for index, nested in enumerate(message.nested_type):
             self._add(file, nested, name, (*path, 3, index))
         for enum in message.enum_type:
@@ -95,7 +96,8 @@ class Schemas:
 
     def comment(self, element: DescriptorProto | FieldDescriptorProto) -> str:
         """The comment above a message or a field."""
-        return self._comments.get(id(element), "").replace("\n", " ")
+        _, comment = self._comments.get(id(element), (element, ""))
+        return comment.replace("\n", " ")
 
     def field_at(self, message: str, path: str) -> FieldDescriptorProto:
         """The field at a dotted path of a message."""
