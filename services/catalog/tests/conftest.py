@@ -297,15 +297,17 @@ async def shared_world(databases, tmp_path_factory):
     with databases.borrow("catalog") as urls:
         database = await Database.open(urls.app, pool_size=4, application_name="test")
         clock = FixedClock(datetime(2026, 3, 12, 12, tzinfo=UTC))
-        async with (
-            an_identity() as identity,
-            a_booking() as booking,
-            running(
-                database, identity, some_settings(tmp_path_factory.mktemp("photos")), clock, booking
-            ) as world,
-        ):
-            yield world
-        await database.close()
+        try:
+            async with (
+                an_identity() as identity,
+                a_booking() as booking,
+                running(
+                    database, identity, some_settings(tmp_path_factory.mktemp("photos")), clock, booking
+                ) as world,
+            ):
+                yield world
+        finally:  # a pool that stays open keeps the run from ending
+            await database.close()
 
 
 @pytest_asyncio.fixture

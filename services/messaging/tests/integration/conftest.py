@@ -23,7 +23,9 @@ async def stage(databases, simulators) -> AsyncIterator[Stage]:
     directory = Directory()
     with databases.borrow("messaging") as urls:
         database = await Database.open(urls.app, pool_size=6, application_name="test")
-        async with served(directory) as address:
-            settings = stage_settings(simulators, address, urls)
-            yield Stage(urls, database, directory, address, simulators, SystemClock(), settings)
-        await database.close()
+        try:
+            async with served(directory) as address:
+                settings = stage_settings(simulators, address, urls)
+                yield Stage(urls, database, directory, address, simulators, SystemClock(), settings)
+        finally:  # a pool that stays open keeps the run from ending
+            await database.close()
