@@ -186,7 +186,7 @@ class Oracle:
         self.combinations = list(self.staffings())
 
     def staffings(self):
-        """Every way to fill the seats: (people per service, [(unit, first cell, last cell)], lead's block)."""
+        """Every way to fill the seats: (people per service, [(unit, first cell, last cell)], lead's work)."""
         salon = self.salon
         seats = []  # (service, kind, group, pool, number, uses)
         offset = 0
@@ -196,7 +196,7 @@ class Oracle:
                 for kind, pool, count, before, after in needs:
                     for seat in range(count):
                         mine.setdefault((kind, pool, seat), []).append(
-                            (offset, offset + length, before, after)
+                            (offset, offset + length, before, after, number)
                         )
                 offset += length
             seats += [
@@ -222,23 +222,24 @@ class Oracle:
                 if same == unit and (other[0] == number or group not in crowded)
                 for use in other[4]
             ]
-            for start, end, before, after in uses:
+            for start, end, before, after, _ in uses:
                 first = start - (0 if any(use[1] == start for use in touching) else before)
                 last = end + (0 if any(use[0] == end for use in touching) else after)
                 windows.append((unit, first, last, number))
             if lead is None and kind is Kind.STAFF:
-                lead = self.block(unit, number, uses, touching)
+                lead = self.work(unit, uses, touching)
         people = [
             {unit for seat, unit in filled if seat[0] == number and seat[1] is Kind.STAFF}
             for number in range(len(self.salon.services))
         ]
         return people, windows, lead, {(seat[0], seat[3], unit) for seat, unit in filled}
 
-    def block(self, unit, number, uses, touching):
-        end = next(use for use in uses if not any(other[0] == use[1] for other in uses))[1]
-        goes_on = end == uses[-1][1] and any(use[0] == end for use in touching)
-        last = end + (0 if goes_on else next(use[3] for use in uses if use[1] == end))
-        return unit, uses[0][0] - uses[0][2], last, goes_on
+    def work(self, unit, uses, touching):
+        """From when to when somebody is at work without a pause, from their first use on, and the service it ends in."""
+        current = uses[0]
+        while following := [use for use in touching if use[0] == current[1]]:
+            current = following[0]
+        return unit, uses[0][0] - uses[0][2], current[1] + current[3], current[4]
 
     def allows(self, start):
         salon = self.salon
@@ -267,17 +268,17 @@ class Oracle:
         )
 
     def is_tidy(self, lead, start):
-        unit, first, last, goes_on = lead
+        unit, first, last, _ = lead
         free, left, right = self.salon.free[unit], 0, 0
+        if not free.issuperset(range(start + first, start + last)):
+            return True  # that is another rule's affair
         while start + first - left - 1 in free:
             left += 1
         while start + last + right in free:
             right += 1
-        ends_flush = right == 0 and not goes_on
-        if left % self.salon.step and not ends_flush:
-            return False
-        enough = self.salon.shortest
-        return left == 0 or ends_flush or (left >= enough and (goes_on or right >= enough))
+        if left == 0 or right == 0:
+            return True
+        return left % self.salon.step == 0 and min(left, right) >= self.salon.shortest
 
     def first_rule(self, start):
         """The first rule that closes a start for the visit, each rule looked at by itself; None when it is offered."""
@@ -312,22 +313,13 @@ class Oracle:
         ]
         limit, counts = salon.limits.per_staff_day, salon.counters.by_staff_day
         whom = set().union(*people) if unit is None else {unit}
-        leads = unit is None or (lead is not None and unit == lead[0] and service == self.lead_service)
+        ends_work = unit is None or (lead is not None and (unit, service) == (lead[0], lead[3]))
         return (
             all(salon.working[one].issuperset(cells) for one, cells in mine),
             all(salon.free[one].issuperset(cells) for one, cells in mine),
             limit is None or all(counts.get((one, date), 0) < limit for one in whom),
-            salon.on_grid or not leads or self.is_tidy(lead, start),
+            salon.on_grid or not ends_work or self.is_tidy(lead, start),
         )
-
-    @property
-    def lead_service(self):
-        """The first service that needs a person."""
-        services = enumerate(self.salon.services)
-        return next(number for number, (_, pools) in services if self.needs_staff(number))
-
-    def needs_staff(self, number):
-        return any(need[0] is Kind.STAFF for _, needs in self.salon.services[number][0] for need in needs)
 
     def feasible(self, start):
         return [c for c in self.combinations if self.works(c, start, gap_free=not self.salon.on_grid)]

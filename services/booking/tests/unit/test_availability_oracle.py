@@ -61,7 +61,7 @@ def check_assignments(salon, oracle, openings):
 def sample_of(salon, offered):
     return {
         *(start // CELL for start in salon.rnd.sample(sorted(offered), min(1, len(offered)))),
-        *salon.rnd.choices(salon.cells, k=1),
+        *salon.rnd.choices([cell for cell in salon.cells if cell in range(*salon.range)], k=1),
     }
 
 

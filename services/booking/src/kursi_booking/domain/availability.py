@@ -18,7 +18,7 @@ from uuid import UUID
 
 from kursi_chassis.intervals import Interval, IntervalSet, clip, intersect, merged, subtract
 
-from kursi_booking.domain.crew import Choice, Group, Variant, decide, groups_of
+from kursi_booking.domain.crew import APART, SINCE_START, Choice, Group, Variant, decide, groups_of
 from kursi_booking.domain.start_rule import (
     DAY,
     START_RULES,
@@ -56,7 +56,7 @@ class Question:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The seats, in groups that do not affect each other."""
-        return groups_of(self.visit)
+        return groups_of(self.visit, mind_gaps=not self.on_grid)
 
     @cached_property
     def free(self) -> Mapping[UUID, IntervalSet]:
@@ -69,7 +69,7 @@ class Question:
 
     @cached_property
     def lead(self) -> int | None:
-        """The seat whose free time gap-free starts look at: the first staff member's."""
+        """The first staff member's seat: gap-free starts look at the free time of who sits there."""
         return next((i for i, seat in enumerate(self.visit.seats) if seat.kind is Kind.STAFF), None)
 
     @property
@@ -162,6 +162,17 @@ class Place:
     index: int
     seat: Seat
     variant: Variant
+
+    @property
+    def windows(self) -> tuple[Interval, ...]:
+        """The padded ranges around a start at 0 that must be free."""
+        before, after = self.variant
+        return self.seat.windows(joined_before=before != APART, joined_after=after != APART)
+
+    def ends_work_of(self, lead: int | None) -> bool:
+        """Whether somebody's work, begun in the lead's seat, ends in this one: where a gap can come."""
+        before, after = self.variant
+        return after != SINCE_START and (before == SINCE_START or self.index == lead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,19 +279,25 @@ def _candidates(question: Question, window: Interval) -> Sequence[int]:
     tidy = {
         start
         for group in question.groups
-        for position, (index, seat) in enumerate(group.seats)
-        if index == question.lead
-        for variant in group.variants(position)
-        for unit in seat.eligible
-        for start in _tidy(question, seat, variant, unit)
+        for place in _places(group)
+        if place.ends_work_of(question.lead)
+        for unit in place.seat.eligible
+        for start in tidy_starts(question.free[unit], _work(question, place), policy)
     }
     return sorted(start for start in tidy if window[0] <= start < window[1])
 
 
-def _tidy(question: Question, seat: Seat, variant: Variant, unit: UUID) -> list[int]:
-    windows = seat.windows(joined_before=variant[0], joined_after=variant[1])
-    goes_on = variant[1] and len(windows) == 1
-    return tidy_starts(question.free[unit], windows[0], question.rules.policy, goes_on=goes_on)
+def _places(group: Group) -> Iterator[Place]:
+    for position, (index, seat) in enumerate(group.seats):
+        for variant in group.variants(position):
+            yield Place(index, seat, variant)
+
+
+def _work(question: Question, place: Place) -> Interval:
+    """When somebody is at work without a pause from the lead's seat to the end of this one, around a start at 0."""
+    lead = next(seat for seat in question.visit.seats if seat.kind is Kind.STAFF)
+    start, _ = lead.windows(joined_before=False, joined_after=False)[0]
+    return start, place.windows[0][1]
 
 
 def _crews(question: Question, starts: Sequence[int]) -> list[Crew | None]:
@@ -307,9 +324,7 @@ def _columns(
 ) -> dict[tuple[int, Variant], Sequence[int]]:
     """By seat and variant, per start: the bits of the group's resources that are free."""
     return {
-        (index, variant): _free_masks(question, group, Place(index, seat, variant), starts)
-        for position, (index, seat) in enumerate(group.seats)
-        for variant in group.variants(position)
+        (place.index, place.variant): _free_masks(question, group, place, starts) for place in _places(group)
     }
 
 
@@ -331,31 +346,31 @@ def free_at(question: Question, place: Place, unit: UUID, starts: Sequence[int])
 
     `starts` are in order, one at least.
     """
-    windows = _start_windows(question, place.seat, place.variant, unit, (starts[0], starts[-1] + 1))
+    windows = _start_windows(question, place, unit, (starts[0], starts[-1] + 1))
     stretches = [(bisect_left(starts, low), bisect_left(starts, high)) for low, high in windows]
-    if question.on_grid or place.index != question.lead:
+    if question.on_grid or not place.ends_work_of(question.lead):
         return stretches
-    tidy = set(_tidy(question, place.seat, place.variant, unit))
-    return [
-        (position, position + 1)
-        for first, last in stretches
-        for position in range(first, last)
-        if starts[position] in tidy
-    ]
+    free, (before, after) = question.free[unit], _work(question, place)
+    tidy = tidy_starts(free, (before, after), question.rules.policy)
+
+    def is_tidy(start: int) -> bool:
+        """Who is not free for all of their work is kept by that in another seat, and not by a gap in this one."""
+        return start in tidy or not any(a <= start + before and start + after <= b for a, b in free)
+
+    positions = (position for stretch in stretches for position in range(*stretch))
+    return [(position, position + 1) for position in positions if is_tidy(starts[position])]
 
 
-def _start_windows(
-    question: Question, seat: Seat, variant: Variant, unit: UUID, within: Interval
-) -> IntervalSet:
+def _start_windows(question: Question, place: Place, unit: UUID, within: Interval) -> IntervalSet:
     """The visit starts at which this resource is free for all that the seat asks of it."""
     free = question.free[unit]
     windows: IntervalSet | None = None
-    for before, after in seat.windows(joined_before=variant[0], joined_after=variant[1]):
+    for before, after in place.windows:
         shortest = after - before
         fitting = tuple([(start - before, end - after + 1) for start, end in free if end - start >= shortest])
         windows = fitting if windows is None else intersect(windows, fitting)
     windows = clip(windows or (), *within)
-    if seat.kind is Kind.STAFF:
+    if place.seat.kind is Kind.STAFF:
         return subtract(windows, full_days_of(question.rules, unit, within))
     return windows
 

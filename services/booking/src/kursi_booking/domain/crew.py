@@ -3,24 +3,32 @@
 For every seat there are up to four masks of the resources that are free for it: with and without the padding
 towards the service before, and the same towards the service after (a resource that goes on from one service to
 the next needs no padding between them). Masks do not know the time, so
-one decision serves every start with the same masks.
+one decision serves every start with the same masks. Where starts must leave no gaps, "the same" is told apart once more:
+whether the person has been at work since the visit began, because the gap comes where that ends.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from kursi_booking.domain.visit import Kind, Seat, Visit
 
-Variant: TypeAlias = tuple[bool, bool]
-"""Joined to the service before, joined to the service after."""
+APART: Final = 0
+"""The neighbouring service is somebody else's, or there is a pause."""
+JOINED: Final = 1
+"""The same resource does the neighbouring service, without a pause."""
+SINCE_START: Final = 2
+"""As JOINED, and the same person has been at work since the visit began."""
+
+Variant: TypeAlias = tuple[int, int]
+"""How a seat is tied to the service before, and to the service after."""
 
 Masks: TypeAlias = Mapping[tuple[int, Variant], int]
 """By seat (its index in the visit) and variant: one bit per resource of the seat's group."""
 
-_ALONE: Variant = (False, False)
+_ALONE: Variant = (APART, APART)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +49,13 @@ class Group:
     Groups do not affect each other, so each is decided on its own. Services that need several seats of the
     group at once keep their padding towards each other; where every service needs at most one, it is dropped
     when the same resource goes on.
+
+    `minds_gaps`: whether it is told apart who has been at work since the visit began.
     """
 
     seats: tuple[tuple[int, Seat], ...]
     is_chain: bool
+    minds_gaps: bool
     bits: Mapping[UUID, int]
     ranked: tuple[tuple[tuple[UUID, int], ...], ...]
     """Per seat of the group, who is eligible with their bit, best first."""
@@ -62,9 +73,24 @@ class Group:
         """The variants that can happen to the seat at this position of the group."""
         if not self.is_chain:
             return (_ALONE,)
-        before = (False, True) if position > 0 and self.joins(position - 1) else (False,)
-        after = (False, True) if position + 1 < len(self.seats) and self.joins(position) else (False,)
-        return tuple((joined_before, joined_after) for joined_before in before for joined_after in after)
+        goes_on = position + 1 < len(self.seats) and self.joins(position)
+        return tuple(
+            (before, after)
+            for before in self._ties_before(position)
+            for after in ((APART, self.tie_after(position, before)) if goes_on else (APART,))
+        )
+
+    def _ties_before(self, position: int) -> tuple[int, ...]:
+        if position == 0 or not self.joins(position - 1):
+            return (APART,)
+        ties = {self.tie_after(position - 1, before) for before in self._ties_before(position - 1)}
+        return (APART, *sorted(ties))
+
+    def tie_after(self, position: int, before: int) -> int:
+        """What ties somebody to the next seat who goes on to it."""
+        is_at_work = self.minds_gaps and (position == 0 or before == SINCE_START)
+        has_pause = len(self.seats[position][1].spans) > 1
+        return SINCE_START if is_at_work and not has_pause else JOINED
 
     def joins(self, position: int) -> bool:
         """Whether one resource in this seat and the next one would go on without a pause."""
@@ -73,22 +99,28 @@ class Group:
 
 
 @lru_cache(maxsize=256)
-def groups_of(visit: Visit) -> tuple[Group, ...]:
-    """The visit's seats, split into groups that can be decided one by one. The same visit is asked about again and again."""
+def groups_of(visit: Visit, *, mind_gaps: bool) -> tuple[Group, ...]:
+    """The visit's seats, split into groups that can be decided one by one. The same visit is asked about again and again.
+
+    With `mind_gaps` it is told apart which of the staff has been at work since the visit began.
+    """
     members: dict[tuple[Kind, str], list[tuple[int, Seat]]] = {}
     for index, seat in enumerate(visit.seats):
         key = (seat.kind, "" if seat.kind is Kind.STAFF else seat.pool)
         members.setdefault(key, []).append((index, seat))
-    return tuple(_group(seats) for seats in members.values())
+    return tuple(
+        _group(seats, minds_gaps=mind_gaps and kind is Kind.STAFF) for (kind, _), seats in members.items()
+    )
 
 
-def _group(seats: list[tuple[int, Seat]]) -> Group:
+def _group(seats: list[tuple[int, Seat]], *, minds_gaps: bool) -> Group:
     units = dict.fromkeys(unit for _, seat in seats for unit in seat.eligible)
     bits = {unit: 1 << number for number, unit in enumerate(units)}
     served = [seat.service_index for _, seat in seats]
     return Group(
         seats=tuple(seats),
         is_chain=len(set(served)) == len(served),
+        minds_gaps=minds_gaps,
         bits=bits,
         ranked=tuple(tuple((unit, bits[unit]) for unit in seat.eligible) for _, seat in seats),
     )
@@ -135,22 +167,23 @@ def _decide_chain(group: Group, masks: Masks) -> Choice | None:
     )
 
 
-def _walk(group: Group, masks: Masks, everyone: int, *, forward: bool) -> Sequence[tuple[int, int]]:
-    """Per seat, who can stand there given the seats already passed: (not joined to them, joined to them)."""
+def _walk(group: Group, masks: Masks, everyone: int, *, forward: bool) -> Sequence[tuple[int, int, int]]:
+    """Per seat, who can stand there given the seats already passed, by what ties them to those."""
     count = len(group.seats)
     order = range(count) if forward else range(count - 1, -1, -1)
-    reached: list[tuple[int, int]] = [(0, 0)] * count
-    state = (everyone, 0)
+    reached: list[tuple[int, int, int]] = [(0, 0, 0)] * count
+    state = (everyone, 0, 0)
     for position in order:
         reached[position] = state
         index = group.seats[position][0]
-        leaving = [0, 0]
+        leaving = [0, 0, 0]
         for variant in group.variants(position):
             entered, left = variant if forward else variant[::-1]
             leaving[left] |= state[entered] & masks[index, variant]
         next_join = position if forward else position - 1
         joins = 0 <= next_join < count - 1 and group.joins(next_join)
-        state = (_others(leaving[0], everyone) if joins else everyone * bool(leaving[0]), leaving[1])
+        apart = _others(leaving[APART], everyone) if joins else everyone * bool(leaving[APART])
+        state = (apart, leaving[JOINED], leaving[SINCE_START])
     return reached
 
 
@@ -161,19 +194,19 @@ def _others(mask: int, everyone: int) -> int:
     return everyone ^ mask if mask else 0
 
 
-def _pick_chain(group: Group, masks: Masks, back: Sequence[tuple[int, int]]) -> dict[int, UUID]:
+def _pick_chain(group: Group, masks: Masks, back: Sequence[tuple[int, int, int]]) -> dict[int, UUID]:
     """The best-ranked person for each seat in turn, who goes on to the next service where that works."""
     chosen: dict[int, UUID] = {}
     previous: UUID | None = None
-    joined = False
+    tie = APART
     for position, (index, _) in enumerate(group.seats):
         touches = position > 0 and group.joins(position - 1)
-        previous, joined = next(
+        previous, tie = next(
             (unit, after)
             for unit, bit in group.ranked[position]
-            if not touches or (unit == previous) == joined
+            if not touches or (unit == previous) == (tie != APART)
             for before, after in reversed(group.variants(position))
-            if before == joined and bit & masks[index, (before, after)] & back[position][after]
+            if before == tie and bit & masks[index, (before, after)] & back[position][after]
         )
         chosen[index] = previous
     return chosen

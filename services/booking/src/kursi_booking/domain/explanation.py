@@ -22,7 +22,7 @@ from kursi_booking.domain.availability import (
     relaxed,
     why_group,
 )
-from kursi_booking.domain.crew import Group, Variant
+from kursi_booking.domain.crew import APART, Group, Variant
 from kursi_booking.domain.start_rule import Rule, most_telling_rule
 from kursi_booking.domain.visit import Kind, Seat
 
@@ -91,11 +91,7 @@ class Explanation:
 
     def _window(self, places: Sequence[Place], unit: UUID, rule: Rule | None) -> Interval:
         """The first padded range of the seat that is not free, by the variant that asks for least."""
-        before, after = places[-1].variant
-        windows = [
-            (self.start + first, self.start + last)
-            for first, last in places[-1].seat.windows(joined_before=before, joined_after=after)
-        ]
+        windows = [(self.start + first, self.start + last) for first, last in places[-1].windows]
         working = merged(self.question.supply.working.get(unit, ()))
         free = working if rule is Rule.OUTSIDE_WORKING_TIME else self.question.free[unit]
         closed = (window for window in windows if window[0] < window[1] and subtract([window], free))
@@ -138,13 +134,23 @@ def _variants_for(group: Group, position: int, unit: UUID) -> list[Variant]:
     """The variants that somebody can really be in, the one that asks for least time last: to go on from or to a
     neighbouring service they must perform that too, and to do without, somebody else must.
     """
-    before = _ways_past(group, position - 1, position - 1, unit)
-    after = _ways_past(group, position, position + 1, unit)
+    before = _ties_before(group, position, unit)
+    goes_on = _ways_past(group, position, position + 1, unit)
     return [
         variant
         for variant in sorted(group.variants(position))
-        if variant[0] in before and variant[1] in after
+        if variant[0] in before and (variant[1] != APART) in goes_on
     ]
+
+
+def _ties_before(group: Group, position: int, unit: UUID) -> set[int]:
+    """What can tie somebody to the seat before."""
+    ways = _ways_past(group, position - 1, position - 1, unit)
+    ties = {APART} if False in ways else set()
+    if True in ways:
+        earlier = _ties_before(group, position - 1, unit)
+        ties |= {group.tie_after(position - 1, before) for before in earlier}
+    return ties
 
 
 def _ways_past(group: Group, border: int, neighbour: int, unit: UUID) -> set[bool]:

@@ -229,30 +229,20 @@ def grid_starts(policy: StartPolicy, window: Interval) -> list[int]:
     return result
 
 
-def tidy_starts(
-    free: Sequence[Interval], block: Interval, policy: StartPolicy, *, goes_on: bool
-) -> list[int]:
+def tidy_starts(free: Sequence[Interval], block: Interval, policy: StartPolicy) -> set[int]:
     """Starts that leave no gap too short to sell in the free time of one staff member.
 
-    `block` is the padded range around a start at 0. Starts step from the beginning of each free range, plus the one
-    that ends with it. With `goes_on` the same person continues with the next service, so only the gap before counts.
+    `block` is the padded range around a start at 0 in which they are at work. Starts step from the beginning of each
+    free range, plus the one that ends with it.
     """
     before, after = block
-    result: list[int] = []
+    result: set[int] = set()
     for free_start, free_end in free:
         first, last = free_start - before, free_end - after
-        if last < first:
-            continue
-        starts = list(range(first, last + 1, policy.rules.step))
-        if starts[-1] != last and not goes_on:
-            starts.append(last)
-        result.extend(
-            start
-            for start in starts
-            if start == first
-            or (start == last and not goes_on)
-            or (start - first >= policy.shortest and (goes_on or last - start >= policy.shortest))
-        )
+        if first <= last:
+            stepped = range(first, last + 1, policy.rules.step)
+            between = (start for start in stepped if min(start - first, last - start) >= policy.shortest)
+            result.update((first, last), between)
     return result
 
 
