@@ -97,11 +97,16 @@ class Outside:
         self._order(self._twilio, "faults", {"match": {}, "fault": fault, **order})
 
     def newest_codes(self) -> dict[str, str]:
-        """The newest one-time code by number or address."""
+        """The newest one-time code by number or address; the newest of all numbers, and of all addresses, comes last."""
         texts = [(text["to"].removeprefix("whatsapp:"), text["body"]) for text in self.texts()]
         mails = [(address, mail["text"]) for mail in self.mails() for address in mail["rcpt_to"]]
         found = [(who, CODE.search(words)) for who, words in texts + mails]
-        return {who: match[0] for who, match in found if match}
+        newest: dict[str, str] = {}
+        for who, match in found:
+            if match:
+                newest.pop(who, None)
+                newest[who] = match[0]
+        return newest
 
 
 _INVENTED = count(uuid.uuid4().int)

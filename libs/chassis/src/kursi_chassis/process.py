@@ -27,7 +27,7 @@ from typing import NoReturn, TypeVar
 from kursi_chassis.logging import configure_logging, get_logger
 from kursi_chassis.metrics import serve_metrics
 from kursi_chassis.roles import Role
-from kursi_chassis.settings import ServiceSettings
+from kursi_chassis.settings import ServiceSettings, SettingsWrong, read_settings
 from kursi_chassis.telemetry import record_traces
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -56,7 +56,10 @@ def main(
     and are given alone. Settings are read from the environment here and nowhere else.
     """
     wanted = _parse(roles, commands or {}, arguments)
-    settings = settings_class()  # type: ignore[call-arg]  # the fields come from the environment
+    try:
+        settings = read_settings(settings_class)
+    except SettingsWrong as error:
+        sys.exit(str(error))
     configure_logging(settings.service, settings.log_level, settings.log_format)
     if commands and wanted[0] in commands:
         commands[wanted[0]](settings)

@@ -7,14 +7,14 @@ A service derives its own class, gives it a prefix and adds its fields:
         model_config = SettingsConfigDict(env_prefix="KURSI_BOOKING_")
 
 Settings are built once, in `__main__`, and passed down; nothing else reads the environment. A missing or
-wrong value stops the start with the variable's name. Secrets never show in a log or a repr.
+wrong value stops the start with the variable's name. Secrets never show in a log, a repr or an error.
 """
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 class ServiceSettings(BaseSettings):
@@ -24,7 +24,9 @@ class ServiceSettings(BaseSettings):
     """
 
     service: ClassVar[str] = "service"
-    model_config = SettingsConfigDict(env_prefix="KURSI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="KURSI_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: SecretStr
     """The role that runs: reads and writes rows, owns nothing."""
@@ -72,3 +74,30 @@ class ServiceSettings(BaseSettings):
     otlp_endpoint: str | None = None
     """Where traces go (OTLP over HTTP). Unset: none are recorded, but trace ids are still passed on."""
     trace_sampling_ratio: float = Field(default=0.05, ge=0, le=1)
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+class SettingsWrong(Exception):
+    """Says what is wrong with which variable of the environment, a line for each, without its value."""
+
+
+def read_settings(kind: type[Settings]) -> Settings:
+    """The settings as the environment has them.
+
+    Raises:
+        SettingsWrong: one is missing or makes no sense.
+    """
+    try:
+        return kind()  # type: ignore[call-arg]  # the fields come from the environment
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        lines = [
+            f"{'.'.join([f'{prefix}{name}'.upper(), *map(str, path)])}: {one['msg']}"
+            for one in error.errors(include_input=False, include_context=False, include_url=False)
+            for name, *path in [one["loc"] or ("*",)]
+        ]
+        raise SettingsWrong("\n".join(lines)) from None
+    except SettingsError as error:  # a list or an object that is no JSON; the cause quotes it
+        raise SettingsWrong(str(error)) from None

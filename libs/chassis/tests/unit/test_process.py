@@ -46,10 +46,12 @@ ENVIRONMENT = {
 }
 
 
-def start(*roles, **changes):
+def start(*roles, without="", **changes):
+    environment = ENVIRONMENT | changes
+    environment.pop(without, None)
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *roles],
-        env=ENVIRONMENT | changes,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,6 +65,15 @@ def test_a_signal_drains_disposes_and_leaves_with_zero(number):
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert (output, process.returncode) == ("drained\ndisposed\n", 0)
+
+
+def test_what_is_wrong_with_the_settings_is_said_by_name_and_never_with_the_value():
+    wrong = {"KURSI_PAGE_TOKEN_KEY": "hush-hush", "KURSI_DATABASE_POOL_SIZE": "hush-hush"}
+    process = start("steady", **wrong, without="KURSI_TOKEN_ISSUER")
+    output, log = process.communicate(timeout=60)
+    assert (output, process.returncode) == ("", 1)
+    assert {line.partition(":")[0] for line in log.splitlines()} == {*wrong, "KURSI_TOKEN_ISSUER"}
+    assert "hush" not in log
 
 
 def test_when_one_role_fails_the_others_drain_and_the_code_is_one():

@@ -203,7 +203,8 @@ class TokenVerifier:
     async def _fetch_unless_recent(self) -> None:
         async with self._fetching:
             now = self._clock.now()
-            if self._fetched_at is None or now - self._fetched_at >= _REFETCH_AFTER:
+            # A clock that was set back must not make the last time look recent for as long as it was ahead.
+            if self._fetched_at is None or not timedelta() <= now - self._fetched_at < _REFETCH_AFTER:
                 self._fetched_at = now
                 await self._fetch()
             elif not self._keys:

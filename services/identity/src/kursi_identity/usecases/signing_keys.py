@@ -46,7 +46,8 @@ class SigningKeys:
         """
         async with self._reading:
             now = self._clock.now()
-            if self._ring is None or self._read_at is None or now - self._read_at >= _KEPT:
+            # A clock that was set back must not make the keys look fresh for as long as it was ahead.
+            if self._ring is None or self._read_at is None or not timedelta() <= now - self._read_at < _KEPT:
                 self._ring = await self._read(now)
                 self._read_at = now
             return self._ring
