@@ -222,10 +222,7 @@ class Oracle:
                 if same == unit and (other[0] == number or group not in crowded)
                 for use in other[4]
             ]
-            for start, end, before, after, _ in uses:
-                first = start - (0 if any(use[1] == start for use in touching) else before)
-                last = end + (0 if any(use[0] == end for use in touching) else after)
-                windows.append((unit, first, last, number))
+            windows += [(unit, *self.padded(use, touching), number) for use in uses]
             if lead is None and kind is Kind.STAFF:
                 lead = self.work(unit, uses, touching)
         people = [
@@ -235,11 +232,20 @@ class Oracle:
         return people, windows, lead, {(seat[0], seat[3], unit) for seat, unit in filled}
 
     def work(self, unit, uses, touching):
-        """From when to when somebody is at work without a pause, from their first use on, and the service it ends in."""
-        current = uses[0]
-        while following := [use for use in touching if use[0] == current[1]]:
-            current = following[0]
-        return unit, uses[0][0] - uses[0][2], current[1] + current[3], current[4]
+        """When somebody is at work from their first use on, through the pauses of services, and the service it ends in."""
+        chain = [uses[0]]
+        while following := [
+            use
+            for use in sorted(touching)
+            if use[0] == chain[-1][1] or (use[0] > chain[-1][1] and use[4] == chain[-1][4])
+        ]:
+            chain.append(following[0])
+        return unit, [self.padded(use, touching) for use in chain], chain[-1][4]
+
+    def padded(self, use, touching):
+        start, end, before, after, _ = use
+        first = start - (0 if any(other[1] == start for other in touching) else before)
+        return first, end + (0 if any(other[0] == end for other in touching) else after)
 
     def allows(self, start):
         salon = self.salon
@@ -268,9 +274,10 @@ class Oracle:
         )
 
     def is_tidy(self, lead, start):
-        unit, first, last, _ = lead
+        unit, ranges, _ = lead
+        (first, *_), (*_, last) = ranges[0], ranges[-1]
         free, left, right = self.salon.free[unit], 0, 0
-        if not free.issuperset(range(start + first, start + last)):
+        if not all(free.issuperset(range(start + begin, start + end)) for begin, end in ranges):
             return True  # that is another rule's affair
         while start + first - left - 1 in free:
             left += 1
@@ -313,7 +320,7 @@ class Oracle:
         ]
         limit, counts = salon.limits.per_staff_day, salon.counters.by_staff_day
         whom = set().union(*people) if unit is None else {unit}
-        ends_work = unit is None or (lead is not None and (unit, service) == (lead[0], lead[3]))
+        ends_work = unit is None or (lead is not None and (unit, service) == (lead[0], lead[2]))
         return (
             all(salon.working[one].issuperset(cells) for one, cells in mine),
             all(salon.free[one].issuperset(cells) for one, cells in mine),

@@ -174,6 +174,23 @@ def test_gap_free_starts_touch_an_edge_or_leave_something_that_can_be_sold():
     ]
 
 
+@pytest.mark.covers("B1")
+def test_gap_free_starts_of_a_colour_mind_what_is_left_after_its_last_part():
+    colour = service(segment(45, "stylist"), segment(30), segment(30, "stylist"), staff=(SARA,))
+    day = {SARA: [span("9:00", "12:10")]}
+    asked = question(colour, working=day, mode=StartMode.GAP_FREE, shortest=30 * MINUTE, step=15 * MINUTE)
+    assert offered(asked) == ["09:00", "09:30", "09:45", "10:25"]
+    assert check_start(asked, at("10:15")) == Rejection(Rule.LEAVES_GAP)
+
+
+@pytest.mark.covers("B1")
+def test_gap_free_starts_let_others_be_served_while_a_colour_takes_time():
+    colour = service(segment(45, "stylist"), segment(45), segment(30, "stylist"), staff=(SARA,))
+    day, busy = {SARA: [span("9:00", "14:00")]}, {SARA: [span("10:50", "11:20")]}
+    gap_free = {"mode": StartMode.GAP_FREE, "shortest": 30 * MINUTE}
+    assert offered(question(colour, working=day, busy=busy, **gap_free)) == ["10:00", "11:20", "12:00"]
+
+
 @pytest.mark.covers("B4")
 def test_without_anybody_whose_gaps_could_count_starts_are_on_the_grid():
     tanning = question(service(segment(60, "chair")), mode=StartMode.GAP_FREE, shortest=60 * MINUTE)

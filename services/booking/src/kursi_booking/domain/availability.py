@@ -293,11 +293,15 @@ def _places(group: Group) -> Iterator[Place]:
             yield Place(index, seat, variant)
 
 
-def _work(question: Question, place: Place) -> Interval:
-    """When somebody is at work without a pause from the lead's seat to the end of this one, around a start at 0."""
-    lead = next(seat for seat in question.visit.seats if seat.kind is Kind.STAFF)
-    start, _ = lead.windows(joined_before=False, joined_after=False)[0]
-    return start, place.windows[0][1]
+def _work(question: Question, place: Place) -> IntervalSet:
+    """When somebody is at work who has every staff member's seat up to this one, padded, around a start at 0."""
+    seats = [seat for seat in question.visit.seats[: place.index + 1] if seat.kind is Kind.STAFF]
+    last = len(seats) - 1
+    return merged(
+        window
+        for number, seat in enumerate(seats)
+        for window in seat.windows(joined_before=number > 0, joined_after=number < last)
+    )
 
 
 def _crews(question: Question, starts: Sequence[int]) -> list[Crew | None]:
@@ -350,12 +354,12 @@ def free_at(question: Question, place: Place, unit: UUID, starts: Sequence[int])
     stretches = [(bisect_left(starts, low), bisect_left(starts, high)) for low, high in windows]
     if question.on_grid or not place.ends_work_of(question.lead):
         return stretches
-    free, (before, after) = question.free[unit], _work(question, place)
-    tidy = tidy_starts(free, (before, after), question.rules.policy)
+    free, work = question.free[unit], _work(question, place)
+    tidy = tidy_starts(free, work, question.rules.policy)
 
     def is_tidy(start: int) -> bool:
         """Who is not free for all of their work is kept by that in another seat, and not by a gap in this one."""
-        return start in tidy or not any(a <= start + before and start + after <= b for a, b in free)
+        return start in tidy or bool(subtract([(start + first, start + last) for first, last in work], free))
 
     positions = (position for stretch in stretches for position in range(*stretch))
     return [(position, position + 1) for position in positions if is_tidy(starts[position])]

@@ -88,9 +88,7 @@ class Group:
 
     def tie_after(self, position: int, before: int) -> int:
         """What ties somebody to the next seat who goes on to it."""
-        is_at_work = self.minds_gaps and (position == 0 or before == SINCE_START)
-        has_pause = len(self.seats[position][1].spans) > 1
-        return SINCE_START if is_at_work and not has_pause else JOINED
+        return SINCE_START if self.minds_gaps and (position == 0 or before == SINCE_START) else JOINED
 
     def joins(self, position: int) -> bool:
         """Whether one resource in this seat and the next one would go on without a pause."""

@@ -4,6 +4,7 @@ Every rule answers the same way, with the starts it allows in a window, so that 
 check of one start are the same code. Times are epoch seconds; ranges are half-open.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -229,20 +230,24 @@ def grid_starts(policy: StartPolicy, window: Interval) -> list[int]:
     return result
 
 
-def tidy_starts(free: Sequence[Interval], block: Interval, policy: StartPolicy) -> set[int]:
-    """Starts that leave no gap too short to sell in the free time of one staff member.
+def tidy_starts(free: Sequence[Interval], work: Sequence[Interval], policy: StartPolicy) -> set[int]:
+    """Starts that leave no gap too short to sell in the free time of one staff member, before their work and after it.
 
-    `block` is the padded range around a start at 0 in which they are at work. Starts step from the beginning of each
-    free range, plus the one that ends with it.
+    `work` are the padded ranges around a start at 0 in which they are busy; what they do in its pauses is their affair.
+    Starts step from the beginning of each free range, plus the one whose work ends with it. Whether they are free in all
+    of the ranges is not looked at.
     """
-    before, after = block
-    result: set[int] = set()
+    (before, pause), (_, after) = work[0], work[-1]
+    ends = [free_end for _, free_end in free]
+    result = {free_end - after for free_end in ends}
     for free_start, free_end in free:
-        first, last = free_start - before, free_end - after
-        if first <= last:
-            stepped = range(first, last + 1, policy.rules.step)
-            between = (start for start in stepped if min(start - first, last - start) >= policy.shortest)
-            result.update((first, last), between)
+        first = free_start - before
+        result.add(first)
+        for start in range(first, free_end - pause + 1, policy.rules.step):
+            position = bisect_left(ends, start + after)
+            room_after = ends[position] - after - start if position < len(ends) else -1
+            if min(start - first, room_after) >= policy.shortest:
+                result.add(start)
     return result
 
 
