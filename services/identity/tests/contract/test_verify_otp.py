@@ -236,6 +236,24 @@ async def test_what_belongs_to_another_account_cannot_be_added(identity, refusal
     assert (await identity.me(pair.access_token)).phone_number == "+966512345678"
 
 
+@pytest.mark.parametrize("contact", [{"phone": "+966512340977"}, {"email": "taken@example.com"}])
+async def test_a_contact_of_another_account_is_not_written_into_the_log_of_the_database(
+    identity, refusal_of, postgres_server, contact
+):
+    ticket = await identity.request_code(**contact)
+    await identity.verify(ticket.request_id, identity.last_code())
+    pair = await identity.log_in()
+    identity.clock.advance(timedelta(seconds=61))
+    ticket = await ask(identity, pair.access_token, "VERIFY", **contact)
+    refused = await refusal_of(
+        identity.verify(ticket.request_id, identity.last_code(), token=pair.access_token)
+    )
+    assert refused.reason == "CONTACT_TAKEN"
+    log = postgres_server.data_dir.with_name("postgres.log").read_text(encoding="utf-8")
+    assert "database system is ready" in log
+    assert not [known for known in contact.values() if known in log]
+
+
 async def test_a_stolen_token_is_not_enough_to_add_a_way_to_log_in(identity, refusal_of):
     pair = await identity.log_in()
     identity.clock.advance(timedelta(minutes=11))

@@ -73,6 +73,7 @@ async def set_profile(connection: Connection, user_id: UUID, profile: Profile, n
 
 async def set_phone_number(connection: Connection, user_id: UUID, phone_number: str, now: datetime) -> User:
     """Give the account a verified number. Raises: ContactTaken when another account has it."""
+    _refuse_taken(await with_phone_number(connection, phone_number), user_id)
     with constraint_errors({"users_phone_number_key": lambda _: ContactTaken()}):
         return await _update(
             connection, "phone_number = %(contact)s", user_id, now, {"contact": phone_number}
@@ -81,8 +82,15 @@ async def set_phone_number(connection: Connection, user_id: UUID, phone_number: 
 
 async def set_email(connection: Connection, user_id: UUID, email: str, now: datetime) -> User:
     """Give the account a verified address. Raises: ContactTaken when another account has it."""
+    _refuse_taken(await with_email(connection, email), user_id)
     with constraint_errors({"users_email_key": lambda _: ContactTaken()}):
         return await _update(connection, "email = %(contact)s", user_id, now, {"contact": email})
+
+
+def _refuse_taken(owner: User | None, user_id: UUID) -> None:
+    """Raises: ContactTaken. The constraint decides; but PostgreSQL writes what it refuses into its log, all of it."""
+    if owner is not None and owner.id != user_id:
+        raise ContactTaken
 
 
 async def _where(connection: Connection, condition: LiteralString, value: object) -> User | None:
