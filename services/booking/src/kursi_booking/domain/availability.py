@@ -282,7 +282,7 @@ def _candidates(question: Question, window: Interval) -> Sequence[int]:
         for place in _places(group)
         if place.ends_work_of(question.lead)
         for unit in place.seat.eligible
-        for start in tidy_starts(question.free[unit], _work(question, place), policy)
+        for start in tidy_starts(question.free[unit], question.visit.work_through(place.index), policy)
     }
     return sorted(start for start in tidy if window[0] <= start < window[1])
 
@@ -291,17 +291,6 @@ def _places(group: Group) -> Iterator[Place]:
     for position, (index, seat) in enumerate(group.seats):
         for variant in group.variants(position):
             yield Place(index, seat, variant)
-
-
-def _work(question: Question, place: Place) -> IntervalSet:
-    """When somebody is at work who has every staff member's seat up to this one, padded, around a start at 0."""
-    seats = [seat for seat in question.visit.seats[: place.index + 1] if seat.kind is Kind.STAFF]
-    last = len(seats) - 1
-    return merged(
-        window
-        for number, seat in enumerate(seats)
-        for window in seat.windows(joined_before=number > 0, joined_after=number < last)
-    )
 
 
 def _crews(question: Question, starts: Sequence[int]) -> list[Crew | None]:
@@ -354,7 +343,7 @@ def free_at(question: Question, place: Place, unit: UUID, starts: Sequence[int])
     stretches = [(bisect_left(starts, low), bisect_left(starts, high)) for low, high in windows]
     if question.on_grid or not place.ends_work_of(question.lead):
         return stretches
-    free, work = question.free[unit], _work(question, place)
+    free, work = question.free[unit], question.visit.work_through(place.index)
     tidy = tidy_starts(free, work, question.rules.policy)
 
     def is_tidy(start: int) -> bool:

@@ -10,6 +10,8 @@ from functools import cached_property
 from itertools import accumulate
 from uuid import UUID
 
+from kursi_chassis.intervals import IntervalSet, merged
+
 MAX_SERVICES = 8
 
 
@@ -126,6 +128,16 @@ class Visit:
     def seats(self) -> tuple[Seat, ...]:
         """Every place to be filled, by service, then in the order in which segments name them."""
         return tuple(seat for index in range(len(self.services)) for seat in self._seats_of(index))
+
+    def work_through(self, index: int) -> IntervalSet:
+        """The padded ranges around a start at 0 in which somebody is at work who has all seats of the staff up to this one."""
+        seats = [seat for seat in self.seats[: index + 1] if seat.kind is Kind.STAFF]
+        last = len(seats) - 1
+        return merged(
+            window
+            for number, seat in enumerate(seats)
+            for window in seat.windows(joined_before=number > 0, joined_after=number < last)
+        )
 
     def _seats_of(self, index: int) -> list[Seat]:
         service = self.services[index]
