@@ -54,10 +54,21 @@ def colour(world, idle):
 
 
 def make_dearer(world, service):
-    offer = next(one for one in world.salon.answer.offers if one.service.id == str(service))
-    offer.service.price.amount_minor = 99_900
+    sell_otherwise(world, service, price=99_900)
+
+
+def sell_otherwise(world, service, *, price, minutes=60):
+    """The salon asks another price from now on, and knows no add-ons of it any more."""
+    sold = next(one.service for one in world.salon.answer.offers if one.service.id == str(service))
+    sold.price.amount_minor, sold.duration.seconds = price, minutes * 60
+    del sold.add_ons[:]
     world.salon.version += 1
     world.kept.heard_of(world.salon.id, world.salon.version)
+
+
+def lasting(booking):
+    """Minutes of each service."""
+    return [(item.end_time.seconds - item.start_time.seconds) // 60 for item in booking.items]
 
 
 @pytest.mark.covers("B8")
@@ -118,6 +129,37 @@ async def test_what_is_added_takes_no_service_from_who_can_still_do_it(world, co
     after = await change(world, before, wanted(colour), wanted(beard), wanted(colour))
     assert people(after)[0] == str(one)
     assert after.items[0].price.amount_minor == 10_000
+    assert people(after)[2] != str(other)
+
+
+@pytest.mark.covers("B6", "B8")
+@pytest.mark.parametrize("turn", [1, -1])
+async def test_who_can_still_come_keeps_time_and_add_ons_as_booked_when_a_visit_moves(
+    world, cut, wash, colour, claim, turn
+):
+    one, other = world.staff[::turn]
+    before = await booked(world, wanted(cut, one, wash), wanted(colour, other))
+    sell_otherwise(world, cut, price=99_900, minutes=90)
+    await claim(other, world.salon.at(16, 14), world.salon.at(16, 17))
+    start = moment(world.salon.at(16, 14))
+    after = await world.act("RescheduleBooking", before, metadata=world.customer(), start_time=start)
+    assert (people(after)[0], lasting(after)) == (str(one), [60, 60])
+    assert list(after.items[0].add_on_ids) == [wash]
+    assert people(after)[1] != str(other)
+
+
+@pytest.mark.covers("B6", "B8")
+@pytest.mark.parametrize("turn", [1, -1])
+async def test_who_can_still_come_keeps_time_and_add_ons_as_booked_when_services_are_added(
+    world, cut, wash, colour, beard, claim, turn
+):
+    one, other = world.staff[::turn]
+    before = await booked(world, wanted(cut, one, wash), wanted(colour, other))
+    sell_otherwise(world, cut, price=99_900, minutes=90)
+    await claim(other, world.salon.at(16, 12), world.salon.at(16, 13))
+    after = await change(world, before, wanted(cut, "", wash), wanted(beard), wanted(colour))
+    assert (people(after)[0], lasting(after)) == (str(one), [60, 30, 60])
+    assert list(after.items[0].add_on_ids) == [wash]
     assert people(after)[2] != str(other)
 
 

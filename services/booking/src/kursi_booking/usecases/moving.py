@@ -178,6 +178,21 @@ class Moving:
             return answer
 
 
+def without_each(people: Sequence[UUID | None], named: Sequence[UUID | None]) -> list[Sequence[UUID | None]]:
+    """Ways to do without one of several people, by service: the others stay with what is theirs, as it was booked.
+
+    Who is `named` for a service, because that is what was asked for, stays in all of them.
+    """
+    unnamed = dict.fromkeys(
+        person for person, name in zip(people, named, strict=True) if person is not None and name is None
+    )
+    ways = [
+        [name if person == missing else person for person, name in zip(people, named, strict=True)]
+        for missing in unnamed
+    ]
+    return [way for way in ways if way != list(named)]
+
+
 def ask_again(booking: Booking, act: Act, ask: Ask) -> Ask:
     """The ask of somebody who moves this booking: what stays the same takes the time for which it was booked."""
     return replace(
