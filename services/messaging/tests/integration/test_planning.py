@@ -106,6 +106,37 @@ async def test_reordered_news_in_one_batch_is_recorded_as_stale(messaging):
     assert {(row["status"], row["skip_reason"]) for row in rows} == {("skipped", "stale")}
 
 
+@pytest.mark.covers("X10")
+@pytest.mark.parametrize(
+    ("what", "state"), [("CONFIRMED", "STATE_CONFIRMED"), ("CANCELLED", "STATE_CANCELLED")]
+)
+async def test_news_that_comes_after_what_nobody_is_told_of_is_told(messaging, what, state):
+    """Money that comes or goes back makes a newer revision, which another process may have taken first."""
+    visit = new_id()
+    await messaging.hear(booking("CREATED", 1, booking_id=visit))
+    await messaging.hear(booking("UPDATED", 3, booking_id=visit, state=state))
+    await messaging.hear(booking(what, 2, booking_id=visit))
+    rows = await messaging.rows("occurrence = '2'")
+    assert told(rows) == sorted(
+        (audience, f"booking_{what.lower()}", channel, "pending")
+        for audience in ("customer", "staff_member")
+        for channel in ("sms", "email")
+    )
+
+
+@pytest.mark.covers("X10")
+async def test_late_news_that_newer_news_has_replaced_stays_stale_whatever_came_in_between(messaging):
+    visit, colleague = new_id(), new_id()
+    await messaging.hear(booking("CREATED", 1, booking_id=visit))
+    await messaging.hear(booking("RESCHEDULED", 3, booking_id=visit, staff=(colleague,)))
+    await messaging.hear(booking("UPDATED", 4, booking_id=visit, staff=(colleague,)))
+    await messaging.hear(booking("RESCHEDULED", 2, booking_id=visit))
+    late = await messaging.rows("occurrence = '2'")
+    assert {(row["event"], row["status"], row["skip_reason"]) for row in late} == {
+        ("booking_rescheduled", "skipped", "stale")
+    }
+
+
 @pytest.mark.covers("T7")
 async def test_an_event_that_changes_nothing_yields_no_row(messaging):
     visit = new_id()

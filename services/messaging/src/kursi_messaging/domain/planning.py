@@ -95,9 +95,17 @@ class BookingPlan:
 
 
 def plan_booking(
-    known: BookingSnapshot | None, changes: Iterable[BookingChange], around: Surroundings
+    known: BookingSnapshot | None,
+    changes: Iterable[BookingChange],
+    around: Surroundings,
+    *,
+    newest_news: int = 0,
 ) -> BookingPlan:
-    """Plan changes of one booking, in whatever order they came, on top of what is `known` of it."""
+    """Plan changes of one booking, in whatever order they came, on top of what is `known` of it.
+
+    `newest_news` is the latest revision that called for messages. News older than that is stale. News that is only
+    older than what is known is not: nobody is told that money came or went back, so nothing else would say it.
+    """
     ordered = sorted(changes, key=lambda change: change.revision)
     told: list[_Told] = []
     late: list[_Told] = []
@@ -110,8 +118,15 @@ def plan_booking(
         told.append((change, change.news(before)))
         before = change.booking
     latest = before if before is not known else None
+    newest = max([newest_news, *(change.revision for change, event in told if event)])
+
+    def reason_to_skip_late(change: BookingChange, event: Event) -> SkipReason | None:
+        if change.revision < newest:
+            return SkipReason.STALE
+        return _reason_to_skip(change, event, before, around)
+
     news = [
-        *_news(late, around, lambda *_: SkipReason.STALE),
+        *_news(late, around, reason_to_skip_late),
         *_news(told, around, lambda change, event: _reason_to_skip(change, event, latest, around)),
     ]
     reminders = plan_reminders(latest, around, told[-1][0].traceparent) if latest else ()

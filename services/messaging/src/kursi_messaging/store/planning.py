@@ -12,7 +12,7 @@ from kursi_chassis.db.database import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from kursi_messaging.domain.booking import BookingSnapshot, Facts
+from kursi_messaging.domain.booking import NEWS, BookingSnapshot, Facts
 from kursi_messaging.domain.planning import Planned
 from kursi_messaging.domain.words import PRIORITY, BookingState, SkipReason
 from kursi_messaging.store.batches import batch
@@ -68,6 +68,18 @@ async def lock_choices(connection: Connection, owner: UUID) -> None:
 async def read_bookings(connection: Connection, booking_ids: Collection[UUID]) -> dict[UUID, BookingSnapshot]:
     """What is known of these bookings."""
     return await _read(connection, "booking_id = ANY (%s)", [list(booking_ids)])
+
+
+async def read_newest_news(connection: Connection, booking_ids: Collection[UUID]) -> dict[UUID, int]:
+    """The latest revision of each of these bookings that called for messages, sent or not."""
+    cursor = await connection.execute(
+        """
+        SELECT booking_id, max(booking_revision) FROM notifications
+        WHERE booking_id = ANY (%s) AND event = ANY (%s) AND booking_revision IS NOT NULL GROUP BY booking_id
+        """,
+        [list(booking_ids), [event.value for event in NEWS.values()]],
+    )
+    return dict(await cursor.fetchall())
 
 
 async def read_coming_of_salon(

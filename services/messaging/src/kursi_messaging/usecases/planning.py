@@ -107,11 +107,28 @@ class Planner:
             known = await planning.read_bookings(connection, by_booking)
             staff = [person for group in by_booking.values() for change in group for person in _staff(change)]
             around = await self._look_around(connection, bookings, staff, now)
+            newest_news = await self._newest_news(connection, known, by_booking)
             plans = {
-                booking_id: plan_booking(known.get(booking_id), group, around)
+                booking_id: plan_booking(
+                    known.get(booking_id), group, around, newest_news=newest_news.get(booking_id, 0)
+                )
                 for booking_id, group in by_booking.items()
             }
             await self._write(connection, plans, now)
+
+    async def _newest_news(
+        self,
+        connection: Connection,
+        known: Mapping[UUID, BookingSnapshot],
+        changes: Mapping[UUID, Sequence[BookingChange]],
+    ) -> dict[UUID, int]:
+        """Asked about bookings with changes that come after newer ones only, which is rare."""
+        overtaken = [
+            booking_id
+            for booking_id, booking in known.items()
+            if any(change.revision <= booking.revision for change in changes[booking_id])
+        ]
+        return await planning.read_newest_news(connection, overtaken) if overtaken else {}
 
     async def _write(self, connection: Connection, plans: Mapping[UUID, BookingPlan], now: datetime) -> None:
         moved = [(plan.latest, plan.gaps) for plan in plans.values() if plan.latest is not None]
