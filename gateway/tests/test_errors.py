@@ -45,6 +45,17 @@ BAD_REQUESTS = [
     ("GET", f"/v1/salons/{ID}?salonId={ID}", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
     ("GET", f"/v1/salons/{ID}?salon_id={ID}", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
     ("GET", f"/v1/salons/{ID}/staff?pageSize=5&salonId=", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    # The transcoder reads names with their letters spelled in hexadecimal, too.
+    ("GET", f"/v1/salons/{ID}?salon%49d={ID}", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+    (
+        "GET",
+        f"/v1/salons/{ID}/staff?pageSize=5&%73alon%5fid=",
+        {},
+        400,
+        "INVALID_ARGUMENT",
+        "REQUEST_MALFORMED",
+    ),
+    ("GET", f"/v1/s%61lons/{ID}?salonId={ID}", {}, 400, "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
     (
         "POST",
         f"/v1/bookings/{ID}:cancel?bookingId={ID}",

@@ -42,14 +42,16 @@ local function detail(text, kind, key)
   return at and json_string(text, key, at)
 end
 
+local function byte_of(hex) return string.char(tonumber(hex, 16)) end
+
 -- Whether the query says a field that the path has said: of both the transcoder would believe the query, and cancel
--- another booking than the one in the path. BOUND comes from the contract.
+-- another booking than the one in the path. It reads `booking%49d` as `bookingId`. BOUND comes from the contract.
 local function says_again(path)
   local mark = string.find(path, "?", 1, true)
   if not mark then return false end
   local before, query = string.sub(path, 1, mark), "&" .. string.sub(path, mark + 1)
   for name in string.gmatch(query, "&([^=&]+)=") do
-    for _, collection in ipairs(BOUND[name] or {}) do
+    for _, collection in ipairs(BOUND[string.gsub(name, "%%(%x%x)", byte_of)] or {}) do
       if string.find(before, collection, 1, true) then return true end
     end
   end
