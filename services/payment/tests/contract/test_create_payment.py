@@ -166,7 +166,9 @@ async def test_apple_pay_is_charged_at_once(desk):
 
 
 @pytest.mark.covers("Y1")
-@pytest.mark.parametrize("number", ["+966501234567", "0501234567", "00966501234567"])
+@pytest.mark.parametrize(
+    "number", ["+966501234567", "0501234567", "00966501234567", "٠٥٠١٢٣٤٥٦٧", "05٠١٢٣٤٥٦٧", "+۹۶۶۵۰۱۲۳۴۵۶۷"]
+)
 async def test_stc_pay_waits_for_the_code_of_the_wallet(desk, number):
     payment = await desk.pay(source=pb2.Source(stc_pay_phone_number=number), callback_url="")
     (theirs,) = desk.moyasar.payments(payment_id=payment.id)

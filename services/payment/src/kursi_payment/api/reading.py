@@ -106,7 +106,7 @@ def key_of(request: Message, method: str, request_id: str, caller: Caller) -> Re
 def refuse_card_numbers(request: Message) -> None:
     """Raises: CardNumberRefused when any text of the request holds one; names the field, never the text."""
     for path, text in _texts(request, ""):
-        is_wallet = path.endswith("stc_pay_phone_number") and _WALLET.fullmatch(text)
+        is_wallet = path.endswith("stc_pay_phone_number") and _WALLET.fullmatch(_in_ascii(text))
         if not is_wallet and holds_card_number(text):
             raise CardNumberRefused(Violation(path, "CARD_NUMBER_REFUSED"))
 
@@ -127,12 +127,18 @@ def _source(check: Violations, source: payment_service_pb2.Source) -> Source | N
         case "apple_pay_token":
             return Source("apple_pay", _token(check, "apple_pay_token", source.apple_pay_token))
         case "stc_pay_phone_number":
-            number = check.matching("source.stc_pay_phone_number", source.stc_pay_phone_number, _WALLET)
+            number = _in_ascii(source.stc_pay_phone_number)
+            check.matching("source.stc_pay_phone_number", number, _WALLET)
             wallet = _WALLET.fullmatch(number)
             return Source("stc_pay", f"0{wallet.group(1)}" if wallet else "")
         case _:
             check.add("source", "REQUIRED")
             return None
+
+
+def _in_ascii(number: str) -> str:
+    """The same digits, in whatever script they were typed: the provider reads no other."""
+    return "".join(str(int(sign)) if sign.isdecimal() else sign for sign in number)
 
 
 def _token(check: Violations, name: str, value: str) -> str:
