@@ -189,6 +189,26 @@ async def test_a_try_that_arrived_counts_more_than_a_later_one_that_failed(stage
     assert (row["status"], row["error_code"], row["external_id"]) == ("delivered", "", message.sid)
 
 
+@pytest.mark.covers("X18")
+@pytest.mark.parametrize("word", ["sent", "delivered"])
+async def test_a_report_of_a_try_that_was_taken_for_lost_marks_the_message_as_possibly_sent_twice(
+    stage, sent, word
+):
+    """The provider said that it was busy and sent it all the same; by the time it says so, the next try has gone out."""
+    callback = await stage.reported(word)
+    await stage.execute("UPDATE notifications SET external_id = 'of the next try' WHERE id = %s", sent)
+    await stage.deliver(callback)
+    row = await stage.row(sent)
+    assert (row["status"], row["external_id"], row["possible_duplicate"]) == (word, "of the next try", True)
+
+
+@pytest.mark.covers("X18")
+async def test_reports_of_a_message_that_went_once_mark_no_duplicate(stage, sent):
+    for word in ("sent", "delivered", "queued"):
+        await stage.deliver(await stage.reported(word))
+    assert (await stage.row(sent))["possible_duplicate"] is False
+
+
 async def test_what_could_not_be_delivered_fails_with_the_providers_code(stage):
     sms = await stage.due(recipient_id=stage.directory.knows(phone_number="+966500030003"))
     async with stage.dispatching():
@@ -207,6 +227,7 @@ async def test_what_became_of_an_earlier_try_does_not_undo_a_later_one(stage):
     await stage.execute("UPDATE notifications SET external_id = 'of the next try' WHERE id = %s", sms)
     await stage.deliver(await stage.reported("undelivered"))
     assert await stage.has(sms, "sent")
+    assert (await stage.row(sms))["possible_duplicate"] is False
     assert await states(stage) == ["ignored"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
@@ -170,6 +170,8 @@ async def apply(connection: Connection, report: StoredReport, now: datetime) -> 
     async with connection.cursor(row_factory=class_row(Moved)) as cursor:
         await cursor.execute(_BY_REFERENCE if by_reference else _BY_PROVIDERS_ID, parameters)
         moved = await cursor.fetchone()
+    if by_reference and shows_that_it_was_sent(Status(report.status)):
+        await _mark_second(connection, parameters)
     if moved is not None:
         if not moved.still_failed:
             await _tell(connection, moved, report, now)
@@ -182,6 +184,18 @@ async def apply(connection: Connection, report: StoredReport, now: datetime) -> 
     if found is not None and found[0] not in {Status.PENDING, Status.SCHEDULED, Status.DEFERRED}:
         await _close(connection, report.id, "ignored", now)
     return None
+
+
+async def _mark_second(connection: Connection, parameters: Mapping[str, object]) -> None:
+    """A provider that has the message under an id besides the one we know has sent it twice."""
+    await connection.execute(
+        """
+        UPDATE notifications SET possible_duplicate = true, updated_at = %(now)s
+        WHERE id = %(notification_id)s AND external_id NOT IN ('', %(external_id)s)
+          AND status IN ('sent', 'delivered', 'opened', 'clicked') AND NOT possible_duplicate
+        """,
+        parameters,
+    )
 
 
 async def apply_parked_about(
