@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import grpc
+import psycopg
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from kursi.booking.v1 import booking_service_pb2 as pb
 from kursi.catalog.v1 import catalog_pb2
 from kursi_chassis.ids import new_id
+from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import refused
 
 MARCH = tuple(int(datetime(2026, month, 1, tzinfo=UTC).timestamp()) for month in (3, 4))
@@ -246,6 +248,17 @@ async def test_who_helps_has_a_visit_and_the_salon_has_one_for_both(world):
     assert await outcome(world.book(world.salon.at(16, 13), by_day)) == "DAY_FULL"
 
 
+@pytest.mark.covers("B1")
+async def test_who_has_enough_for_the_day_does_not_help_whoever_was_asked_for(world):
+    one, other = world.staff
+    massage = world.salon.service(
+        one, other, segments=team(2), terms={**UNLIMITED, "maximum_bookings_per_staff_day": 1}
+    )
+    assert await outcome(world.book(world.salon.at(16, 9), staff=other)) == "booked"
+    assert await outcome(world.book(world.salon.at(16, 11), massage, staff=one)) == "STAFF_DAY_FULL"
+    assert await outcome(world.book(world.salon.at(17, 11), massage, staff=one)) == "booked"
+
+
 @pytest.mark.covers("B1", "B4")
 async def test_the_day_of_somebody_who_need_not_be_there_may_be_full(world):
     world.salon.resource("sunbed")
@@ -339,6 +352,37 @@ async def test_a_part_timer_gets_half_and_a_time_off_is_not_caught_up_with(world
     shares = await bookings_by_staff(world)
     assert shares[part_timer] == pytest.approx(shares[world.staff[0]] / 2, abs=2)
     assert shares[away] < shares[world.staff[0]]
+
+
+async def after_another_process(world, database_urls, meanwhile):
+    """A visit at nine by anybody, asked for before what another process does `meanwhile` and chosen after it."""
+    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+    async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as connection:
+        await connection.execute("ALTER FUNCTION choose_alone SET lock_timeout = 0")  # however slow it is
+    async with world.database.transaction() as other:
+        await other.execute("SELECT choose_alone(%s)", [str(world.salon.id)])
+        choosing = asyncio.create_task(world.book(world.salon.at(16, 9)))
+        await eventually(lambda: world.rows(waiting))
+        await meanwhile
+    return await choosing
+
+
+@pytest.mark.covers("B7")
+async def test_who_chooses_has_before_them_what_another_process_has_just_chosen(world, database_urls):
+    first, second = sorted(world.staff)
+    visit = world.book(world.salon.at(16, 12), staff=first, metadata=world.customer(new_id()))
+    chosen = await after_another_process(world, database_urls, visit)
+    assert chosen.items[0].staff_id == str(second)
+
+
+@pytest.mark.covers("B6", "B7")
+async def test_who_loses_their_choice_to_another_process_gets_the_next_one(world, database_urls):
+    first, second = world.staff
+    for hour in (9, 10):
+        await world.book(world.salon.at(17, hour), staff=second, metadata=world.customer(new_id()))
+    visit = world.book(world.salon.at(16, 9), staff=first, metadata=world.customer(new_id()))
+    chosen = await after_another_process(world, database_urls, visit)
+    assert chosen.items[0].staff_id == str(second)
 
 
 async def test_who_cannot_be_alone_in_time_chooses_all_the_same(world):

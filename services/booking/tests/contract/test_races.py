@@ -113,7 +113,7 @@ async def test_a_hold_that_expires_while_its_customer_books_something_else_is_co
 @pytest.mark.parametrize("ending", ["is cancelled", "has too many", "gets it"])
 async def test_whoever_waits_for_somebody_who_takes_the_same_time_gets_it_unless_they_do(world, ending):
     service_id = world.salon.service(*world.staff, terms={"maximum_active_bookings": 2})
-    first, second = new_id(), new_id()
+    first, second, third = new_id(), new_id(), new_id()
     booked = await world.book(
         world.salon.at(16, 9), service_id, staff=world.staff[0], metadata=world.customer(first)
     )
@@ -130,13 +130,17 @@ async def test_whoever_waits_for_somebody_who_takes_the_same_time_gets_it_unless
         await other.execute(count, [int(ending == "has too many"), first])
         taking = take(first)
         await eventually(lambda: world.rows(waiting))
-        following = take(second)
-        await world.get(booked, metadata=world.member())  # calls begin in turn: the one before is under way
+        following = [take(customer) for customer in (second, third)]
+        await world.get(booked, metadata=world.member())  # calls begin in turn: those before are under way
+        for _ in range(10):  # who wants the row as well would be seen waiting for it
+            assert len(await world.rows(waiting)) == 1
         if ending == "is cancelled":
             taking.cancel()
-            assert await following == "done"
+            assert sorted(await asyncio.gather(*following)) == ["ABORTED SLOT_TAKEN", "done"]
+    answers = sorted(await asyncio.gather(*following))
     if ending == "has too many":
-        assert (await taking, await following) == ("FAILED_PRECONDITION TOO_MANY_BOOKINGS", "done")
+        assert await taking == "FAILED_PRECONDITION TOO_MANY_BOOKINGS"
+        assert answers == ["ABORTED SLOT_TAKEN", "done"]
     if ending == "gets it":
-        assert (await taking, await following) == ("done", "ABORTED SLOT_TAKEN")
+        assert (await taking, answers) == ("done", ["ABORTED SLOT_TAKEN"] * 2)
     assert await world.rows(OVERLAPS) == [(0,)]
