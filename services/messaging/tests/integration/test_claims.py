@@ -1,13 +1,24 @@
 """Who comes first: priorities, salons in turn, and each person's messages one after the other."""
 
+import asyncio
 from datetime import timedelta
 
+import psycopg
 import pytest
 from dispatch_stage import SALON
 from kursi_chassis.ids import new_id
+from kursi_chassis.testing.eventually import eventually
 from kursi_messaging.store import claims
 
 LEASE = timedelta(seconds=30)
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+# Whoever looks at a message waits until the test lets go: their statement has begun, and nothing is locked yet.
+LOOKING_TAKES_TIME = """
+CREATE FUNCTION look() RETURNS boolean LANGUAGE plpgsql SET lock_timeout = 0 AS $$
+BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN true; END $$;
+ALTER TABLE notifications ENABLE ROW LEVEL SECURITY;
+CREATE POLICY looking ON notifications USING (look());
+"""
 
 
 async def claimed(stage, most: int) -> list:
@@ -65,6 +76,23 @@ async def test_two_claims_at_once_never_take_the_same_message(stage):
         theirs = await claims.claim(other, token=new_id(), lease=LEASE, most=40, now=now)
     assert (len(mine), len(theirs)) == (40, 20)
     assert not {row.id for row in mine} & {row.id for row in theirs}
+
+
+TAKEN = "status = 'sending', lease_token = gen_random_uuid(), lease_until = now() + interval '1 minute'"
+
+
+@pytest.mark.parametrize("meanwhile", [TAKEN, "status = 'cancelled'", "due_at = now() + interval '1 hour'"])
+async def test_what_somebody_decided_while_a_claim_was_looking_is_left_as_it_is(stage, meanwhile):
+    """The claim has seen it waiting and due, and gets it only now that the other one has let go of it."""
+    await stage.due()
+    async with await psycopg.AsyncConnection.connect(stage.urls.superuser, autocommit=True) as other:
+        await other.execute(LOOKING_TAKES_TIME)
+        await other.execute("SELECT pg_advisory_lock(1)")
+        claiming = asyncio.create_task(claimed(stage, 10))
+        await eventually(lambda: stage.select(WAITING))
+        await other.execute(f"UPDATE notifications SET {meanwhile}")
+        await other.execute("SELECT pg_advisory_unlock(1)")
+        assert await claiming == []
 
 
 @pytest.mark.parametrize("status", ["pending", "scheduled", "deferred"])

@@ -204,6 +204,21 @@ async def test_a_message_under_way_is_left_to_its_holder_while_that_lives(stage)
     assert (await stage.row(sms))["attempt_count"] == 1
 
 
+@pytest.mark.covers("X15")
+async def test_a_call_has_a_whole_lease_however_long_its_person_was_looked_for(stage):
+    stage.configured(dispatch_sweep_seconds=60)  # nobody takes it over meanwhile
+    stage.twilio.fault("slow", method="POST", seconds=1)
+    stage.directory.answers.clear()
+    sms = await stage.due()
+    async with stage.dispatching():
+        await eventually(lambda: stage.directory.questions)
+        await stage.execute("UPDATE notifications SET lease_until = now()")
+        stage.directory.answers.set()
+        await eventually(stage.twilio.attempts)
+        lease = (await stage.row(sms))["lease_until"] - (await stage.attempts(sms))[0]["dispatched_at"]
+    assert lease >= timedelta(seconds=stage.settings.lease_seconds)
+
+
 @pytest.mark.covers("X16")
 async def test_a_holder_that_stood_still_before_the_call_does_not_make_it(stage):
     """Another one may have taken the message for one that was sent, or not, and be sending it now."""
@@ -218,6 +233,21 @@ async def test_a_holder_that_stood_still_before_the_call_does_not_make_it(stage)
     tries = [(attempt["outcome"], attempt["code"]) for attempt in await stage.attempts(sms)]
     assert tries == [("retryable", "too_late_to_send"), ("accepted", "")]
     assert (len(stage.twilio.attempts()), (await stage.row(sms))["possible_duplicate"]) == (1, False)
+
+
+@pytest.mark.covers("X16")
+async def test_who_lost_a_message_while_looking_for_its_person_does_not_make_the_call(stage):
+    stage.directory.answers.clear()
+    sms = await stage.due()
+    async with stage.dispatching():
+        await eventually(lambda: stage.directory.questions)
+        # Another dispatcher took over, and is sending it.
+        await stage.execute(
+            "UPDATE notifications SET lease_token = gen_random_uuid(), lease_until = now() + interval '1 minute'"
+        )
+        stage.directory.answers.set()
+    assert ([*stage.twilio.attempts()], await stage.attempts(sms)) == ([], [])
+    assert await stage.has(sms, "sending")
 
 
 @pytest.mark.covers("X15")
