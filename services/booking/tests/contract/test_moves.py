@@ -148,6 +148,18 @@ async def test_without_a_wish_somebody_else_takes_over_when_the_same_person_is_b
     assert list(event.previous_staff_user_ids) == [world.salon.answer.workers[0].staff_member.user_id]
 
 
+@pytest.mark.covers("B7")
+@pytest.mark.parametrize("busier", [0, 1])
+async def test_who_takes_over_is_whose_turn_it_is(world, busier):
+    busy, *others = *world.staff, world.salon.staff()
+    service = world.salon.service(busy, *others)
+    booked = await world.book(world.salon.at(16, 10), service, staff=busy)
+    for instant, person in ((world.salon.at(16, 14), busy), (world.salon.at(17, 9), others[busier])):
+        await world.book(instant, service, staff=person, metadata=world.customer(new_id()))
+    moved = await move(world, booked, world.salon.at(16, 14))
+    assert moved.items[0].staff_id == str(others[1 - busier])
+
+
 async def test_a_wish_for_another_person_is_kept(world):
     booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
     moved = await move(world, booked, world.salon.at(16, 10), staff_ids=[str(world.staff[1])])
@@ -162,6 +174,25 @@ async def test_a_repeated_move_answers_as_the_first_time(world):
     by_state = await move(world, booked, world.salon.at(17, 10), etag=booked.etag)
     assert first == by_key == by_state
     assert len(await world.events()) == 2
+
+
+@pytest.mark.covers("B8")
+async def test_a_repeated_move_does_not_bring_the_visit_back_to_where_it_went(world):
+    booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
+    first = await move(world, booked, world.salon.at(17, 10), request_id="k")
+    latest = await move(world, booked, world.salon.at(18, 10))
+    assert await move(world, booked, world.salon.at(17, 10), request_id="k") == first
+    assert await world.get(booked) == latest
+
+
+@pytest.mark.covers("B8", "B9")
+async def test_an_overdue_hold_gives_way_to_whoever_moves_there(world, hold):
+    held = await hold(hour=10)
+    booked = await world.book(world.salon.at(17, 10), staff=world.staff[0])
+    world.clock.advance(timedelta(minutes=11))
+    moved = await move(world, booked, world.salon.at(16, 10), staff_ids=[str(world.staff[0])])
+    assert moved.local_start == "2026-03-16T10:00:00+03:00"
+    assert (await world.get(held, metadata=world.member())).state == Booking.EXPIRED
 
 
 @pytest.mark.covers("B8")

@@ -7,6 +7,7 @@ from functools import partial
 from uuid import UUID
 
 import pytest
+from kursi_booking.store.claims import TAKE_LOCKS, lock_keys, read_claims
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
 from racing import OVERLAPS
@@ -191,6 +192,24 @@ async def test_an_acceptance_takes_the_counter_before_it_gives_up_its_claims(roo
     assert await settled(room, entry) == "BOOKED"
 
 
+async def test_an_acceptance_takes_the_locks_of_its_times_before_it_gives_up_its_claims(room, world):
+    """As a booking by two people does, which would otherwise wait for the claims while this waits for its locks."""
+    both = [{"duration": {"seconds": 3_600}, "needs_staff": True, "staff_count": 2}]
+    waiting = await room.join(9, 17, 16, world.salon.service(*world.staff, segments=both))
+    await room.matched()
+    entry = await room.get(waiting)
+    async with world.database.transaction() as connection:
+        kept = await read_claims(connection, "offer_id = %s", UUID(entry.offer.id))
+        await connection.execute(TAKE_LOCKS, {"lock_keys": lock_keys(kept)})
+        accepting = room.accept(entry)
+        await eventually(lambda: somebody_waits_for_a_lock(world))
+        await connection.execute("SET LOCAL lock_timeout = 300")
+        taken = await connection.execute(TAKE_THE_SAME)
+        assert (len(kept), taken.rowcount) == (2, 0)
+    assert (await accepting).customer_id == entry.customer_id
+    assert await world.rows(HOLDERS) == [(2, 0)]
+
+
 class Meanwhile:
     """The salon's offers; right after each of the first looks at them somebody does something."""
 
@@ -214,6 +233,39 @@ async def test_time_that_becomes_free_in_the_middle_of_a_pass_is_still_the_first
     offers = Meanwhile(world.have.offers, lambda: room.free(booked[9, world.staff[0]]))
     assert await room.parts.match(offers)(world.salon.id) == 1
     assert await room.states(first, second) == ["OFFERED", "WAITING"]
+
+
+@pytest.mark.covers("B12")
+async def test_whoever_found_what_is_the_first_ones_is_asked_again(room, world):
+    booked = await room.fill()
+    first = await room.join()
+    world.clock.advance(timedelta(seconds=1))
+    second = await room.join()
+
+    async def free_two():
+        for person in world.staff:
+            await room.free(booked[9, person])
+
+    assert await room.parts.match(Meanwhile(world.have.offers, free_two))(world.salon.id) == 2
+    assert await room.states(first, second) == ["OFFERED", "OFFERED"]
+
+
+@pytest.mark.covers("B12")
+async def test_time_that_becomes_free_while_those_before_are_asked_again_is_the_first_ones(room, world):
+    one, other = world.staff
+    booked = await room.fill()
+    waiting = []
+    for person in (one, one, other):
+        waiting.append(await room.join(staff=person))
+        world.clock.advance(timedelta(seconds=1))
+    looks = [
+        room.told,  # at the first one's
+        lambda: room.free(booked[9, other]),  # at the second one's
+        room.told,  # at the third one's, who finds something
+        lambda: room.free(booked[9, one]),  # at the first one's again
+    ]
+    assert await room.parts.match(Meanwhile(world.have.offers, *looks))(world.salon.id) == 2
+    assert await room.states(*waiting) == ["OFFERED", "WAITING", "OFFERED"]
 
 
 @pytest.mark.covers("B12")
