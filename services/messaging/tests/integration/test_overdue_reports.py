@@ -291,6 +291,19 @@ async def test_a_doubt_is_cleared_up_for_a_day_and_each_time_later(stage):
 
 
 @pytest.mark.covers("X15")
+async def test_a_message_of_two_tries_in_doubt_is_looked_for_since_the_first(stage):
+    doubt = await given_up(stage, 30 * MINUTE, looked_at=15 * MINUTE)
+    first, *_ = await stage.attempts(doubt)
+    later = first["dispatched_at"] + 15 * MINUTE
+    await stage.insert("attempts", {**first, "number": 2, "dispatched_at": later, "finished_at": later})
+    async with stage.database.autocommit() as connection:
+        found = await claims.doubtful(
+            connection, Asking(providers=["twilio"], now=stage.clock.now(), **RULES)
+        )
+    assert [row.dispatched_at for row in found] == [first["dispatched_at"]]
+
+
+@pytest.mark.covers("X15")
 async def test_a_doubt_waits_while_another_message_is_on_its_way_to_the_same_person(stage):
     doubt = await given_up(stage, 10 * MINUTE, recipient_id=stage.sara)
     lease = {"lease_token": new_id(), "lease_until": stage.clock.now() + MINUTE}
