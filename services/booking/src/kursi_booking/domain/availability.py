@@ -340,32 +340,37 @@ def free_at(question: Question, place: Place, unit: UUID, starts: Sequence[int])
     `starts` are in order, one at least.
     """
     windows = _start_windows(question, place, unit, (starts[0], starts[-1] + 1))
-    stretches = [(bisect_left(starts, low), bisect_left(starts, high)) for low, high in windows]
     if question.on_grid or not place.ends_work_of(question.lead):
-        return stretches
+        return _stretches(starts, windows)
     free, work = question.free[unit], question.visit.work_through(place.index)
-    tidy = tidy_starts(free, work, question.rules.policy)
+    tidy, fitting = tidy_starts(free, work, question.rules.policy), _fitting(free, work)
+    # Who is not free for all of their work is kept by that in another seat, and not by a gap in this one.
+    elsewhere = _stretches(starts, subtract(windows, fitting))
+    ends_here = _stretches(starts, intersect(windows, fitting))
+    positions = (position for stretch in ends_here for position in range(*stretch))
+    return elsewhere + [(position, position + 1) for position in positions if starts[position] in tidy]
 
-    def is_tidy(start: int) -> bool:
-        """Who is not free for all of their work is kept by that in another seat, and not by a gap in this one."""
-        return start in tidy or bool(subtract([(start + first, start + last) for first, last in work], free))
 
-    positions = (position for stretch in stretches for position in range(*stretch))
-    return [(position, position + 1) for position in positions if is_tidy(starts[position])]
+def _stretches(starts: Sequence[int], windows: IntervalSet) -> list[Interval]:
+    return [(bisect_left(starts, low), bisect_left(starts, high)) for low, high in windows]
 
 
 def _start_windows(question: Question, place: Place, unit: UUID, within: Interval) -> IntervalSet:
     """The visit starts at which this resource is free for all that the seat asks of it."""
-    free = question.free[unit]
-    windows: IntervalSet | None = None
-    for before, after in place.windows:
-        shortest = after - before
-        fitting = tuple([(start - before, end - after + 1) for start, end in free if end - start >= shortest])
-        windows = fitting if windows is None else intersect(windows, fitting)
-    windows = clip(windows or (), *within)
+    windows = clip(_fitting(question.free[unit], place.windows), *within)
     if place.seat.kind is Kind.STAFF:
         return subtract(windows, full_days_of(question.rules, unit, within))
     return windows
+
+
+def _fitting(free: IntervalSet, windows: Sequence[Interval]) -> IntervalSet:
+    """The starts around which all of these ranges are free."""
+    fitting: IntervalSet | None = None
+    for before, after in windows:
+        shortest = after - before
+        fits = tuple([(start - before, end - after + 1) for start, end in free if end - start >= shortest])
+        fitting = fits if fitting is None else intersect(fitting, fits)
+    return fitting or ()
 
 
 def _crew(

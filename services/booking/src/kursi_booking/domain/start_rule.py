@@ -237,17 +237,23 @@ def tidy_starts(free: Sequence[Interval], work: Sequence[Interval], policy: Star
     Starts step from the beginning of each free range, plus the one whose work ends with it. Whether they are free in all
     of the ranges is not looked at.
     """
-    (before, pause), (_, after) = work[0], work[-1]
+    (before, pause), (_, after), step = work[0], work[-1], policy.rules.step
     ends = [free_end for _, free_end in free]
-    result = {free_end - after for free_end in ends}
+
+    def room_after(start: int) -> int:
+        """How long they are free when their work is over; less than nothing where it cannot end."""
+        position = bisect_left(ends, start + after)
+        return ends[position] - after - start if position < len(ends) else -1
+
+    result: set[int] = set()
     for free_start, free_end in free:
-        first = free_start - before
-        result.add(first)
-        for start in range(first, free_end - pause + 1, policy.rules.step):
-            position = bisect_left(ends, start + after)
-            room_after = ends[position] - after - start if position < len(ends) else -1
-            if min(start - first, room_after) >= policy.shortest:
-                result.add(start)
+        result.update((free_start - before, free_end - after))
+        earliest = free_start - before + -(-policy.shortest // step) * step
+        if len(work) == 1:
+            result.update(range(earliest, free_end - after - policy.shortest + 1, step))
+        else:
+            stepped = range(earliest, free_end - pause + 1, step)
+            result.update(start for start in stepped if room_after(start) >= policy.shortest)
     return result
 
 
