@@ -4,15 +4,17 @@ It keeps its conversation, unless PostgreSQL was restarted meanwhile; then someb
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from kursi.payment.v1 import payment_pb2
+from kursi.payment.v1 import payment_service_pb2 as pb2
 from kursi_chassis.money import Money
 from kursi_payment.domain.standing import NotDone
-from kursi_payment.ports import Charge, Provider, Source
+from kursi_payment.ports import Begin, Charge, Provider, Source, Work
 
 Payment = payment_pb2.Payment
 CALLBACK = "https://app.test/paid"
@@ -53,6 +55,35 @@ class TurnedAway:
     async def refund(self, handle, amount):
         await self.happens()
         return self.answer
+
+
+@dataclass
+class Watched:
+    """A transaction that remembers whether movements were read in it."""
+
+    inner: Work
+    has_read: bool = False
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    async def movements(self, payment_id):
+        self.has_read = True
+        return await self.inner.movements(payment_id)
+
+
+def then(begin: Begin, happens: Callable[[], Awaitable[None]]) -> Begin:
+    """Transactions, after which something happens when movements were read in them."""
+
+    @asynccontextmanager
+    async def watched():
+        async with begin() as work:
+            seen = Watched(work)
+            yield seen
+        if seen.has_read:
+            await happens()
+
+    return watched
 
 
 def once(step):
@@ -122,6 +153,40 @@ async def test_a_charge_that_landed_while_its_process_stood_still_counts(desk):
     assert len(desk.charges()) == 1
 
 
+@pytest.mark.covers("Y7")
+async def test_a_customer_who_pays_in_time_while_a_process_stands_still_is_not_late(desk):
+    payment = await desk.pay(source=pb2.Source(token=await desk.token(verified=False)))
+    (theirs,) = desk.moyasar.payments(payment_id=payment.id)
+    talk = desk.assembly.talk
+
+    async def they_pay():
+        desk.moyasar.decide(theirs.id, "approve")
+        desk.clock.advance(timedelta(minutes=30))
+
+    await replace(talk, provider=Meanwhile(talk.provider, once(they_pay))).look(UUID(payment.id))
+    await desk.look_at_everything()
+
+    assert await desk.events(payment.id) == ["pending", "captured"]
+
+
+@pytest.mark.covers("Y5")
+async def test_who_lost_the_conversation_sends_no_refund_that_was_sent_since(desk):
+    payment = await desk.pay()
+    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments/*/refund")
+    await desk.refund(payment, 10_000)
+    desk.clock.advance(SAFE_TIME)
+    talk = desk.assembly.talk
+
+    async def somebody_else_sends_it():
+        await talk.look(UUID(payment.id))
+
+    late = replace(talk, begin=then(talk.begin, once(somebody_else_sends_it)))
+    await late.look(UUID(payment.id))
+
+    assert [movement.amount for movement in desk.charges("refund")] == [10_000]
+    assert (await desk.get(payment)).refunded.amount_minor == 10_000
+
+
 async def never_sent(desk):
     """A payment whose process died before it told the provider."""
     desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments")
@@ -166,6 +231,26 @@ async def test_who_is_turned_away_late_leaves_a_charge_to_whoever_has_ordered_it
 
 
 @pytest.mark.covers("Y5")
+async def test_who_is_turned_away_late_does_not_end_a_charge_that_was_ordered_since_without_an_answer(desk):
+    payment = await never_sent(desk)
+    charge = await charge_of(desk, payment)
+    talk = desk.assembly.talk
+
+    async def somebody_else_orders_it():
+        desk.clock.advance(SAFE_TIME / 4)
+        desk.moyasar.fault("reset_after_accept", method="POST", path="/v1/payments")
+        desk.moyasar.fault("status", method="GET", path="/v1/payments/*", code=503, times=2)
+        await talk.order(charge.payment_id, charge)
+
+    late = TurnedAway(talk.provider, NotDone("busy", is_final=False), once(somebody_else_orders_it))
+    await replace(talk, provider=late).order(charge.payment_id, charge)
+    await desk.look_at_everything()
+
+    assert await desk.state(payment.id) == "captured"
+    assert len(desk.charges()) == 1
+
+
+@pytest.mark.covers("Y5")
 @pytest.mark.parametrize("is_final", [False, True])
 async def test_who_is_turned_away_late_leaves_a_refund_to_whoever_has_sent_it_since(desk, is_final):
     payment = await desk.pay()
@@ -188,3 +273,4 @@ async def test_who_is_turned_away_late_leaves_a_refund_to_whoever_has_sent_it_si
     assert [movement.amount for movement in desk.charges("refund")] == [10_000]
     refunded = await desk.get(payment)
     assert [refund.state for refund in refunded.refunds] == [payment_pb2.Refund.SUCCEEDED]
+    assert await desk.rows("SELECT flagged FROM payments") == [("",)]
