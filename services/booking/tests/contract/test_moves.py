@@ -179,9 +179,9 @@ async def test_a_repeated_move_answers_as_the_first_time(world):
 @pytest.mark.covers("B8")
 async def test_a_repeated_move_does_not_bring_the_visit_back_to_where_it_went(world):
     booked = await world.book(world.salon.at(16, 10), staff=world.staff[0])
-    first = await move(world, booked, world.salon.at(17, 10), request_id="k")
+    first = await move(world, booked, world.salon.at(17, 10), etag=booked.etag, request_id="k")
     latest = await move(world, booked, world.salon.at(18, 10))
-    assert await move(world, booked, world.salon.at(17, 10), request_id="k") == first
+    assert await move(world, booked, world.salon.at(17, 10), etag=booked.etag, request_id="k") == first
     assert await world.get(booked) == latest
 
 
