@@ -26,10 +26,10 @@ async def open_stub(messaging):
         yield stub
 
 
-async def report(stub, body: str, signature: str) -> None:
+async def report(stub, body: str, signature: str, path: str = PATH) -> None:
     await stub.ReceiveDeliveryReport(
         ReceiveDeliveryReportRequest(provider="twilio", body=HttpBody(content_type=FORM, data=body.encode())),
-        metadata=(("x-twilio-signature", signature), ("x-envoy-original-path", PATH)),
+        metadata=(("x-twilio-signature", signature), ("x-envoy-original-path", path)),
     )
 
 
@@ -51,6 +51,13 @@ async def test_an_unsigned_report_is_refused_and_not_kept(messaging, open_stub):
     answer = refused(error.value)
     assert (answer.code, answer.reason) == (grpc.StatusCode.PERMISSION_DENIED, "WEBHOOK_REFUSED")
     assert await messaging.execute("SELECT 1 FROM delivery_reports") == []
+
+
+@pytest.mark.parametrize("path", ["[", ".example.net/", "@example.net/"])
+async def test_a_path_that_is_none_is_refused_like_a_wrong_signature(open_stub, path):
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await report(open_stub, "MessageSid=SM1&MessageStatus=delivered", "forged", path)
+    assert refused(error.value).reason == "WEBHOOK_REFUSED"
 
 
 async def test_a_signed_report_without_a_message_is_malformed(open_stub):

@@ -29,6 +29,8 @@ class TwilioReports:
             ReportMalformed: it says nothing that could be understood.
         """
         path = incoming.headers.get("x-envoy-original-path", REPORTS_PATH)
+        if not path.startswith("/"):
+            raise ReportRefused  # it would go on with the name of the host, which is ours to say
         request = SignedRequest(
             url=f"{self._public_url}{path}",
             body=incoming.body,
