@@ -149,6 +149,21 @@ async def test_who_can_still_come_keeps_time_and_add_ons_as_booked_when_a_visit_
 
 
 @pytest.mark.covers("B6", "B8")
+async def test_the_only_one_of_three_who_can_still_come_keeps_what_was_booked(
+    world, cut, wash, colour, beard, idle, claim
+):
+    one, other = world.staff
+    before = await booked(world, wanted(beard, other), wanted(cut, one, wash), wanted(colour, idle))
+    sell_otherwise(world, cut, price=99_900, minutes=90)
+    for away in (other, idle):
+        await claim(away, world.salon.at(16, 14), world.salon.at(16, 18))
+    start = moment(world.salon.at(16, 14))
+    after = await world.act("RescheduleBooking", before, metadata=world.customer(), start_time=start)
+    assert (people(after), lasting(after)) == ([str(one)] * 3, [30, 60, 60])
+    assert list(after.items[1].add_on_ids) == [wash]
+
+
+@pytest.mark.covers("B6", "B8")
 @pytest.mark.parametrize("turn", [1, -1])
 async def test_who_can_still_come_keeps_time_and_add_ons_as_booked_when_services_are_added(
     world, cut, wash, colour, beard, claim, turn

@@ -14,7 +14,7 @@ from kursi_booking.domain.policy import Party
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.offers import Ask, WantedService
 from kursi_booking.usecases.acting import Order
-from kursi_booking.usecases.moving import Move, Moving, Plan, ask_again, more_of, without_each
+from kursi_booking.usecases.moving import Move, Moving, Plan, ask_again, more_of, without_some
 
 
 class ChangeServices:
@@ -41,7 +41,7 @@ def _plan(wanted: Sequence[WantedService]) -> Plan:
             return None
         verbs.check_change_services(booking, act)
         known = _with_known_people(booking.items, wanted)
-        ways = [known] if known == tuple(wanted) else [known, *_without_each(known, wanted), tuple(wanted)]
+        ways = [known] if known == tuple(wanted) else [known, *_without_some(known, wanted), tuple(wanted)]
         more = more_of(booking.items, [service.service_id for service in wanted])
         added = more or None if act.party is Party.CUSTOMER else None
         # The start stays, so what was booked for it has kept the rules about starts already.
@@ -54,10 +54,10 @@ def _plan(wanted: Sequence[WantedService]) -> Plan:
     return plan
 
 
-def _without_each(
+def _without_some(
     known: Sequence[WantedService], wanted: Sequence[WantedService]
 ) -> list[tuple[WantedService, ...]]:
-    ways = without_each([one.staff_id for one in known], [one.staff_id for one in wanted])
+    ways = without_some([one.staff_id for one in known], [one.staff_id for one in wanted])
     return [
         tuple(replace(one, staff_id=person) for one, person in zip(known, way, strict=True)) for way in ways
     ]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, combinations, islice
 from typing import TypeVar
 from uuid import UUID
 
@@ -61,6 +62,11 @@ class Move:
 
 Plan = Callable[[Booking, Act], Move | None]
 """Where this booking goes; None when it is there already. Raises what forbids it to move at all."""
+
+_MOST_WAYS = 14
+"""Ways to do without some of the people of a visit that are looked at, each at the cost of a look at what is taken: all of
+those that four people have.
+"""
 
 _SOMEBODY_ELSE_MAY_DO = (SlotTaken, NotBookable, StaffNotFound, StaffDoesNotPerform)
 
@@ -178,19 +184,20 @@ class Moving:
             return answer
 
 
-def without_each(people: Sequence[UUID | None], named: Sequence[UUID | None]) -> list[Sequence[UUID | None]]:
-    """Ways to do without one of several people, by service: the others stay with what is theirs, as it was booked.
+def without_some(people: Sequence[UUID | None], named: Sequence[UUID | None]) -> list[Sequence[UUID | None]]:
+    """Ways to do without some of several people, by service, as few as possible first: the others stay with what is
+    theirs, as it was booked.
 
     Who is `named` for a service, because that is what was asked for, stays in all of them.
     """
     unnamed = dict.fromkeys(
         person for person, name in zip(people, named, strict=True) if person is not None and name is None
     )
-    ways = [
-        [name if person == missing else person for person, name in zip(people, named, strict=True)]
-        for missing in unnamed
+    missing = chain.from_iterable(combinations(unnamed, number) for number in range(1, len(unnamed)))
+    return [
+        [name if person in away else person for person, name in zip(people, named, strict=True)]
+        for away in islice(missing, _MOST_WAYS)
     ]
-    return [way for way in ways if way != list(named)]
 
 
 def ask_again(booking: Booking, act: Act, ask: Ask) -> Ask:

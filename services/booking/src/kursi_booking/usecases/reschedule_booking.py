@@ -13,7 +13,7 @@ from kursi_booking.domain.booking import Act, Booking
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.offers import Ask, WantedService
 from kursi_booking.usecases.acting import Order
-from kursi_booking.usecases.moving import Move, Moving, Plan, ask_again, without_each
+from kursi_booking.usecases.moving import Move, Moving, Plan, ask_again, without_some
 from kursi_booking.usecases.placing import check_for
 
 
@@ -64,7 +64,7 @@ def _ways(chosen: Sequence[UUID | None], people: Sequence[UUID]) -> list[Sequenc
     if chosen:
         return [chosen]
     unnamed: Sequence[UUID | None] = [None] * len(people)
-    return [people, *without_each(people, unnamed), unnamed]
+    return [people, *without_some(people, unnamed), unnamed]
 
 
 def _chosen(staff_ids: Sequence[UUID | None], services: int) -> Sequence[UUID | None]:
