@@ -70,7 +70,8 @@ async def test_reuse_after_the_grace_revokes_the_family_and_is_written_down(iden
     identity.clock.advance(GRACE + MOMENT)
     refused = await refusal_of(identity.refresh(stolen))
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAUTHENTICATED, "REFRESH_TOKEN_REUSED")
-    assert (await refusal_of(identity.refresh(owner.refresh_token))).reason == "REFRESH_TOKEN_INVALID"
+    for spent in (owner.refresh_token, stolen):  # nobody fills the audit trail with a session that has ended
+        assert (await refusal_of(identity.refresh(spent))).reason == "REFRESH_TOKEN_INVALID"
     assert (await refusal_of(identity.me(owner.access_token))).reason == "TOKEN_REVOKED"
     assert await identity.audited("refresh_token_reused") == 1
     assert len(await identity.events("session.revoked")) == 1
