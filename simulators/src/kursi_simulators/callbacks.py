@@ -65,7 +65,10 @@ class CallbackSender:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Own the deliveries until `stopping` is set; then abandon those under way."""
-        client = httpx.AsyncClient(timeout=self._timeout, trust_env=False)
+        # A request that gives up waiting for one of a limited number of connections can take it along, for good
+        # (encode/httpcore#1093): after a gateway stood still for a while, no callback left any more.
+        unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+        client = httpx.AsyncClient(timeout=self._timeout, trust_env=False, limits=unlimited)
         async with client, asyncio.TaskGroup() as tasks:
             self._client, self._tasks = client, tasks
             await stopping.wait()
