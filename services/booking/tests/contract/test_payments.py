@@ -170,6 +170,17 @@ async def test_what_went_back_is_recorded_once_whatever_the_order_of_its_parts(w
     assert (after.payment_state, after.paid.amount_minor) == (Paid.REFUNDED, 0)
 
 
+@pytest.mark.covers("B10")
+async def test_a_total_that_was_overtaken_makes_the_next_one_count_no_more(world, till, hold):
+    booking, payment = await hold(), new_id()
+    for total in (7_000, 4_000, PRICE):
+        await till.tell(till.captured(booking, payment, total))
+    assert (await now(world, booking)).paid.amount_minor == PRICE
+    for total in (7_000, 4_000, PRICE):
+        await till.tell(till.step(booking, PaymentEvent.REFUNDED, payment, captured=PRICE, refunded=total))
+    assert (await now(world, booking)).paid.amount_minor == 0
+
+
 async def test_money_that_came_twice_goes_back_once(world, till, hold):
     booking = await hold()
     await till.tell(till.captured(booking), till.captured(booking))
