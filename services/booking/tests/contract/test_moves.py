@@ -330,6 +330,30 @@ async def test_a_customer_does_not_slip_a_service_that_is_paid_before_into_an_un
 
 
 @pytest.mark.covers("B8")
+async def test_a_customer_does_not_get_more_into_a_paid_visit_than_was_paid_for(world, refusal):
+    dear = {world.staff[1]: {"price": Money(amount_minor=90_000, currency_code="SAR")}}
+    paid_for = world.salon.service(*world.staff, terms={"prepayment": catalog_pb2.Policy.FULL}, own=dear)
+    other = world.prepaid_service()
+    booked = await world.book(world.salon.at(16, 10), paid_for, staff=world.staff[0])
+    await world.pay(booked)
+    booked = await world.get(booked)
+    for attempt in (
+        change(world, booked, paid_for, other),
+        change(world, booked, paid_for, staff=world.staff[1]),
+        move(world, booked, world.salon.at(17, 10), staff_ids=[str(world.staff[1])]),
+    ):
+        answer = await refusal(attempt)
+        assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PREPAYMENT_REQUIRED")
+    assert await world.get(booked) == booked
+    for_as_much = await change(world, booked, other)
+    assert (for_as_much.state, for_as_much.payment_state) == (Booking.CONFIRMED, Booking.PAID)
+    by_the_salon = await change(world, booked, paid_for, other, metadata=world.member())
+    assert (by_the_salon.state, by_the_salon.total.amount_minor) == (Booking.CONFIRMED, 20_000)
+    as_it_is = await move(world, booked, world.salon.at(17, 10))
+    assert as_it_is.total == by_the_salon.total
+
+
+@pytest.mark.covers("B8")
 async def test_a_hold_whose_services_were_paid_meanwhile_is_confirmed_with_them(world, till, hold):
     booked = await hold()
     metadata = world.customer(booked.customer_id)

@@ -174,7 +174,9 @@ class BookingServiceServicer:
     def RescheduleBooking(self, request, context):
         """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
         the booking as it would be. Who moves a visit when a cancellation is no longer free carries its fee along (`carried_fee`).
-        Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
+        Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`), PREPAYMENT_REQUIRED
+        when a customer of a visit that counts already would have to pay more before than was paid (somebody else performs it who costs more);
+        ABORTED: STALE_ETAG.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,8 +206,8 @@ class BookingServiceServicer:
     def ChangeServices(self, request, context):
         """Replaces the services of a booking from the same start: adds, removes, or changes who performs them. What a customer adds has to be
         bookable then by its own notice, horizon, latest start and limits, as in CreateBooking; the salon may add anything.
-        Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
-        before than the visit does; the salon may.
+        Errors: as RescheduleBooking. The salon may add what has to be paid before; of a customer it is PREPAYMENT_REQUIRED when a service that is
+        added asks for more of its price before than the visit does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

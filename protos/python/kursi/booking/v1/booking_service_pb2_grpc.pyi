@@ -76,7 +76,9 @@ class BookingServiceStub:
     RescheduleBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.RescheduleBookingRequest, _booking_pb2.Booking]
     """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
     the booking as it would be. Who moves a visit when a cancellation is no longer free carries its fee along (`carried_fee`).
-    Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
+    Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`), PREPAYMENT_REQUIRED
+    when a customer of a visit that counts already would have to pay more before than was paid (somebody else performs it who costs more);
+    ABORTED: STALE_ETAG.
     """
     CheckInBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.CheckInBookingRequest, _booking_pb2.Booking]
     """The customer is there."""
@@ -87,8 +89,8 @@ class BookingServiceStub:
     ChangeServices: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ChangeServicesRequest, _booking_pb2.Booking]
     """Replaces the services of a booking from the same start: adds, removes, or changes who performs them. What a customer adds has to be
     bookable then by its own notice, horizon, latest start and limits, as in CreateBooking; the salon may add anything.
-    Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
-    before than the visit does; the salon may.
+    Errors: as RescheduleBooking. The salon may add what has to be paid before; of a customer it is PREPAYMENT_REQUIRED when a service that is
+    added asks for more of its price before than the visit does.
     """
 
 @_typing.type_check_only
@@ -138,7 +140,9 @@ class BookingServiceAsyncStub(BookingServiceStub):
     RescheduleBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.RescheduleBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
     the booking as it would be. Who moves a visit when a cancellation is no longer free carries its fee along (`carried_fee`).
-    Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
+    Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`), PREPAYMENT_REQUIRED
+    when a customer of a visit that counts already would have to pay more before than was paid (somebody else performs it who costs more);
+    ABORTED: STALE_ETAG.
     """
     CheckInBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.CheckInBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """The customer is there."""
@@ -149,8 +153,8 @@ class BookingServiceAsyncStub(BookingServiceStub):
     ChangeServices: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ChangeServicesRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """Replaces the services of a booking from the same start: adds, removes, or changes who performs them. What a customer adds has to be
     bookable then by its own notice, horizon, latest start and limits, as in CreateBooking; the salon may add anything.
-    Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
-    before than the visit does; the salon may.
+    Errors: as RescheduleBooking. The salon may add what has to be paid before; of a customer it is PREPAYMENT_REQUIRED when a service that is
+    added asks for more of its price before than the visit does.
     """
 
 class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -245,7 +249,9 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
         """Moves a booking: same id, revision + 1; the old time is given up only if the new one is taken. A dry run answers with
         the booking as it would be. Who moves a visit when a cancellation is no longer free carries its fee along (`carried_fee`).
-        Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`); ABORTED: STALE_ETAG.
+        Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`), PREPAYMENT_REQUIRED
+        when a customer of a visit that counts already would have to pay more before than was paid (somebody else performs it who costs more);
+        ABORTED: STALE_ETAG.
         """
 
     @_abc_1.abstractmethod
@@ -280,8 +286,8 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_booking_pb2.Booking, _abc.Awaitable[_booking_pb2.Booking]]:
         """Replaces the services of a booking from the same start: adds, removes, or changes who performs them. What a customer adds has to be
         bookable then by its own notice, horizon, latest start and limits, as in CreateBooking; the salon may add anything.
-        Errors: as RescheduleBooking, and FAILED_PRECONDITION: PREPAYMENT_REQUIRED when a customer adds a service that asks for more of its price
-        before than the visit does; the salon may.
+        Errors: as RescheduleBooking. The salon may add what has to be paid before; of a customer it is PREPAYMENT_REQUIRED when a service that is
+        added asks for more of its price before than the visit does.
         """
 
 def add_BookingServiceServicer_to_server(servicer: BookingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -94,11 +94,11 @@ class TooLateToReschedule(FailedPrecondition):
 
 
 class ServicePrepaymentRequired(FailedPrecondition):
-    """A customer adds a service that has to be paid before to a visit that has not."""
+    """A customer would get into a visit what has to be paid before, and nothing would ask for the money."""
 
     reason = "PREPAYMENT_REQUIRED"
-    en = "This service is paid in advance. Please book it by itself."
-    ar = "تُدفع هذه الخدمة مقدمًا. يرجى حجزها على حدة."
+    en = "This has to be paid in advance, which is not possible any more with this booking. Please book it by itself."
+    ar = "يجب دفع ثمن ذلك مقدمًا، ولم يعد ذلك ممكنًا مع هذا الحجز. يرجى حجزه على حدة."
 
 
 class NotStartedYet(FailedPrecondition):

@@ -12,7 +12,7 @@ from kursi_chassis.db.retries import run_with_retries
 from kursi_chassis.errors import DomainError, RetryLater
 from kursi_chassis.grpc.etag import check_etag
 
-from kursi_booking.domain.booking import Act, Booking, Change, Item
+from kursi_booking.domain.booking import Act, Booking, Change, Item, total
 from kursi_booking.domain.errors import (
     AddOnNotFound,
     NotBookable,
@@ -23,6 +23,7 @@ from kursi_booking.domain.errors import (
 )
 from kursi_booking.domain.payment import nothing_more_due
 from kursi_booking.domain.policy import Party
+from kursi_booking.domain.state import State
 from kursi_booking.ports.answers import KeyedRequest
 from kursi_booking.ports.bookings import TimeTaken
 from kursi_booking.ports.holds import HoldExpiry
@@ -162,7 +163,10 @@ class Moving:
         if people:
             offer = fairly(offer, await self._acting.store.loads(people, offer.compared))
         placement = place(preferring(offer, move.people), ask, move.check)
-        return replace(placement, items=with_frozen_values(before.items, placement.items))
+        items = with_frozen_values(before.items, placement.items)
+        if act.party is Party.CUSTOMER:
+            check_paid(before, items)
+        return replace(placement, items=items)
 
     async def _take(
         self, before: Booking, act: Act, move: Move, placement: Placement, request: KeyedRequest
@@ -221,6 +225,18 @@ def check_prepayment(booking: Booking, offer: Offer) -> None:
         due = service.terms.due_now(service.price)
         if service.service_id in added and booking.policy.due_now(service.price) < due:
             raise ServicePrepaymentRequired
+
+
+def check_paid(booking: Booking, items: tuple[Item, ...]) -> None:
+    """Keep a customer from getting more than was paid for into a visit that counts already: nobody would ask for the rest.
+
+    A hold waits for what its services ask for, and what the salon lets come unpaid can be moved as it is.
+
+    Raises: ServicePrepaymentRequired.
+    """
+    due = booking.policy.due_now(total(items))
+    if booking.state is not State.HELD and due > booking.prepayment and due > booking.kept:
+        raise ServicePrepaymentRequired
 
 
 def more_of(items: Sequence[Item], service_ids: Iterable[UUID]) -> frozenset[UUID]:
