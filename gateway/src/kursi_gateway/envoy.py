@@ -11,11 +11,11 @@ from typing import Any  # Envoy's configuration is untyped JSON
 
 from kursi_gateway import contract, pages
 from kursi_gateway.clusters import clusters
+from kursi_gateway.filters import for_grpc, for_head, http_filter, script
 from kursi_gateway.replies import local_reply_config
 from kursi_gateway.routes import bound_fields, routes, size_filter
 from kursi_gateway.settings import GatewaySettings
 
-FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 COMPRESSED = [
     {"prefix": "application/json"},
     {"prefix": "text/html"},
@@ -25,7 +25,6 @@ COMPRESSED = [
 # The weights of two languages make a longer expression than Envoy expects; it is matched for its own errors only.
 RUNTIME = {"re2.max_program_size.error_level": 2_000}
 EDGE_LUA = Path(__file__).with_name("edge.lua")
-HEAD_LUA = Path(__file__).with_name("head.lua")
 
 
 def write(settings: GatewaySettings) -> Path:
@@ -224,28 +223,21 @@ def _filters(settings: GatewaySettings, descriptors: Path) -> list[dict[str, Any
             for size in contract.request_sizes()
         ),
         ("grpc_web", "grpc_web.v3.GrpcWeb", {}),
-        ("lua", "lua.v3.Lua", _script(EDGE_LUA, _bound_fields())),
+        ("lua", "lua.v3.Lua", script(EDGE_LUA, _bound_fields())),
         ("grpc_json_transcoder", "grpc_json_transcoder.v3.GrpcJsonTranscoder", _transcoder(descriptors)),
         ("jwt_authn", "jwt_authn.v3.JwtAuthentication", _tokens(settings)),
         ("local_ratelimit", "local_ratelimit.v3.LocalRateLimit", _limits(settings)),
         # Who writes slowly must not hold one of a service's calls: a thousand of them would be all. So each body waits here until
         # it is whole, after its token was looked at.
         ("buffer", "buffer.v3.Buffer", {"max_request_bytes": contract.request_sizes()[-1] + 65_536}),
-        ("router", "router.v3.Router", {}),
     ]
     # What leaves the content out comes first, which is last on the way out.
-    return [_for_head(), *(_filter(*one) for one in named)]
-
-
-def _filter(name: str, kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": f"envoy.filters.http.{name}",
-        "typed_config": {"@type": f"{FILTERS}.{kind}", **config},
-    }
-
-
-def _script(path: Path, before: str = "") -> dict[str, Any]:
-    return {"default_source_code": {"inline_string": before + path.read_text(encoding="utf-8")}}
+    return [
+        for_head(),
+        *(http_filter(*one) for one in named),
+        for_grpc(),
+        http_filter("router", "router.v3.Router", {}),
+    ]
 
 
 def _bound_fields() -> str:
@@ -255,32 +247,6 @@ def _bound_fields() -> str:
         for field, collections in bound_fields().items()
     )
     return "\n".join(["local BOUND = {", *rows, "}", ""])
-
-
-def _for_head() -> dict[str, Any]:
-    """A filter that no request but HEAD pays for."""
-    matching = "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher"
-    method = {
-        "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
-        "header_name": ":method",
-    }
-    skip = {"@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter"}
-    is_head = {
-        "input": {"name": "method", "typed_config": method},
-        "value_match": {"exact": "HEAD"},
-    }
-    others = {
-        "predicate": {"not_matcher": {"single_predicate": is_head}},
-        "on_match": {"action": {"name": "skip", "typed_config": skip}},
-    }
-    return {
-        "name": "envoy.filters.http.head",
-        "typed_config": {
-            "@type": matching,
-            "extension_config": _filter("lua", "lua.v3.Lua", _script(HEAD_LUA)),
-            "xds_matcher": {"matcher_list": {"matchers": [others]}},
-        },
-    }
 
 
 def _health(path: str, needed: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""A call over gRPC brings its message along; REST sends one always."""
+
+import struct
+
+import pytest
+
+PATH = "/kursi.catalog.v1.CatalogService/SearchSalons"
+
+
+@pytest.mark.covers("G4")
+@pytest.mark.parametrize("kind", ["application/grpc", "application/grpc-web", "application/grpc-web-text"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"AAAA", b"\0", b"\0\0\0\0", struct.pack(">BI", 0, 5) + b"abcd", struct.pack(">BI", 1, 2**32 - 1)],
+)
+async def test_a_call_without_a_whole_message_is_refused_at_once(gateway, upstream, kind, body):
+    before = len(upstream.seen)
+    answer = await gateway.client.post(PATH, content=body, headers={"content-type": kind, "te": "trailers"})
+    assert answer.headers.get("grpc-status") == "13", (answer.status_code, answer.headers)
+    assert "deadline" not in answer.headers["grpc-message"]
+    assert len(upstream.seen) == before
+
+
+@pytest.mark.parametrize("message", [b"", b"\x0a\x01a"])
+async def test_a_call_with_its_message_arrives(gateway, upstream, message):
+    body = struct.pack(">BI", 0, len(message)) + message
+    answer = await gateway.client.post(PATH, content=body, headers={"content-type": "application/grpc-web"})
+    assert answer.status_code == 200
+    assert upstream.seen[-1].body == message
