@@ -251,11 +251,10 @@ async def test_a_reservation_that_comes_after_the_visit_was_off_is_given_up(desk
 
 
 @pytest.mark.covers("Y9")
-async def test_a_reservation_for_a_visit_that_was_reinstated_is_kept(desk):
+@pytest.mark.parametrize("back", [Happening.CONFIRMED, Happening.UPDATED])
+async def test_a_reservation_for_a_visit_that_was_reinstated_is_kept(desk, back):
     booking_id = desk.booked()
-    await desk.follow_booking(
-        [change(booking_id, Happening.CONFIRMED, revision=7), change(booking_id, Happening.EXPIRED)]
-    )
+    await desk.follow_booking([change(booking_id, back, revision=7), change(booking_id, Happening.EXPIRED)])
 
     payment = await desk.pay(booking_id, authorize_only=True)
     await desk.look_at_everything()

@@ -108,6 +108,7 @@ def test_whatever_happens_to_a_booking_is_read_from_its_event(happening):
     told = BookingEvent(
         type=BookingEvent.Type.Value(happening.name),
         booking_id=str(booking_id),
+        state=BookingEvent.STATE_PENDING,
         revision=5,
         fee=money_pb2.Money(currency_code="SAR", amount_minor=7),
         refund=money_pb2.Money(currency_code="SAR", amount_minor=9),
@@ -124,4 +125,6 @@ def test_whatever_happens_to_a_booking_is_read_from_its_event(happening):
 
 
 def test_other_happenings_are_no_business_of_payments():
-    assert decode(received(BookingEvent(type=BookingEvent.CREATED).SerializeToString())) is None
+    refunded = BookingEvent(type=BookingEvent.UPDATED, state=BookingEvent.STATE_CANCELLED)
+    for message in (BookingEvent(type=BookingEvent.CREATED), refunded):
+        assert decode(received(message.SerializeToString())) is None

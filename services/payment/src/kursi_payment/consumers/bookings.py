@@ -20,6 +20,7 @@ _HAPPENINGS = {
     BookingEvent.EXPIRED: Happening.EXPIRED,
     BookingEvent.NO_SHOW: Happening.NO_SHOW,
     BookingEvent.REFUND_DUE: Happening.REFUND_DUE,
+    BookingEvent.UPDATED: Happening.UPDATED,
 }
 
 
@@ -46,7 +47,8 @@ def decode(event: ReceivedEvent) -> BookingChange | None:
     """The change, or None for one that is no business of payments. Raises: Poison for unreadable bytes."""
     message = BookingEvent.FromString(event.payload)
     happening = _HAPPENINGS.get(message.type)
-    if happening is None:
+    # What is updated otherwise (money that came or went back, services) neither ends a visit nor brings it back.
+    if happening is None or (happening is Happening.UPDATED and message.state != BookingEvent.STATE_PENDING):
         return None
     return BookingChange(
         event_id=event.event_id,

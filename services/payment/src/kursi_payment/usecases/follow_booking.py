@@ -29,6 +29,8 @@ class Happening(StrEnum):
     EXPIRED = "expired"
     NO_SHOW = "no_show"
     REFUND_DUE = "refund_due"
+    UPDATED = "updated"
+    """It waits for the salon, maybe again: late money brings a hold that ran out back without confirming it."""
 
 
 _OVER = frozenset({Happening.CANCELLED, Happening.EXPIRED, Happening.NO_SHOW})
