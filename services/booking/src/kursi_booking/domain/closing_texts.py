@@ -24,8 +24,8 @@ _OTHER_PERSON = Text("Choose another time or another person.", "اختر وقت�
 _MESSAGES = {
     ClosedBy.SALON_NOT_LIVE: Text("The salon takes no bookings now.", "لا يستقبل الصالون الحجوزات حاليًا."),
     ClosedBy.CUSTOMER_LIMIT: Text(
-        "There are already {limit} open bookings, which is the limit here.",
-        "يوجد بالفعل {limit} من الحجوزات المفتوحة، وهو الحد الأقصى هنا.",
+        "The limit of open bookings here, {limit}, is reached.",
+        "بلغت الحجوزات المفتوحة الحد الأقصى هنا، وهو {limit}.",
     ),
     ClosedBy.TOO_SOON: Text(
         "The earliest time that can be booked now is {earliest}.", "أقرب وقت متاح للحجز الآن هو {earliest}."
@@ -35,8 +35,8 @@ _MESSAGES = {
     ),
     ClosedBy.TOO_LATE_IN_DAY: Text("Visits start until {limit}.", "تبدأ المواعيد حتى الساعة {limit}."),
     ClosedBy.DAY_FULL: Text(
-        "The salon takes {limit} bookings a day and has them on this day.",
-        "يستقبل الصالون {limit} من الحجوزات في اليوم وقد اكتملت في هذا اليوم.",
+        "The salon has as many bookings on this day as it takes ({limit}).",
+        "اكتملت حجوزات الصالون في هذا اليوم (الحد الأقصى {limit}).",
     ),
     ClosedBy.OFF_GRID: Text("Visits start every {step} minutes.", "تبدأ المواعيد كل {step} دقيقة."),
     ClosedBy.NO_PERFORMER: Text(
@@ -68,8 +68,8 @@ _MESSAGES = {
         "ما تتطلبه هذه الزيارة مستخدم في هذا الوقت ({kind}).",
     ),
     ClosedBy.STAFF_DAY_FULL: Text(
-        "They take {limit} bookings a day and have them on this day.",
-        "يستقبل الموظف {limit} من الحجوزات في اليوم وقد اكتملت في هذا اليوم.",
+        "They have as many bookings on this day as they take ({limit}).",
+        "اكتملت حجوزات الموظف في هذا اليوم (الحد الأقصى {limit}).",
     ),
     ClosedBy.LEAVES_GAP: Text(
         "This start would leave a gap that is too short to be used.",

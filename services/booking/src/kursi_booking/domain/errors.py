@@ -231,8 +231,8 @@ class TooManyBookings(FailedPrecondition):
     """The customer has as many open bookings as the salon allows."""
 
     reason = "TOO_MANY_BOOKINGS"
-    en = "There are already {limit} open bookings, which is the limit here."
-    ar = "يوجد بالفعل {limit} من الحجوزات المفتوحة، وهو الحد الأقصى هنا."
+    en = "The limit of open bookings here, {limit}, is reached."
+    ar = "بلغت الحجوزات المفتوحة الحد الأقصى هنا، وهو {limit}."
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit=limit)
