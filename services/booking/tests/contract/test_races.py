@@ -109,6 +109,17 @@ async def test_a_hold_that_expires_while_its_customer_books_something_else_is_co
     assert await world.rows("SELECT active FROM customer_counters") == [(1,)]
 
 
+@pytest.mark.covers("B9", "B10")
+async def test_what_was_paid_of_a_hold_is_due_for_refund_when_it_expires_with_others(world, till, hold):
+    paid, _ = await hold(hour=9), await hold(hour=10, customer=new_id())
+    await till.tell(till.captured(paid, minor=4_000))
+    world.clock.advance(timedelta(minutes=11))
+    assert await ExpireHolds(DueHoldsInDatabase(world.database), world.clock, describe_event)(100) == 2
+    due = "SELECT payment_state, refund_due_minor FROM bookings WHERE state = 'expired' ORDER BY start_at"
+    assert await world.rows(due) == [("refund_due", 4_000), ("awaiting", 0)]
+    assert await till.told_refunds(paid) == 4_000
+
+
 @pytest.mark.covers("B6")
 @pytest.mark.parametrize("ending", ["is cancelled", "has too many", "gets it"])
 async def test_whoever_waits_for_somebody_who_takes_the_same_time_gets_it_unless_they_do(world, ending):
