@@ -27,3 +27,11 @@ async def test_a_call_with_its_message_arrives(gateway, upstream, message):
     answer = await gateway.client.post(PATH, content=body, headers={"content-type": "application/grpc-web"})
     assert answer.status_code == 200
     assert upstream.seen[-1].body == message
+
+
+async def test_a_call_that_takes_no_trailers_is_no_broken_service(gateway, upstream):
+    before = len(upstream.seen)
+    headers = {"content-type": "application/grpc"}
+    answer = await gateway.client.post(PATH, content=bytes(5), headers=headers)
+    assert "grpc-message" not in answer.headers
+    assert len(upstream.seen) == before + 1

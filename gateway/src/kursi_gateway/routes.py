@@ -71,6 +71,8 @@ def routes(settings: GatewaySettings) -> dict[str, Any]:
         "request_headers_to_add": [
             _header("x-forwarded-host", "%REQ(:AUTHORITY)%"),
             _header("x-envoy-external-address", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+            # A service resets a call without it, and whose calls are reset is taken for broken.
+            _header("te", "trailers"),
         ],
         "response_headers_to_add": [
             *(_header(name, value) for name, value in SECURITY_HEADERS.items()),
