@@ -57,6 +57,15 @@ async def test_a_new_key_is_learned_at_once_and_the_old_one_stops_counting(verif
         await verifier.verify(old)
 
 
+async def test_a_new_key_is_learned_though_the_clock_was_set_back_since_the_last_one(
+    verifier, keys, mint, fixed_clock
+):
+    await verifier.verify(mint.user())
+    fixed_clock.advance(timedelta(hours=-1))
+    keys.mint = TokenMint(fixed_clock, kid="next")
+    await verifier.verify(keys.mint.user())
+
+
 async def test_made_up_key_ids_cannot_make_us_ask_more_than_every_five_seconds(
     verifier, keys, mint, fixed_clock
 ):
