@@ -1,8 +1,10 @@
 """What is known after a request to a foreign service, shown against real sockets."""
 
 import asyncio
+import gzip
 import ipaddress
 import sys
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -123,6 +125,32 @@ async def test_a_body_past_the_limit_is_not_read_on(server):
     async with http_client(url, max_bytes=1_000) as http:
         outcome = await http.send("GET", "/")
     assert (type(outcome), outcome.why) == (Ambiguous, "ResponseTooLarge")
+
+
+async def test_an_answer_may_be_packed_once(server):
+    url, answers, _ = server
+    answers.append(reply(200, gzip.compress(b"hello"), "Content-Encoding: gzip"))
+    async with http_client(url) as http:
+        assert (await http.send("GET", "/")).body == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("layers", "encoding", "why"),
+    [(1, "gzip", "ResponseTooLarge"), (2, "gzip, gzip", "DecodingError"), (1, "br", "DecodingError")],
+)
+async def test_a_small_answer_that_unpacks_to_a_large_one_is_not_unpacked(server, layers, encoding, why):
+    url, answers, _ = server
+    body = b"\0" * 50_000_000
+    for _ in range(layers):
+        body = gzip.compress(body)
+    answers.append(reply(200, body, f"Content-Encoding: {encoding}"))
+    async with http_client(url, max_bytes=100_000) as http:
+        tracemalloc.start()
+        outcome = await http.send("GET", "/")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert (type(outcome), outcome.why) == (Ambiguous, why)
+    assert most < 5_000_000
 
 
 async def test_a_request_looks_for_no_module_that_is_not_there(server, monkeypatch):
