@@ -162,6 +162,22 @@ async def test_three_offers_without_an_answer_end_an_entry(room, world):
     assert await room.broken() == []
 
 
+async def test_offers_that_were_answered_keep_none_waiting_that_were_not(room, world):
+    """However few are looked at in one go."""
+    booked = await room.fill()
+    first = await room.join()
+    world.clock.advance(MINUTE)
+    second = await room.join()
+    await room.free(booked[9, world.staff[0]])
+    await room.matched()
+    await room.decline(await room.get(first))
+    await room.matched()
+    assert await room.states(first, second) == ["WAITING", "OFFERED"]
+    world.clock.advance(20 * MINUTE)
+    assert await room.parts.run_out(1) == 1
+    assert (await room.get(second)).unanswered_offers == 1
+
+
 async def test_an_offer_never_outlasts_the_start_of_its_visit(room, world):
     brief = world.salon.service(*world.staff, terms={"minimum_notice": Duration()})
     world.clock.set(world.salon.at(16, 8, 55))

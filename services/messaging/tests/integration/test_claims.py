@@ -99,3 +99,37 @@ async def test_what_somebody_decided_while_a_claim_was_looking_is_left_as_it_is(
 async def test_nothing_is_claimed_before_it_is_due(stage, status):
     await stage.due(status=status, due_at=stage.clock.now() + timedelta(seconds=30))
     assert await claimed(stage, 10) == []
+
+
+async def taken_over(stage) -> list:
+    async with stage.database.autocommit() as connection:
+        return await claims.reap(connection, token=new_id(), lease=LEASE, most=10)
+
+
+@pytest.mark.covers("X15")
+async def test_who_takes_a_lost_message_over_has_a_whole_lease_to_find_out(stage):
+    message = await stage.due()
+    await claimed(stage, 10)
+    assert await taken_over(stage) == []
+    await stage.execute("UPDATE notifications SET lease_until = now() - interval '1 second'")
+    assert [row.id for row in await taken_over(stage)] == [message]
+    assert await taken_over(stage) == []
+
+
+@pytest.mark.covers("X15")
+@pytest.mark.parametrize(
+    ("outcome", "in_doubt"), [(None, True), ("ambiguous", True), ("retryable", False), ("refused", False)]
+)
+async def test_only_a_try_whose_end_nobody_knows_is_in_doubt(stage, outcome, in_doubt):
+    message = await stage.due()
+    await claimed(stage, 10)
+    await stage.execute(
+        "INSERT INTO attempts (notification_id, number, provider, lease_token, dispatched_at, finished_at, outcome) "
+        "VALUES (%s, 1, 'twilio', %s, now(), now(), %s)",
+        *(message, new_id(), outcome),
+    )
+    await stage.execute(
+        "UPDATE notifications SET attempt_count = 1, lease_until = now() - interval '1 second'"
+    )
+    (row,) = await taken_over(stage)
+    assert (row.dispatched_at is not None) is in_doubt

@@ -50,7 +50,7 @@ def with_any_value(answer):
 
 def twilio(status: int, body: bytes) -> TwilioSender:
     """A sender whose provider answers so."""
-    transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, stream=httpx.ByteStream(body)))
     client = httpx.AsyncClient(transport=transport, base_url="https://twilio.test")
     account = TwilioAccount("AC1", "a token", "KURSI", "", "")
     return TwilioSender(HttpClient(client, "twilio.test", 5, 1_000_000), account)

@@ -52,7 +52,7 @@ PAYMENTS = with_any_value(PAYMENT) | with_any_value(SOURCE).map(lambda source: {
 
 def answering(status: int, body: bytes) -> HttpClient:
     """The way to a provider that answers so."""
-    transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, stream=httpx.ByteStream(body)))
     client = httpx.AsyncClient(transport=transport, base_url="https://moyasar.test")
     return HttpClient(client, "moyasar.test", 5, 1_000_000)
 
