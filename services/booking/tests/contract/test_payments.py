@@ -70,7 +70,7 @@ async def test_where_the_salon_decides_a_captured_prepayment_leaves_the_booking_
 @pytest.mark.covers("B10")
 async def test_a_failed_payment_keeps_the_hold_until_it_ends_so_that_another_can_be_tried(world, till, hold):
     booking = await hold()
-    await till.tell(till.step(booking, PaymentEvent.FAILED, new_id(), purpose=PaymentEvent.TIP))
+    await till.tell(till.step(booking, PaymentEvent.FAILED, new_id(), purpose=PaymentEvent.BALANCE))
     assert await now(world, booking) == booking
     await till.tell(till.failed(booking))
     after = await now(world, booking)
