@@ -15,7 +15,6 @@ What stands in an answer is anybody's guess. `read_object`, `read_date` and `rea
 import asyncio
 import ipaddress
 import json
-import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -25,10 +24,10 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-import httpcore
 import httpx
 
 from kursi_chassis.clock import Clock, SystemClock
+from kursi_chassis.http_pool import PooledTransport
 from kursi_chassis.metrics import HTTP_OUTCOMES
 from kursi_chassis.telemetry import current_traceparent
 
@@ -37,9 +36,10 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Finds the addresses of a host. Raises: OSError when it has none."""
 
 USER_AGENT = "Kursi/1"
+ACCEPT_ENCODING = "gzip"
+_PLAIN, _GZIP = frozenset({"", "identity"}), frozenset({"gzip", "x-gzip"})
 _MEBIBYTE = 1024 * 1024
 _CONNECT_SECONDS = 3.0
-_IDLE_SECONDS = 5.0
 _LONGEST_WAIT = timedelta(days=1)
 _COME_BACK = frozenset(
     {
@@ -137,29 +137,35 @@ class HttpClient:
 
     async def _exchange(self, method: str, path: str, request: Mapping[str, Any]) -> Outcome:
         async with self.client.stream(method, path, **request) as response:
-            body = await self._read(response)
+            body = await read_body(response, self.max_bytes)
             return classify(response.status_code, response.headers, body, self.clock.now())
 
-    async def _read(self, response: httpx.Response) -> bytes:
-        """The body, unpacked no further than it may be, so that no size claimed or unpacked can flood us. (The library
-        unpacks each part whole, and packings of packings: a kilobyte becomes a gigabyte.)
-        """
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in {"identity", "gzip"}:
-            raise httpx.DecodingError(encoding)
-        unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" else None
-        body = bytearray()
-        async for part in response.aiter_raw():
-            try:
-                body += unpack.decompress(part, self.max_bytes + 1 - len(body)) if unpack else part
-            except zlib.error as error:
-                raise httpx.DecodingError(str(error)) from error
-            if len(body) > self.max_bytes:
-                message = f"more than {self.max_bytes} bytes"
-                raise ResponseTooLarge(message)
-        if unpack and not unpack.eof:
-            raise httpx.DecodingError("cut off")
-        return bytes(body)
+
+async def read_body(response: httpx.Response, most_bytes: int) -> bytes:
+    """The body, unpacked no further than it may be, so that no size claimed or unpacked can flood us. (The library
+    unpacks each part whole, and packings of packings: a kilobyte becomes a gigabyte.)
+
+    Raises:
+        ResponseTooLarge: it is longer than that.
+        httpx.DecodingError: it is packed in another way than it says, or than we asked for (`ACCEPT_ENCODING`).
+        httpx.ReadError: it was cut off.
+    """
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in _PLAIN | _GZIP:
+        raise httpx.DecodingError(encoding)
+    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding in _GZIP else None
+    body = bytearray()
+    async for part in response.aiter_raw():
+        try:
+            body += unpack.decompress(part, most_bytes + 1 - len(body)) if unpack else part
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error)) from error
+        if len(body) > most_bytes:
+            message = f"more than {most_bytes} bytes"
+            raise ResponseTooLarge(message)
+    if unpack and not unpack.eof:
+        raise httpx.ReadError("cut off")
+    return bytes(body)
 
 
 @asynccontextmanager
@@ -182,7 +188,7 @@ async def http_client(
     client = httpx.AsyncClient(
         base_url=base_url,
         timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
-        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING},
         follow_redirects=False,
         trust_env=False,
         transport=PublicOnly(transport) if public_only else transport,
@@ -247,56 +253,6 @@ def read_text(value: object, most: int = 500) -> str:
     """
     text = value[:most] if isinstance(value, str) else ""
     return text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text)
-
-
-class Pool(httpcore.AsyncConnectionPool):
-    """The library's pool, except that it takes back connections whose request was cancelled before it used them.
-
-    Nobody would ever use or close those, and each keeps one of the places. While a provider stands still and more wait than
-    there are connections, whoever gives up makes room for others who give up at the same moment: after a few rounds there
-    was no place left, for good.
-    """
-
-    def _assign_requests_to_connections(self) -> list[httpcore.AsyncConnectionInterface]:
-        owned = {id(request.connection) for request in self._requests}
-        left = [one for one in self._connections if id(one) not in owned and not one.is_idle()]
-        for connection in left:
-            self._connections.remove(connection)
-        return [*left, *super()._assign_requests_to_connections()]
-
-
-class _Answer(httpx.AsyncByteStream):
-    """The body of an answer. It is closed, and its connection free again, also where the caller is cancelled meanwhile."""
-
-    def __init__(self, body: httpx.AsyncByteStream) -> None:
-        self._body = body
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._body.__aiter__()
-
-    async def aclose(self) -> None:
-        await asyncio.shield(self._body.aclose())
-
-
-class PooledTransport(httpx.AsyncHTTPTransport):
-    """The library's transport, except that requests that are cancelled take no connection from others."""
-
-    def __init__(self, most_connections: int = 100, kept_connections: int = 20) -> None:
-        context = ssl.create_default_context()
-        super().__init__(verify=context)
-        self._pool = Pool(
-            ssl_context=context,
-            max_connections=most_connections,
-            max_keepalive_connections=kept_connections,
-            keepalive_expiry=_IDLE_SECONDS,
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; whoever gets the answer closes it."""
-        answer = await super().handle_async_request(request)
-        if isinstance(answer.stream, httpx.AsyncByteStream):
-            answer.stream = _Answer(answer.stream)
-        return answer
 
 
 class PublicOnly(httpx.AsyncBaseTransport):

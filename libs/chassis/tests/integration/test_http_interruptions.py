@@ -5,7 +5,8 @@ import asyncio
 import httpx
 import pytest
 from interrupting import Interrupted
-from kursi_chassis.http_client import Accepted, HttpClient, PooledTransport
+from kursi_chassis.http_client import Accepted, HttpClient
+from kursi_chassis.http_pool import PooledTransport
 
 
 @pytest.fixture

@@ -126,6 +126,9 @@ async def test_a_declined_time_goes_to_the_next_and_the_entry_waits_on_for_anoth
     await room.matched()
     assert (await room.get(first)).offer.start_time == moment(world.salon.at(16, 12))
     assert await room.broken() == []
+    # The offer that was declined takes no place among those that run out, however few are looked at in one go.
+    world.clock.advance(10 * MINUTE)
+    assert [await room.parts.run_out(1) for _ in range(3)] == [1, 1, 0]
 
 
 async def test_a_declined_time_is_not_offered_again_to_the_same_entry(room, world):
@@ -160,22 +163,6 @@ async def test_three_offers_without_an_answer_end_an_entry(room, world):
     assert await room.states(entry) == ["EXPIRED"]
     assert await room.matched() == 0
     assert await room.broken() == []
-
-
-async def test_offers_that_were_answered_keep_none_waiting_that_were_not(room, world):
-    """However few are looked at in one go."""
-    booked = await room.fill()
-    first = await room.join()
-    world.clock.advance(MINUTE)
-    second = await room.join()
-    await room.free(booked[9, world.staff[0]])
-    await room.matched()
-    await room.decline(await room.get(first))
-    await room.matched()
-    assert await room.states(first, second) == ["WAITING", "OFFERED"]
-    world.clock.advance(20 * MINUTE)
-    assert await room.parts.run_out(1) == 1
-    assert (await room.get(second)).unanswered_offers == 1
 
 
 async def test_an_offer_never_outlasts_the_start_of_its_visit(room, world):

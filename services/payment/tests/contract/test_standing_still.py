@@ -169,12 +169,18 @@ async def test_a_customer_who_pays_in_time_while_a_process_stands_still_is_not_l
     assert await desk.events(payment.id) == ["pending", "captured"]
 
 
-@pytest.mark.covers("Y5")
-async def test_who_lost_the_conversation_sends_no_refund_that_was_sent_since(desk):
+async def refund_to_be_sent(desk):
+    """A payment of which a refund has not reached the provider, and may be sent again by now."""
     payment = await desk.pay()
     desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments/*/refund")
     await desk.refund(payment, 10_000)
     desk.clock.advance(SAFE_TIME)
+    return payment
+
+
+@pytest.mark.covers("Y5")
+async def test_who_lost_the_conversation_sends_no_refund_that_was_sent_since(desk):
+    payment = await refund_to_be_sent(desk)
     talk = desk.assembly.talk
 
     async def somebody_else_sends_it():
@@ -253,10 +259,7 @@ async def test_who_is_turned_away_late_does_not_end_a_charge_that_was_ordered_si
 @pytest.mark.covers("Y5")
 @pytest.mark.parametrize("is_final", [False, True])
 async def test_who_is_turned_away_late_leaves_a_refund_to_whoever_has_sent_it_since(desk, is_final):
-    payment = await desk.pay()
-    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments/*/refund")
-    await desk.refund(payment, 10_000)
-    desk.clock.advance(SAFE_TIME)
+    payment = await refund_to_be_sent(desk)
     talk = desk.assembly.talk
 
     async def somebody_else_sends_it():

@@ -6,7 +6,6 @@ to the very network address that was judged.
 
 import asyncio
 import ssl
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +13,15 @@ from typing import Final
 
 import httpx
 from kursi_chassis.http_client import (
+    ACCEPT_ENCODING,
     USER_AGENT,
     AddressRefused,
     Network,
     PublicOnly,
     Resolve,
+    ResponseTooLarge,
     public_address,
+    read_body,
     resolve_host,
 )
 
@@ -34,7 +36,6 @@ _LONGEST_SECONDS: Final = 20.0
 _CONNECT_SECONDS: Final = 5.0
 _OK, _NOT_MODIFIED = 200, 304
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_PLAIN, _GZIP = frozenset({"", "identity"}), frozenset({"gzip", "x-gzip"})
 _LONGEST_ETAG, _LONGEST_DATE = 500, 100
 
 
@@ -114,7 +115,11 @@ class CalendarFetcher:
 
 
 def _headers(known: Validators) -> dict[str, str]:
-    headers = {"User-Agent": USER_AGENT, "Accept": "text/calendar, */*;q=0.1", "Accept-Encoding": "gzip"}
+    headers = {
+        "User-Agent": USER_AGENT,
+        "Accept": "text/calendar, */*;q=0.1",
+        "Accept-Encoding": ACCEPT_ENCODING,
+    }
     if known.etag:
         headers["If-None-Match"] = known.etag
     if known.last_modified:
@@ -131,22 +136,12 @@ async def _answer(response: httpx.Response, known: Validators) -> Fetched | None
 
 
 async def _body(response: httpx.Response) -> bytes:
-    """The body, unpacked a step at a time, so that no more than what is allowed is ever in memory."""
-    encoding = response.headers.get("content-encoding", "").strip().lower()
-    if encoding not in _PLAIN | _GZIP:
-        raise CalendarUnreadable("ENCODING_NOT_SUPPORTED")
-    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding in _GZIP else None
-    body = bytearray()
-    async for part in response.aiter_raw():
-        try:
-            body += unpack.decompress(part, MOST_BYTES + 1 - len(body)) if unpack else part
-        except zlib.error as error:
-            raise CalendarUnreadable("ENCODING_NOT_SUPPORTED") from error
-        if len(body) > MOST_BYTES:
-            raise CalendarUnreadable("TOO_LARGE")
-    if unpack and not unpack.eof:
-        raise CalendarUnreadable("NO_CONNECTION")
-    return bytes(body)
+    try:
+        return await read_body(response, MOST_BYTES)
+    except httpx.DecodingError as error:
+        raise CalendarUnreadable("ENCODING_NOT_SUPPORTED") from error
+    except ResponseTooLarge as error:
+        raise CalendarUnreadable("TOO_LARGE") from error
 
 
 def _validators(headers: Mapping[str, str]) -> Validators:
