@@ -18,16 +18,47 @@ from kursi_booking.ports.offers import FreeTimes
 
 _SLOTS = booking_service_pb2.ListSlotsResponse.SLOTS_FIELD_NUMBER
 _ITEMS = booking_pb2.Slot.ITEMS_FIELD_NUMBER
+_MOST_STARTS = 9_000
+"""So many are kept of one zone and duration: a month in steps of five minutes."""
 
 
-def slot_fields(found: FreeTimes, most_staff: int | None = None) -> bytes:
-    """The field `slots` of ListSlotsResponse, one for each start; with up to `most_staff` people for a service."""
+def slot_fields(found: FreeTimes, most_staff: int | None = None) -> list[bytes]:
+    """The field `slots` of ListSlotsResponse, once for each start, in pieces to be joined; with up to `most_staff` people
+    for a service.
+    """
     zone, who = ZoneInfo(found.time_zone), _Who(found.service_ids, most_staff)
+    times, duration = _times(zone, 0), 0
     fields: list[bytes] = []
     for start, end, staff, _ in found.times:
-        during, items = _during(start, end, zone), who.known.get(id(staff)) or who.of(staff)
-        fields += (_head(_SLOTS, len(during) + len(items)), during, items)
-    return b"".join(fields)
+        if end - start != duration:
+            times, duration = _times(zone, end - start), end - start
+        time = times[start]
+        fields += (who.known.get((id(staff), len(time))) or who.before(staff, len(time)), time)
+    return fields
+
+
+class _Times(dict[int, bytes]):
+    """The fields of a slot that say when it is, by its start. (A dict, as a cached function takes three times as long to
+    answer, and is asked a thousand times; and one answer per slot, as memory is what it waits for.)
+    """
+
+    def __init__(self, zone: ZoneInfo, duration: int) -> None:
+        self._zone, self._duration = zone, duration
+
+    def __missing__(self, start: int) -> bytes:
+        if len(self) >= _MOST_STARTS:
+            self.clear()
+        slot = booking_pb2.Slot(
+            start_time=Timestamp(seconds=start),
+            end_time=Timestamp(seconds=start + self._duration),
+            local_start=local_text(start, self._zone),
+        )
+        self[start] = fields = slot.SerializeToString()
+        return fields
+
+
+# Salons of one zone begin on the same minutes, and most visits take as long: what is kept serves all of a month's lists.
+_times = lru_cache(maxsize=32)(_Times)
 
 
 class _Who:
@@ -43,37 +74,28 @@ class _Who:
         self._services = [
             booking_pb2.SlotItem(service_id=str(service_id)).SerializeToString() for service_id in service_ids
         ]
-        self.known: dict[int, bytes] = {}
-        """By the identity of what `of` was asked about: to look here first takes a fraction of a call."""
+        self.known: dict[tuple[int, int], bytes] = {}
+        """By what `before` was asked, of objects their identity: to look here first takes a fraction of a call."""
         self._people: dict[int, bytes] = {}
 
-    def of(self, staff: Sequence[Sequence[UUID]]) -> bytes:
-        """One item per service. The caller keeps `staff`, or another object would get the identity of one."""
-        teams = zip(self._services, staff, strict=True)
-        items = self.known[id(staff)] = b"".join(
-            part for service, team in teams for part in self._item(service, team)
-        )
-        return items
+    def before(self, staff: Sequence[Sequence[UUID]], length: int) -> bytes:
+        """A slot up to the fields that say when it is, which have `length` bytes: its head, and one item per service.
 
-    def _item(self, service: bytes, team: Sequence[UUID]) -> tuple[bytes, ...]:
-        people, named = self._people, team[: self._most]
-        try:
-            names = b"".join(map(people.__getitem__, map(id, named)))
-        except KeyError:
-            people.update((id(person), _person(person)) for person in named)
-            names = b"".join(map(people.__getitem__, map(id, named)))
-        count = _count(len(team))
-        return _head(_ITEMS, len(service) + len(names) + len(count)), service, names, count
+        The caller keeps `staff`, or another object would get the identity of one.
+        """
+        items = b"".join(map(self._item, self._services, staff))
+        slot = self.known[id(staff), length] = _head(_SLOTS, len(items) + length) + items
+        return slot
 
-
-# Salons of one zone begin on the same minutes, and most visits take as long: what is kept serves all of a month's lists.
-@lru_cache(maxsize=16_384)
-def _during(start: int, end: int, zone: ZoneInfo) -> bytes:
-    return booking_pb2.Slot(
-        start_time=Timestamp(seconds=start),
-        end_time=Timestamp(seconds=end),
-        local_start=local_text(start, zone),
-    ).SerializeToString()
+    def _item(self, service: bytes, team: Sequence[UUID]) -> bytes:
+        people, names = self._people, list[bytes]()
+        for person in team[: self._most]:
+            name = people.get(id(person))
+            if name is None:
+                name = people[id(person)] = _person(person)
+            names.append(name)
+        item = b"".join((service, *names, _count(len(team))))
+        return _head(_ITEMS, len(item)) + item
 
 
 def _person(staff_id: UUID) -> bytes:

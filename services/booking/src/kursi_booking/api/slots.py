@@ -101,4 +101,4 @@ def _response(found: FreeTimes, most_staff: int | None) -> bytes:
         as_of=timestamp(found.as_of),
         stale=found.stale,
     )
-    return slot_fields(found, most_staff) + rest.SerializeToString()
+    return b"".join([*slot_fields(found, most_staff), rest.SerializeToString()])
