@@ -2,8 +2,10 @@
 
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from statistics import median
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,7 +20,7 @@ from kursi_local.client import Api
 from kursi_local.platform import Platform
 
 from bench.effort import FULL, Effort
-from bench.load import closed_loop, percentile_ms
+from bench.load import percentile_ms
 from bench.report import Figure
 from bench.stage import Salon, midnight_ahead, open_salon
 
@@ -26,47 +28,52 @@ STAFF = 10
 DAYS = 31
 BOOKINGS = 1000
 HALF_HOUR = 1800
-TURNS = 10
-ROUNDS = 10
-"""Of the bare engine, in each turn."""
 
 
 async def measure(platform: Platform, effort: Effort = FULL) -> Figure:
     """One caller at a time, so that it is the time of a call that is measured and not a queue.
 
-    Calls and bare engine in turns, so that a machine whose speed changes is as fast for both.
+    Each call is held against the bare engine right after it: the speed of a machine changes within a second, and neither
+    finds the caches as itself has left them. Asked once more at once, the engine is at its best; what the call is to
+    that stands beside it.
     """
+    calls, spent, at_best = list[float](), list[float](), list[float]()
     with Api.of(platform) as api:
         salon = open_salon(api, staff=STAFF)
         first = midnight_ahead(2)
         taken = taken_half_hours(salon, first, days=DAYS, number=BOOKINGS)
         insert_claims(platform.database_url("booking", "owner"), taken)
-        question, calls, spent = _question(salon, first, taken), list[float](), list[float]()
+        question, request = _question(salon, first, taken), _request(salon, first)
         async with grpc.aio.insecure_channel(
             platform.address("booking"), options=[("grpc.max_receive_message_length", 2**26)]
         ) as channel:
-            stub, request = booking_service_pb2_grpc.BookingServiceStub(channel), _request(salon, first)
+            stub = booking_service_pb2_grpc.BookingServiceStub(channel)
             slots = len((await stub.ListSlots(request, timeout=10)).slots)
             openings = len(_find(question, first))
-            for _ in range(TURNS):
-                turn = effort.seconds / TURNS
-                load = await closed_loop(1, turn, lambda _: stub.ListSlots(request, timeout=10))
-                calls += load.latencies
-                spent += [_timed(question, first) for _ in range(ROUNDS)]
+            stop = time.perf_counter() + effort.seconds
+            while not calls or time.perf_counter() < stop:
+                started = time.perf_counter()
+                await stub.ListSlots(request, timeout=10)
+                calls.append(time.perf_counter() - started)
+                spent.append(_timed(question, first))
+                at_best.append(_timed(question, first))
     if slots != openings:
         message = f"the service offers {slots} times and the bare engine {openings}"
         raise RuntimeError(message)
-    median_ms, p99_ms = percentile_ms(calls, 0.5), percentile_ms(calls, 0.99)
-    bare_ms = percentile_ms(spent, 0.5)
+    ratio, p99_ms = _median_ratio(calls, spent), percentile_ms(calls, 0.99)
     return Figure(
         id="R3",
         job="free times, 10 staff × 31 days, 1,000 bookings",
-        measured=f"p50 {median_ms:.1f} ms",
-        limit=f"engine alone {bare_ms:.1f} ms",
-        ratio=median_ms / bare_ms,
+        measured=f"p50 {percentile_ms(calls, 0.5):.1f} ms",
+        limit=f"engine alone {percentile_ms(spent, 0.5):.1f} ms",
+        ratio=ratio,
         goal="≤ 4, p99 < 50 ms",
-        met=median_ms / bare_ms <= 4 and p99_ms < 50,
-        details={"p99_ms": round(p99_ms, 1), "slots": slots},
+        met=ratio <= 4 and p99_ms < 50,
+        details={
+            "p99_ms": round(p99_ms, 1),
+            "slots": slots,
+            "to_engine_at_its_best": round(_median_ratio(calls, at_best), 2),
+        },
     )
 
 
@@ -142,3 +149,7 @@ def _timed(question: Question, first: datetime) -> float:
     started = time.perf_counter()
     _find(question, first)
     return time.perf_counter() - started
+
+
+def _median_ratio(calls: Sequence[float], bare: Sequence[float]) -> float:
+    return median(call / one for call, one in zip(calls, bare, strict=True))
