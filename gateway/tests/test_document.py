@@ -1,5 +1,7 @@
 """The OpenAPI document says of each method what that method says."""
 
+from collections import Counter
+
 import pytest
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
@@ -26,8 +28,20 @@ def openapi():
 
 
 def answer(openapi: dict, method: Method) -> dict:
-    operation = openapi["paths"][PARAMETER.sub(r"{\1}", method.path)][method.verb]
+    operation = operations(openapi)[f"{method.service.rpartition('.')[2]}_{method.name}"]
     return operation["responses"]["200"]["content"]["application/json"]["schema"]
+
+
+def operations(openapi: dict) -> dict[str, dict]:
+    return {
+        operation["operationId"]: operation
+        for verbs in openapi["paths"].values()
+        for operation in verbs.values()
+    }
+
+
+def path_parameters(operation: dict) -> list[str]:
+    return [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]
 
 
 def resolved(openapi: dict, schema: dict) -> dict:
@@ -46,6 +60,23 @@ def test_every_field_of_ours_is_described_by_its_own_comment(openapi):
     assert schemas["Salon"]["properties"]["slug"]["description"].startswith("Short name in web addresses")
     (salon_id, *_) = openapi["paths"]["/v1/salons/{salon_id}/slots:next"]["get"]["parameters"]
     assert salon_id["description"] == "The salon."
+
+
+@pytest.mark.covers("G9")
+def test_no_two_paths_differ_in_the_names_of_their_parameters_alone(openapi):
+    shapes = Counter(PARAMETER.sub("{}", path) for path in openapi["paths"])
+    assert [shape for shape, times in shapes.items() if times > 1] == []
+
+
+@pytest.mark.covers("G9")
+def test_a_path_says_each_of_its_parameters(openapi):
+    unsaid = [
+        operation["operationId"]
+        for path, verbs in openapi["paths"].items()
+        for operation in verbs.values()
+        if path_parameters(operation) != PARAMETER.findall(path)
+    ]
+    assert unsaid == []
 
 
 @pytest.mark.covers("G9")

@@ -31,8 +31,11 @@ def document() -> dict[str, Any]:
     """The whole document."""
     schemas = Schemas()
     paths: dict[str, dict[str, Any]] = {}
+    spellings: dict[str, str] = {}
     for method in public_methods():
-        paths.setdefault(PARAMETER.sub(r"{\1}", method.path), {})[method.verb] = _operation(method, schemas)
+        # Paths that differ in the names of their parameters alone are one path; its first method names them.
+        path = spellings.setdefault(PARAMETER.sub("{}", method.path), PARAMETER.sub(r"{\1}", method.path))
+        paths.setdefault(path, {})[method.verb] = _operation(path, method, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -54,14 +57,14 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(method: Method, schemas: Schemas) -> dict[str, Any]:
+def _operation(path: str, method: Method, schemas: Schemas) -> dict[str, Any]:
     summary, _, rest = method.comment.replace("\n", " ").partition(". ")
     operation: dict[str, Any] = {
         # Services may name methods alike; generators of clients take this for the name of a function.
         "operationId": f"{method.service.rpartition('.')[2]}_{method.name}",
         "tags": [method.upstream],
         "summary": summary.rstrip("."),
-        "parameters": _parameters(method, schemas),
+        "parameters": _parameters(path, method, schemas),
         "responses": {
             "200": {"description": "Done.", "content": _content(method, schemas)},
             **{status: {"$ref": f"#/components/responses/{status}"} for status in ERRORS},
@@ -75,10 +78,12 @@ def _operation(method: Method, schemas: Schemas) -> dict[str, Any]:
     return operation
 
 
-def _parameters(method: Method, schemas: Schemas) -> list[dict[str, Any]]:
+def _parameters(path: str, method: Method, schemas: Schemas) -> list[dict[str, Any]]:
+    """Parameters of a method; those of its path by the names that `path` gives them."""
     in_path = PARAMETER.findall(method.path)
     parameters = [
-        _parameter(path, "path", schemas.field_at(method.input_type, path), schemas) for path in in_path
+        _parameter(name, "path", schemas.field_at(method.input_type, field), schemas)
+        for name, field in zip(PARAMETER.findall(path), in_path, strict=True)
     ]
     if method.body != "*":
         for field in schemas.message(method.input_type).field:
@@ -107,13 +112,12 @@ def _query(field: FieldDescriptorProto, prefix: str, schemas: Schemas) -> list[d
             for child in inner.field
             for entry in _query(child, f"{prefix}{lower_camel(field.name)}.", schemas)
         ]
-    return [_parameter(prefix + field.name, "query", field, schemas)]
+    return [_parameter(prefix + lower_camel(field.name), "query", field, schemas)]
 
 
-def _parameter(path: str, place: str, field: FieldDescriptorProto, schemas: Schemas) -> dict[str, Any]:
+def _parameter(name: str, place: str, field: FieldDescriptorProto, schemas: Schemas) -> dict[str, Any]:
     behaviours = field.options.Extensions[field_behavior_pb2.field_behavior]
     required = place == "path" or field_behavior_pb2.FieldBehavior.REQUIRED in behaviours
-    name = path if place == "path" else ".".join(lower_camel(part) for part in path.split("."))
     return {
         "name": name,
         "in": place,
