@@ -278,6 +278,59 @@ async def test_money_that_was_not_taken_does_not_go_back(desk):
 
 
 @pytest.mark.covers("Y9")
+async def test_what_a_manager_gave_back_before_booking_heard_of_it_is_not_missing(desk):
+    """Booking called the visit off by what it knew, and asks for more than is left."""
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id)
+    await desk.refund(payment, 10_000)
+    before = REFUND_SHORTFALL._value.get()
+
+    await desk.follow_booking([change(booking_id, refund=25_000)])
+    await desk.attend.due()
+
+    assert REFUND_SHORTFALL._value.get() == before
+    assert sorted(movement.amount for movement in desk.charges("refund")) == [10_000, 15_000]
+
+
+@pytest.mark.covers("Y9")
+async def test_what_a_manager_is_about_to_give_back_is_not_missing(desk):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id)
+    desk.moyasar.fault("status", method="POST", path="/v1/payments/*/refund", code=503)
+    await desk.refund(payment, 10_000)
+    before = REFUND_SHORTFALL._value.get()
+
+    await desk.follow_booking([change(booking_id, refund=25_000)])
+
+    assert REFUND_SHORTFALL._value.get() == before
+
+
+@pytest.mark.covers("Y9")
+async def test_a_managers_refund_that_failed_explains_nothing_that_is_missing(desk):
+    booking_id = desk.booked()
+    payment = await desk.pay(booking_id)
+    desk.moyasar.fault("status", method="POST", path="/v1/payments/*/refund", code=400)
+    await desk.refund(payment, 10_000)
+    before = REFUND_SHORTFALL._value.get()
+
+    await desk.follow_booking([change(booking_id, refund=30_000)])
+
+    assert REFUND_SHORTFALL._value.get() == before + 1
+
+
+@pytest.mark.covers("Y9")
+async def test_what_booking_asked_for_before_does_not_explain_what_is_missing(desk):
+    booking_id = desk.booked()
+    await desk.pay(booking_id)
+    before = REFUND_SHORTFALL._value.get()
+
+    await desk.follow_booking([change(booking_id, refund=25_000)])
+    await desk.follow_booking([change(booking_id, Happening.REFUND_DUE, refund=5_000, revision=6)])
+
+    assert REFUND_SHORTFALL._value.get() == before + 1
+
+
+@pytest.mark.covers("Y9")
 async def test_a_refund_is_made_once_the_provider_is_back(desk):
     booking_id = desk.booked()
     payment = await desk.pay(booking_id)
