@@ -15,6 +15,7 @@ from kursi_simulators import credentials
 
 Payment = payment_pb2.Payment
 SECRET = "a shared secret of the tests"
+RESERVED = ("authorized", "captured")
 
 
 async def waiting(desk, number="4201320111111010", **changes):
@@ -23,6 +24,15 @@ async def waiting(desk, number="4201320111111010", **changes):
     payment = await desk.pay(source=source, **changes)
     (theirs,) = desk.moyasar.payments(payment_id=payment.id)
     return payment, theirs.id
+
+
+async def at_the_dashboard(desk, handle, step):
+    """Somebody does `void`, `capture` or `refund 5000` at the provider."""
+    what, _, minor = step.partition(" ")
+    body = {"amount": int(minor)} if minor else {}
+    await desk.http.send(
+        "POST", f"/payments/{handle}/{what}", json=body, auth=(credentials.MOYASAR_SECRET_KEY, "")
+    )
 
 
 @pytest.mark.covers("Y7")
@@ -143,6 +153,50 @@ async def test_the_daily_sweep_follows_what_was_done_at_the_dashboard(desk):
     assert await desk.state(refunded.id) == "partially_refunded"
     assert await desk.state(voided.id) == "voided"
     assert await desk.rows("SELECT reason, progress FROM movements") == [("made_at_provider", "succeeded")]
+
+
+@pytest.mark.covers("Y3", "Y7")
+@pytest.mark.parametrize(
+    ("authorize_only", "done_there", "state", "captured", "refunded", "told"),
+    [
+        (False, ["refund 5000"], "partially_refunded", 25_000, 5_000, ["captured", "refunded"]),
+        (False, ["refund"], "refunded", 25_000, 25_000, ["captured", "refunded"]),
+        (False, ["void"], "refunded", 25_000, 25_000, ["captured", "refunded"]),
+        (True, ["void"], "voided", 0, 0, ["authorized", "voided"]),
+        (True, ["capture 4000", "refund 1000"], "partially_refunded", 4_000, 1_000, [*RESERVED, "refunded"]),
+        (True, ["capture 4000", "void"], "refunded", 4_000, 4_000, [*RESERVED, "refunded"]),
+    ],
+)  # fmt: skip
+async def test_what_was_paid_and_undone_before_anybody_looked_is_followed_step_by_step(
+    authorize_only, done_there, state, captured, refunded, told, desk
+):
+    payment, handle = await waiting(desk, authorize_only=authorize_only)
+    desk.moyasar.decide(handle, "approve")
+    for step in done_there:
+        await at_the_dashboard(desk, handle, step)
+
+    desk.clock.advance(timedelta(minutes=2))
+    await desk.look_at_everything()
+
+    after = await desk.get(payment)
+    assert await desk.state(payment.id) == state
+    assert (after.captured.amount_minor, after.refunded.amount_minor) == (captured, refunded)
+    assert await desk.events(payment.id) == ["pending", *told]
+
+
+@pytest.mark.covers("Y7")
+async def test_the_daily_sweep_follows_a_reservation_that_was_taken_and_paid_back_at_the_dashboard(desk):
+    payment = await desk.pay(authorize_only=True)
+    (theirs,) = desk.moyasar.payments(payment_id=payment.id)
+    await at_the_dashboard(desk, theirs.id, "capture")
+    await at_the_dashboard(desk, theirs.id, "refund")
+
+    desk.clock.advance(timedelta(days=1, seconds=1))
+    await desk.attend.sweep()
+    assert await desk.attend.due() == 1
+
+    assert await desk.state(payment.id) == "refunded"
+    assert await desk.events(payment.id) == ["authorized", "captured", "refunded"]
 
 
 @pytest.mark.covers("Y7")

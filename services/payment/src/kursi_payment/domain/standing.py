@@ -146,12 +146,15 @@ def _release(payment: Payment, statement: Statement, at: datetime) -> Payment:
     return payment
 
 
-def _take_before_void(payment: Payment, _: Statement, at: datetime) -> Payment:
-    """The provider voids taken money too; then it was taken first, whether we heard of it or not."""
+def _take_before_void(payment: Payment, statement: Statement, at: datetime) -> Payment:
+    """The provider voids taken money too; then it was taken first, whether we heard of it or not.
+
+    It says how much only of what was reserved before; what was taken at once was taken whole.
+    """
     if payment.state is State.FAILED:
         raise Contradiction("SUCCEEDED_AFTER_FAILURE")
     if payment.state in _WAITS or payment.state is State.AUTHORIZED:
-        return payment.taken(payment.amount, at)
+        return payment.taken(payment.amount if statement.taken.is_zero else statement.taken, at)
     return payment
 
 

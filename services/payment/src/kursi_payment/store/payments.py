@@ -111,16 +111,11 @@ class PaymentRows:
         return await self.payment(row[0])
 
     async def save(self, before: Payment, steps: Sequence[Payment], *, actor: str) -> None:
-        if not steps:
-            return
-        last = steps[-1]
-        cursor = await self._connection.execute(
-            _UPDATE, {**payment_parameters(last), "revision_before": before.revision}
-        )
-        if cursor.rowcount != 1:
-            raise LostRace(str(last.id))
         previous = before
         for step in steps:
+            # Each by itself: the database knows which state may follow which, and where the last one leads to
+            # may be no step from where the first one began.
+            await self._update(previous, step)
             await record(self._connection, previous, step, actor)
             previous = step
         moved = [
@@ -129,6 +124,12 @@ class PaymentRows:
             if (earlier.state, earlier.refunded) != (after.state, after.refunded)
         ]
         await outbox.append(self._connection, *(event_of(step) for step in moved))
+
+    async def _update(self, before: Payment, after: Payment) -> None:
+        parameters = {**payment_parameters(after), "revision_before": before.revision}
+        cursor = await self._connection.execute(_UPDATE, parameters)
+        if cursor.rowcount != 1:
+            raise LostRace(str(after.id))
 
     async def mark_sent(self, payment_id: UUID, at: datetime) -> bool:
         cursor = await self._connection.execute(
