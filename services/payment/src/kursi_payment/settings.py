@@ -37,9 +37,10 @@ class PaymentSettings(ServiceSettings):
     exchange and, many times over, the time-outs of the proxies in between. Only then is "never heard of it"
     taken for "not charged"."""
     recheck_created_seconds: float = Field(default=15, gt=0)
-    """How soon to ask about a payment whose answer was lost."""
+    """How soon to ask about a payment, capture, void or refund whose answer was lost."""
     recheck_pending_seconds: float = Field(default=120, gt=0)
-    """How often to ask about a payment that waits for its customer, should no notice come."""
+    """How often to ask about a payment that waits for its customer, should no notice come, and to try again to move money
+    that the provider would not move."""
     action_limit_minutes: int = Field(default=30, ge=1)
     """How long a customer may take for 3-D Secure. A hold lasts ten minutes by default; a bank's page may
     still take payment after it, and then the money is seen and given back."""

@@ -204,6 +204,39 @@ async def test_a_decision_whose_answer_is_lost_is_not_repeated(desk, what):
     assert len(desk.charges(what)) == 1
 
 
+@pytest.mark.covers("Y5")
+@pytest.mark.parametrize("what", ["capture", "void"])
+async def test_what_became_of_a_decision_is_asked_soon_when_every_answer_was_lost(desk, what):
+    payment = await desk.pay(authorize_only=True)
+    desk.moyasar.fault("reset_after_accept", method="POST", path=f"/v1/payments/*/{what}")
+    # The first question comes before the request, the second one right after it.
+    desk.moyasar.fault("status", method="GET", path="/v1/payments/*", code=500, nth=2)
+    error = await refusal({"capture": capture, "void": void}[what](desk, payment))
+    assert error.reason == "REQUEST_IN_PROGRESS"
+
+    desk.clock.advance(timedelta(seconds=15))
+    await desk.attend.due()
+
+    assert await desk.state(payment.id) == {"capture": "captured", "void": "voided"}[what]
+    assert len(desk.charges(what)) == 1
+
+
+@pytest.mark.covers("Y5")
+async def test_who_asks_again_and_again_does_not_put_off_that_a_capture_is_repeated(desk):
+    payment = await desk.pay(authorize_only=True)
+    desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments/*/capture")
+    key = str(new_id())
+    await refusal(capture(desk, payment, request_id=key))
+    desk.clock.advance(timedelta(seconds=110))
+    await refusal(capture(desk, payment, request_id=key))
+
+    desk.clock.advance(timedelta(seconds=15))
+    await desk.attend.due()
+
+    assert await desk.state(payment.id) == "captured"
+    assert len(desk.charges("capture")) == 1
+
+
 async def test_a_decision_that_is_still_open_is_in_progress(desk):
     payment = await desk.pay(authorize_only=True)
     desk.moyasar.fault("reset_before_accept", method="POST", path="/v1/payments/*/capture")

@@ -48,6 +48,10 @@ class Movement:
     created_at: datetime
     updated_at: datetime
 
+    def may_be_at_work(self, at: datetime, settles_after: timedelta) -> bool:
+        """Whether it was sent so shortly before that it may still have its effect."""
+        return self.sent_at is not None and at < self.sent_at + settles_after
+
     def about_to_be_sent(self, statement: Statement, at: datetime) -> "Movement":
         """What is written down before the provider is told."""
         return replace(self, refunded_before=statement.refunded, sent_at=at, updated_at=at)
@@ -83,7 +87,7 @@ def judge(movement: Movement, statement: Statement, asked_at: datetime, settles_
     if not _is_possible(movement, statement):
         is_ours = movement.kind is Kind.REFUND and movement.sent_at is not None
         return Verdict.UNCLEAR if is_ours else Verdict.IMPOSSIBLE
-    if movement.sent_at is not None and asked_at < movement.sent_at + settles_after:
+    if movement.may_be_at_work(asked_at, settles_after):
         return Verdict.WAIT
     return Verdict.SEND
 

@@ -1,8 +1,10 @@
 """When to look at a payment again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from kursi_payment.domain.movement import Movement
 from kursi_payment.domain.payment import Payment, State
 
 
@@ -16,13 +18,16 @@ class Patience:
     action_limit: timedelta
     ask_every: timedelta
 
-    def next_look(self, payment: Payment, now: datetime, *, has_pending: bool) -> datetime | None:
-        """When to ask the provider next; None when nothing is open."""
-        if payment.state is State.CREATED:
+    def next_look(self, payment: Payment, now: datetime, pending: Sequence[Movement]) -> datetime | None:
+        """When to ask the provider next, given the movements that wait; None when nothing is open.
+
+        Soon where an answer was lost: asking moves nothing, and the manager who captured is told "in progress"
+        until it is known what became of it.
+        """
+        is_unknown = any(movement.may_be_at_work(now, self.outcome_settles_after) for movement in pending)
+        if payment.state is State.CREATED or is_unknown:
             return now + self.recheck_created_after
-        if has_pending:
-            return now + self.recheck_pending_after
-        if payment.state is State.PENDING_ACTION:
+        if pending or payment.state is State.PENDING_ACTION:
             return now + self.recheck_pending_after
         return None
 

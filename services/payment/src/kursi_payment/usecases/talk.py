@@ -265,7 +265,7 @@ class Talk:
         async with self.begin() as work:
             payment = await _locked(work, payment_id)
             pending = [m for m in await work.movements(payment_id) if m.progress is Progress.PENDING]
-            following = self.patience.next_look(payment, now, has_pending=bool(pending))
+            following = self.patience.next_look(payment, now, pending)
             if wait is not None:
                 following = max(following or now, now + wait)
             await work.looked(payment_id, Look(began_at, now, following))
