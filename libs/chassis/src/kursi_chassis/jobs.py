@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import nats.errors
 import psycopg
 from prometheus_client import Counter, Gauge
+from psycopg_pool import PoolClosed, PoolTimeout
 
 from kursi_chassis import idempotency
 from kursi_chassis.db.database import Connection, Database
@@ -40,7 +42,10 @@ class Job:
 
 
 class JobRunner:
-    """Runs the jobs of one database in whichever process leads. A failing job backs off, alone."""
+    """Runs the jobs of one database in whichever process leads. A failing job backs off, alone.
+
+    It is logged with its traceback (`job_failed`), or in one line when it only missed somebody (`job_postponed`).
+    """
 
     def __init__(self, database: Database, jobs: Sequence[Job], *, duty: str = "kursi.jobs") -> None:
         self._database = database
@@ -96,13 +101,37 @@ async def _repeat(job: Job, stopping: asyncio.Event) -> None:
 async def _succeeds(job: Job) -> bool:
     try:
         await job.run()
-    except Exception as error:  # a job's bug must not end the other jobs
+    except Exception as error:  # noqa: BLE001 -- a job's bug must not end the other jobs; told right below
         _RUNS.labels(job.name, "failed").inc()
-        log.exception("job_failed", job=job.name, error=type(error).__name__)
+        _tell(job, error)
         return False
     _RUNS.labels(job.name, "ok").inc()
     _LAST_SUCCESS.labels(job.name).set(time.time())
     return True
+
+
+def _tell(job: Job, error: Exception) -> None:
+    """One line where something is merely away, which passes; a traceback where the job has a bug."""
+    dependency = _missing(error)
+    if dependency is None:
+        log.error("job_failed", job=job.name, error=type(error).__name__, exc_info=error)
+    else:
+        kind = type(error.__cause__ or error).__name__
+        log.warning("job_postponed", job=job.name, dependency=dependency, error=kind)
+
+
+def _missing(error: BaseException | None) -> str | None:
+    """What did not answer, as far as an error and its causes tell; None where it was something else that failed."""
+    if isinstance(error, psycopg.OperationalError | PoolTimeout | PoolClosed):
+        return "postgresql"
+    if isinstance(error, nats.errors.Error):
+        return "nats"
+    if not isinstance(error, Unavailable):
+        return None
+    named = error.metadata.get("dependency")
+    if named is None and isinstance(error.__cause__, psycopg.Error):
+        return "postgresql"  # a lost connection ends what was said on it with errors of many classes
+    return str(named or _missing(error.__cause__) or error.reason)
 
 
 def retention_jobs(database: Database, *tables: str) -> list[Job]:

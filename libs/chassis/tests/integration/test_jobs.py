@@ -2,13 +2,22 @@
 
 import asyncio
 import contextlib
+import json
 from datetime import timedelta
 
+import nats.errors
+import psycopg
 import pytest
 from kursi_chassis.db.database import Database
+from kursi_chassis.errors import Unavailable
 from kursi_chassis.events import outbox
+from kursi_chassis.grpc.client import DependencyUnavailable
+from kursi_chassis.grpc.tokens import KeysUnavailable
 from kursi_chassis.jobs import Job, JobRunner, retention_jobs
 from kursi_chassis.testing.eventually import eventually
+from kursi_chassis.testing.logs import logged
+from kursi_chassis.testing.servers import free_port
+from psycopg_pool import PoolTimeout
 
 OFTEN = timedelta(milliseconds=10)
 
@@ -76,6 +85,72 @@ async def test_a_failing_job_does_not_stop_the_others_and_is_tried_again(databas
 
     async with running(database, Job("broken", OFTEN, fail), Job("work", OFTEN, work)):
         await eventually(lambda: work.runs > 5 and len(failures) > 1)
+
+
+def caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "dependency"),
+    [
+        (psycopg.OperationalError(), "postgresql"),
+        (PoolTimeout(), "postgresql"),
+        (caused(Unavailable(), psycopg.errors.IdleInTransactionSessionTimeout()), "postgresql"),
+        (caused(Unavailable(), psycopg.InternalError()), "postgresql"),
+        (nats.errors.TimeoutError(), "nats"),
+        (Unavailable(dependency="nats"), "nats"),
+        (DependencyUnavailable(dependency="catalog"), "catalog"),
+        (caused(Unavailable(), DependencyUnavailable(dependency="identity")), "identity"),
+        (KeysUnavailable(), "TOKEN_KEYS_UNAVAILABLE"),
+    ],
+)
+async def test_a_job_that_misses_somebody_says_whom_in_one_line(database, error, dependency):
+    runs = []
+
+    async def miss() -> None:
+        runs.append(None)
+        raise error
+
+    with logged() as output:
+        async with running(database, Job("missing", OFTEN, miss)):
+            await eventually(lambda: len(runs) > 1)
+
+    told = [json.loads(line) for line in output.getvalue().splitlines()]
+    assert {(line["event"], line["level"], line["job"], line["dependency"]) for line in told} == {
+        ("job_postponed", "warning", "missing", dependency)
+    }
+    assert not any("exception" in line for line in told)
+
+
+async def test_a_job_whose_database_is_away_says_so(database):
+    away = await Database.open(f"postgresql://nobody@127.0.0.1:{free_port()}/none", application_name="away")
+    try:
+        with logged() as output:
+            async with running(database, Job("ping", OFTEN, away.ping)):
+                await eventually(lambda: "job_postponed" in output.getvalue())
+    finally:
+        await away.close()
+
+    assert '"dependency": "postgresql"' in output.getvalue()
+    assert "Traceback" not in output.getvalue()
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("bug"), psycopg.errors.UndefinedTable("bug"), TimeoutError("bug")]
+)
+async def test_a_bug_in_a_job_is_logged_with_its_traceback(database, error):
+    async def fail() -> None:
+        raise error
+
+    with logged() as output:
+        async with running(database, Job("broken", OFTEN, fail)):
+            await eventually(lambda: "job_failed" in output.getvalue())
+
+    first = json.loads(output.getvalue().splitlines()[0])
+    assert (first["event"], first["level"], first["job"]) == ("job_failed", "error", "broken")
+    assert "Traceback" in first["exception"]
 
 
 async def test_a_job_at_work_is_finished_before_the_runner_stops(database):

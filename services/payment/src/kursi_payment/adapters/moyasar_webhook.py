@@ -37,7 +37,7 @@ class MoyasarWebhook:
         """Register `url` unless it is; whether that was needed. Raises: WebhookNotRegistered."""
         outcome = await self._http.send("GET", "/webhooks", auth=self._account)
         if not isinstance(outcome, Accepted):
-            raise WebhookNotRegistered
+            raise WebhookNotRegistered(dependency="moyasar")
         if url in _urls(outcome.body):
             return False
         body = {
@@ -48,7 +48,7 @@ class MoyasarWebhook:
         }
         outcome = await self._http.send("POST", "/webhooks", json=body, auth=self._account)
         if not isinstance(outcome, Accepted):
-            raise WebhookNotRegistered
+            raise WebhookNotRegistered(dependency="moyasar")
         return True
 
 
@@ -56,6 +56,6 @@ def _urls(body: bytes) -> set[str]:
     try:
         webhooks = read_object(body).get("webhooks")
     except Unreadable as error:
-        raise WebhookNotRegistered from error
+        raise WebhookNotRegistered(dependency="moyasar") from error
     known = webhooks if isinstance(webhooks, list) else []
     return {read_text(webhook.get("url")) for webhook in known if isinstance(webhook, Mapping)}
