@@ -91,6 +91,22 @@ def test_other_names_of_zones(name, start):
 
 
 @pytest.mark.parametrize(
+    ("duration", "end"),
+    [
+        ("P1D", "03-29 07:00"),
+        ("PT24H", "03-29 08:00"),
+        ("P1DT2H", "03-29 09:00"),
+        ("P1W", "04-04 07:00"),
+        ("-P1D", None),
+    ],
+)
+def test_days_of_a_duration_are_the_calendars_and_hours_the_clocks(duration, end):
+    event = f"DTSTART;TZID=Europe/Berlin:20260328T090000\nDURATION:{duration}"
+    within = (at("2026-03-01"), at("2026-05-01"))
+    assert busy(event, within=within) == ([("03-28 08:00", end)] if end else [])
+
+
+@pytest.mark.parametrize(
     "line", ["STATUS:CANCELLED", "TRANSP:TRANSPARENT", "X-MICROSOFT-CDO-BUSYSTATUS:FREE", "DURATION:PT0S"]
 )
 def test_what_keeps_nobody_busy(line):

@@ -54,7 +54,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class _Length:
-    """How long an event is: whole days by the calendar, or seconds by the clock."""
+    """How long an event is: days by the calendar, and after them seconds by the clock."""
 
     days: int = 0
     seconds: int = 0
@@ -176,14 +176,14 @@ def _length(event: RawEvent, first: Moment, zones: Zones) -> _Length:
     if end is not None:
         return _between(first, zones.moment(end))
     if duration is not None:
-        return _lasting(first, _duration(duration.value))
+        return _lasting(first, duration.value)
     return _Length(days=1) if first.whole_day else _Length()
 
 
 def _until(begin: Moment, end: str, written: Property, zones: Zones) -> _Length:
     """The length of a period: to its end, or for its duration."""
     if end.lstrip("+-").startswith("P"):
-        return _lasting(begin, _duration(end))
+        return _lasting(begin, end)
     return _between(begin, zones.moment(Property(written.parameters, end)))
 
 
@@ -194,16 +194,22 @@ def _between(start: Moment, end: Moment) -> _Length:
     return _Length(seconds=max(end.epoch - start.epoch, 0))
 
 
-def _lasting(start: Moment, span: timedelta) -> _Length:
+def _lasting(start: Moment, written: str) -> _Length:
+    span = _duration(written)
     if start.whole_day:
         return _Length(days=max(span.days, 1))
-    return _Length(seconds=max(int(span.total_seconds()), 0))
+    if span <= timedelta():
+        return _Length()
+    # A day has 23 hours when the clocks go forward, and `PT24H` has 24 on every day.
+    days = written.upper().partition("T")[0].strip()
+    whole = _duration(days) if days.lstrip("+") != "P" else timedelta()
+    return _Length(whole.days, int((span - whole).total_seconds()))
 
 
 def _interval(start: Moment, length: _Length) -> Interval:
-    if length.days:
-        return start.epoch, start.at(start.local + timedelta(days=length.days))
-    return start.epoch, start.epoch + length.seconds
+    begin = start.epoch
+    last_day = start.at(start.local + timedelta(days=length.days)) if length.days else begin
+    return begin, last_day + length.seconds
 
 
 def _duration(text: str) -> timedelta:
