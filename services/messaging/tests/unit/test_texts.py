@@ -189,6 +189,22 @@ def test_readers_where_the_salon_is_see_one_time():
     assert "(" not in write(customer(Event.BOOKING_CONFIRMED), zone=ZoneInfo("Asia/Kuwait")).body
 
 
+@pytest.mark.parametrize(
+    ("zone", "language", "text"),
+    [
+        ("America/Argentina/Buenos_Aires", "en", "(12:00 PM Buenos Aires time)"),
+        ("America/Indiana/Indianapolis", "en", "(10:00 AM Indianapolis time)"),
+        ("Asia/Kolkata", "ar", "(8:30 م بتوقيت كالكتا)"),
+        ("Asia/Calcutta", "ar", "(8:30 م بتوقيت كالكتا)"),
+        ("Europe/Kyiv", "ar", "(5:00 م بتوقيت كييف)"),
+    ],
+)
+def test_a_reader_elsewhere_is_told_the_city_and_not_the_name_of_its_zone(zone, language, text):
+    start = "2026-03-01T15:00:00+00:00"
+    key = customer(Event.BOOKING_CONFIRMED)
+    assert text in write(key, language, zone=ZoneInfo(zone), start=start).body
+
+
 def test_a_zone_without_a_city_is_shown_by_its_distance():
     assert "(1:00 PM GMT+00:00)" in write(customer(Event.BOOKING_CONFIRMED), zone=ZoneInfo("UTC")).body
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
+from babel.core import get_global
 from babel.dates import format_date, format_time, format_timedelta, get_timezone_gmt, get_timezone_location
 from babel.lists import format_list
 from babel.numbers import format_currency
@@ -193,8 +194,20 @@ def _with_zone(shown: str, local: datetime, reader: Reader) -> str:
     """A time with what people call its zone: a city, or the distance from Greenwich where none names it."""
     if reader.zone.key.startswith("Etc/") or "/" not in reader.zone.key:
         return f"{shown} {get_timezone_gmt(local, locale=_LOCALES[reader.language])}"
-    city = get_timezone_location(reader.zone, locale=_LOCALES[reader.language], return_city=True)
-    return _YOUR_TIME[reader.language].format(time=shown, city=city)
+    return _YOUR_TIME[reader.language].format(time=shown, city=_city(reader.zone, reader.language))
+
+
+@cache
+def _city(zone: ZoneInfo, language: str) -> str:
+    """The city that a zone is named after. Babel keeps some under the name that the zone had before (`Asia/Calcutta`), and
+    takes all of a name for the city where it does not know better (`Argentina/Buenos Aires`).
+    """
+    locale, aliases = _LOCALES[language], get_global("zone_aliases")
+    present = aliases.get(zone.key, zone.key)
+    former = (name for name, successor in aliases.items() if successor == present)
+    known = (locale.time_zones.get(name, {}).get("city") for name in (present, *former))
+    city = next(filter(None, known), None)
+    return city or get_timezone_location(zone, locale=locale, return_city=True).rpartition("/")[2]
 
 
 def _date_and_time(local: datetime, language: str) -> str:
