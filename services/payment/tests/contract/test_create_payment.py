@@ -329,7 +329,7 @@ async def test_a_card_number_anywhere_is_refused_and_not_logged(desk, place, num
     ["4111%201111%201111%201111", "4111+1111+1111+1111", "%34111111111111111", "4111%2D1111%2d1111-1111"],
 )
 async def test_a_card_number_that_an_address_spells_its_own_way_is_refused(desk, number):
-    error = await refusal(desk.pay(callback_url=f"https://app.kursi.example/paid?card={number}"))
+    error = await refusal(desk.pay(callback_url=f"https://app.test/paid?card={number}"))
 
     assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "CARD_NUMBER_REFUSED")
     assert "callbackUrl" in error.violations
