@@ -54,6 +54,15 @@ OFF = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disab
 TRANSCODER_OFF = {
     f"envoy.filters.http.{name}": OFF for name in ("grpc_json_transcoder", "jwt_authn", "local_ratelimit")
 }
+NO_GRPC = {
+    "name": "content-type",
+    "string_match": {"prefix": "application/grpc"},
+    "invert_match": True,
+    "treat_missing_header_as_empty": True,
+}
+# The CORS filter looks at nothing that has no route to a cluster: an answer that is given here would be kept from every web app,
+# and so would whatever follows once the path is known.
+NOWHERE = {"route": {"cluster": "nowhere"}}
 PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
 PREVIOUS_HOSTS_CONFIG = (
     "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
@@ -88,11 +97,9 @@ def routes(settings: GatewaySettings) -> dict[str, Any]:
                     *(_method(method, settings) for method in public_methods()),
                     *(_large_body(method) for method in public_methods() if method.is_large),
                     *(_page(settings, path, name, kind) for path, (name, kind) in PAGES.items()),
-                    # Preflights carry the REST path, which no method route knows; CORS answers them before anybody is called.
-                    {
-                        "match": {"prefix": "/v1/", "headers": [_is_preflight()]},
-                        "route": {"cluster": "nowhere"},
-                    },
+                    # REST paths until they are transcoded, and those of preflights, which never are. What nobody knows the
+                    # transcoder refuses.
+                    {"match": {"prefix": "/", "headers": [NO_GRPC]}, **NOWHERE},
                     {"match": {"prefix": "/"}, "direct_response": {"status": 404}},
                 ],
             }
@@ -133,15 +140,15 @@ def _body_filters(method: Method) -> dict[str, Any]:
 
 
 def _large_body(method: Method) -> dict[str, Any]:
-    """What counts for the REST path of a method with large bodies until it is transcoded; it leads nowhere by itself."""
+    """What counts for the REST path of a method with large bodies until it is transcoded."""
     pattern = "".join(
         re.escape(part) if number % 2 == 0 else "[^/]+"
         for number, part in enumerate(re.split(f"({VARIABLE.pattern})", method.path))
     )
     verb = {"name": ":method", "string_match": {"exact": method.verb.upper()}}
     return {
-        "match": {"safe_regex": {"regex": pattern}, "headers": [verb]},
-        "direct_response": {"status": 404},
+        "match": {"safe_regex": {"regex": pattern}, "headers": [verb, NO_GRPC]},
+        **NOWHERE,
         "typed_per_filter_config": _body_filters(method),
     }
 
@@ -208,10 +215,6 @@ def _page(settings: GatewaySettings, path: str, name: str, kind: str) -> dict[st
 
 def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> dict[str, Any]:
     return {"header": {"key": name, "value": value}, "append_action": action}
-
-
-def _is_preflight() -> dict[str, Any]:
-    return {"name": ":method", "string_match": {"exact": "OPTIONS"}}
 
 
 def _cors(settings: GatewaySettings) -> dict[str, Any]:
