@@ -10,6 +10,7 @@ yield {
 }
 """
 
+import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from nats.aio.client import Client
 
 from kursi_chassis.clock import Clock
 from kursi_chassis.db.database import Database, Rehearsal
-from kursi_chassis.db.migrate import migrate
+from kursi_chassis.db.migrate import SchemaUnknown, migrate
 from kursi_chassis.events.connection import close_all_nats, connect_nats
 from kursi_chassis.events.consumer import EventConsumer, Subscription
 from kursi_chassis.events.relay import Relay
@@ -120,9 +121,16 @@ def verifier_of(
 
 
 def migrate_database(settings: ServiceSettings) -> None:
-    """The `migrate` command: brings the service's schema up to date. Raises: ValueError without the owner's URL."""
+    """The `migrate` command: brings the service's schema up to date, or leaves with 1 and a sentence where it is newer.
+
+    Raises:
+        ValueError: without the owner's URL.
+    """
     service = settings.service
     if settings.database_owner_url is None:
         message = f"KURSI_{service.upper()}_DATABASE_OWNER_URL is not set"
         raise ValueError(message)
-    migrate(settings.database_owner_url.get_secret_value(), f"kursi_{service}.migrations")
+    try:
+        migrate(settings.database_owner_url.get_secret_value(), f"kursi_{service}.migrations")
+    except SchemaUnknown as error:
+        sys.exit(str(error))

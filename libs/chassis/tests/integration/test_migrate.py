@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from kursi_chassis.db.migrate import migrate
+from kursi_chassis.db.migrate import SchemaUnknown, migrate
 
 FIRST = """
 from alembic import op
@@ -74,6 +74,15 @@ def test_a_broken_migration_leaves_nothing_of_itself_and_keeps_those_before(empt
         migrate(empty.owner, package)
 
     assert tables(empty.app) == {"alembic_version", "first", "outbox"}
+
+
+def test_a_schema_that_a_newer_version_made_is_left_alone_and_named(empty, package):
+    migrate(empty.owner, package, to="0001")
+    with psycopg.connect(empty.owner) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0007'")
+
+    with pytest.raises(SchemaUnknown, match="at revision 0007, which this version does not have"):
+        migrate(empty.owner, package)
 
 
 def test_migrators_that_start_together_take_turns(empty, package):

@@ -28,6 +28,17 @@ _SETTINGS = {
 _SECONDS_FOR_THE_OTHERS = 120
 
 
+class SchemaUnknown(Exception):
+    """The database is at a revision that the package does not have: a newer version, or another branch, migrated it."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the database is at revision {revision}, which this version does not have: a newer one, or another branch, "
+            "migrated it. There is no way back; whoever runs an older release on it leaves its migrations out."
+        )
+        self.revision = revision
+
+
 def migrate(owner_url: str, package: str, to: str = "head") -> None:
     """Apply the migrations of `package` (`kursi_booking.migrations`) as the owner role, up to `to`. Blocks.
 
@@ -35,6 +46,7 @@ def migrate(owner_url: str, package: str, to: str = "head") -> None:
     finds nothing to do.
 
     Raises:
+        SchemaUnknown: nothing was changed.
         psycopg.Error, sqlalchemy.exc.SQLAlchemyError: the database refused; migrations before it stay.
     """
     import sqlalchemy
@@ -46,7 +58,9 @@ def migrate(owner_url: str, package: str, to: str = "head") -> None:
     with psycopg.connect(owner_url, autocommit=True, application_name=_DUTY) as guard:
         _wait_for_our_turn(guard)
         with engine.connect() as connection:
-            command.upgrade(_config(package, connection), to)
+            config = _config(package, connection)
+            _must_be_known(config, connection)
+            command.upgrade(config, to)
 
 
 def _connect(owner_url: str) -> psycopg.Connection[TupleRow]:
@@ -58,6 +72,19 @@ def _wait_for_our_turn(guard: psycopg.Connection[TupleRow]) -> None:
     """Hold the lock in the session `guard`, which keeps it until it closes."""
     guard.execute("SELECT set_config('lock_timeout', %s, false)", [f"{_SECONDS_FOR_THE_OTHERS}s"])
     guard.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [_DUTY])
+
+
+def _must_be_known(config: Config, connection: sqlalchemy.Connection) -> None:
+    """Raises: SchemaUnknown. Alembic itself would say so by a trace of ten frames."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    with connection.begin():
+        present = MigrationContext.configure(connection).get_current_heads()
+    for revision in present:
+        if revision not in known:
+            raise SchemaUnknown(revision)
 
 
 def _config(package: str, connection: sqlalchemy.Connection) -> Config:
