@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 import httpcore
 import httpx
 
-_IDLE_SECONDS = 5.0
+_IDLE_SECONDS = 3.0
+"""How long a connection waits for its next request. Many servers hang up after five seconds (Apache, Node, uvicorn): a request
+that leaves at that moment gets no answer, and nobody knows what became of it.
+"""
 
 
 class Pool(httpcore.AsyncConnectionPool):
