@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import grpc
@@ -10,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kursi_chassis.grpc.access import ContractError
 from kursi_chassis.grpc.server import GrpcServer
 from kursi_chassis.testing.eventually import eventually
-from kursi_chassis.testing.rpc import refused, rpc_settings, serving
+from kursi_chassis.testing.rpc import bearer, refused, rpc_settings, serving
 
 PARLOUR = "chassis.test.v1.Parlour"
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -114,20 +115,65 @@ async def test_stopping_drains_first_and_lets_calls_finish_within_the_bound(cont
     assert 2 <= time.monotonic() - began < 2 + 60
 
 
-async def test_a_call_that_never_ends_is_cancelled_at_the_end_of_the_stop(contract, parlour, mint):
-    parlour.on_open = lambda: asyncio.Event().wait()
+@asynccontextmanager
+async def about_to_stop(contract, parlour, mint):
+    """A server that gives calls 0.3 s to finish, and a client of it."""
     server = GrpcServer(
         rpc_settings(drain_seconds=0.1, stop_seconds=0.3), [(parlour, PARLOUR)], mint.verifier()
     )
-    port = await server.start()
-    async with grpc.aio.insecure_channel(
-        f"127.0.0.1:{port}", options=[("grpc.enable_http_proxy", 0)]
-    ) as channel:
-        call = asyncio.ensure_future(contract.stubs.ParlourStub(channel).Open(contract.pb2.EchoRequest()))
-        await channel.channel_ready()
+    address = f"127.0.0.1:{await server.start()}"
+    async with grpc.aio.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        yield server, contract.stubs.ParlourStub(channel)
+        await server.stop()
+
+
+async def never(reached):
+    reached.set()
+    await asyncio.Event().wait()
+
+
+async def test_a_call_that_never_ends_is_told_to_be_tried_again_at_the_end_of_the_stop(
+    contract, parlour, mint
+):
+    reached = asyncio.Event()
+    parlour.on_open = lambda: never(reached)
+    async with about_to_stop(contract, parlour, mint) as (server, stub):
+        call = asyncio.ensure_future(stub.Open(contract.pb2.EchoRequest()))
+        await reached.wait()
         began = time.monotonic()
         await server.stop()
         elapsed = time.monotonic() - began
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await call
+    answer = refused(error.value)
+    assert (answer.code, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
+    assert answer.retry_after == timedelta(seconds=1)
+    assert elapsed >= 0.4
+
+
+async def test_a_stream_is_told_to_be_opened_again_at_the_end_of_the_stop(contract, parlour, mint):
+    async with about_to_stop(contract, parlour, mint) as (server, stub):
+        call = stub.Count(contract.pb2.EchoRequest(count=1), metadata=bearer(mint.user()))
+        await call.read()
+        await server.stop()
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await call.read()
+    answer = refused(error.value)
+    assert (answer.code, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
+
+
+async def test_a_call_that_holds_on_to_its_work_does_not_hold_up_the_stop(contract, parlour, mint):
+    reached = asyncio.Event()
+
+    async def cling():
+        with suppress(asyncio.CancelledError):
+            await never(reached)
+        await asyncio.Event().wait()
+
+    parlour.on_open = cling
+    async with about_to_stop(contract, parlour, mint) as (server, stub):
+        call = asyncio.ensure_future(stub.Open(contract.pb2.EchoRequest()))
+        await reached.wait()
+        await asyncio.wait_for(server.stop(), 60)
         with pytest.raises(grpc.aio.AioRpcError):
             await call
-    assert elapsed >= 0.4

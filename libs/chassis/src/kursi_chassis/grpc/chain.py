@@ -9,12 +9,11 @@ import asyncio
 import ipaddress
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
-from types import TracebackType
 from typing import NoReturn
 
 import grpc
@@ -23,7 +22,14 @@ from opentelemetry.trace import Span, StatusCode
 
 from kursi_chassis import metrics
 from kursi_chassis.caller import Caller, set_caller
-from kursi_chassis.errors import DeadlineExceeded, DomainError, Exhausted, Invalid, Unauthenticated
+from kursi_chassis.errors import (
+    DeadlineExceeded,
+    DomainError,
+    Exhausted,
+    Invalid,
+    Unauthenticated,
+    Unavailable,
+)
 from kursi_chassis.grpc import status
 from kursi_chassis.grpc.access import AccessRule
 from kursi_chassis.grpc.call import set_deadline
@@ -90,21 +96,30 @@ class Gate:
     """Lets a limited number of calls in at a time; there is no queue, the next one is refused at once."""
 
     def __init__(self, kind: str, limit: int) -> None:
-        self.inside = 0
+        self._inside: set[asyncio.Task[object] | None] = set()
         self._limit = limit
         self._refused = metrics.RPC_REFUSED.labels(kind)
-        metrics.RPC_IN_FLIGHT.labels(kind).set_function(lambda: self.inside)
+        metrics.RPC_IN_FLIGHT.labels(kind).set_function(lambda: len(self._inside))
 
-    def __enter__(self) -> None:
-        if self.inside >= self._limit:
+    def empty(self) -> None:
+        """Cancel everybody inside; they leave as soon as they have tidied up."""
+        for task in self._inside:
+            if task is not None:
+                task.cancel()
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Be inside while the block runs. Raises: Overloaded."""
+        if len(self._inside) >= self._limit:
             self._refused.inc()
             raise Overloaded(_TRY_AGAIN)
-        self.inside += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.inside -= 1
+        # A stream that nobody reads any more is closed by another task than its own.
+        task = asyncio.current_task()
+        self._inside.add(task)
+        try:
+            yield
+        finally:
+            self._inside.discard(task)
 
 
 class Call:
@@ -164,6 +179,15 @@ class Chain:
         self._default_deadline = default_deadline_seconds
         self._calls = Gate("unary", max_concurrent)
         self._streams = Gate("stream", max_streams)
+        self._has_cut_off = False
+
+    def cut_off(self) -> None:
+        """End what is still being answered, because the process stops. Who waits for it is told to try again, in the
+        shape that errors have; gRPC would say "Cancelling all calls" and nothing for programs.
+        """
+        self._has_cut_off = True
+        for gate in (self._calls, self._streams):
+            gate.empty()
 
     def unary(
         self, plan: MethodPlan, behavior: UnaryBehavior
@@ -178,7 +202,7 @@ class Chain:
             limit = self._limit(context)
             try:
                 async with asyncio.timeout(limit) as patience:
-                    with self._calls:
+                    with self._calls.passed():
                         answer = await behavior(await self._admit(call, raw), context)
                         sent = answer if isinstance(answer, bytes) else answer.SerializeToString()
             except BaseException as error:  # noqa: BLE001 -- the one place that words every error; it re-raises
@@ -198,7 +222,7 @@ class Chain:
             call = Call(plan, context)
             set_deadline(None)
             try:
-                with self._streams:
+                with self._streams.passed():
                     answers = behavior(await self._admit(call, raw), context)
                     async with aclosing(answers):  # type: ignore[type-var]  # handlers are async generators
                         async for answer in answers:
@@ -257,8 +281,10 @@ class Chain:
     async def _refuse(self, call: Call, error: BaseException) -> NoReturn:
         """End a call with an error, in the one shape that errors have.
 
-        Cancellation and aborts pass as they are.
+        Cancellation and aborts pass as they are, but for what we cut off ourselves.
         """
+        if self._has_cut_off and isinstance(error, asyncio.CancelledError):
+            error = Unavailable()
         if isinstance(error, grpc.aio.AbortError):
             call.finish(_as_code(call.context.code()))
             raise error

@@ -25,6 +25,8 @@ _USUAL_REQUEST_BYTES = 4 * _MEBIBYTE
 """What a request may have unless its method says more in the contract."""
 _FILE = "google.api.HttpBody"
 _READINESS_SECONDS = 2.0
+_LAST_WORDS_SECONDS = 1.0
+"""How long calls that are cut off have to say so."""
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not silently take half of the calls
     ("grpc.max_send_message_length", 16 * _MEBIBYTE),
@@ -105,14 +107,20 @@ class GrpcServer:
     async def stop(self) -> None:
         """Stop without losing a call: not ready, wait until balancers know, let calls in flight finish.
 
-        Takes `drain_seconds` and up to `stop_seconds`; calls that are still running then are cancelled.
+        Takes `drain_seconds` and up to `stop_seconds`; calls that are still running then are cut off, and told to be tried
+        again. Those that do not let go within a second more are cancelled by gRPC.
         """
         server, self._server = self._server, None
         if server is None:
             return
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.drain_seconds)
-        await server.stop(self._settings.stop_seconds)
+        wait = self._settings.stop_seconds
+        cutting_off = asyncio.get_running_loop().call_later(wait, self._chain.cut_off)
+        try:
+            await server.stop(wait + _LAST_WORDS_SECONDS)
+        finally:
+            cutting_off.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
