@@ -145,6 +145,14 @@ async def test_values_stay_within_their_bounds(world):
     assert refusal.violations == {"policy.prepayment": "UNKNOWN_VALUE", "policy.hold": "NOT_WHOLE_SECONDS"}
 
 
+async def test_starts_are_whole_minutes_apart(world):
+    salon = await world.salon()
+    odd = update(salon, slot_step=duration(timedelta(minutes=15, seconds=1)))
+    refusal = await world.refusal("UpdatePolicy", odd, world.token(salon.id))
+    assert refusal.violations == {"policy.slotStep": "NOT_WHOLE_MINUTES"}
+    assert (await world.call("GetPolicy", get(salon))).sources["slotStep"] == PLATFORM
+
+
 @pytest.mark.covers("C6")
 async def test_a_service_lifts_what_its_salon_limits(world):
     salon = await world.salon()

@@ -9,7 +9,7 @@ from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi_chassis.validation import Violations
 
 from kursi_catalog.api.parse_hours import local_time
-from kursi_catalog.api.reading import Read, choice, seconds, texts
+from kursi_catalog.api.reading import Read, choice, minutes, seconds, texts
 from kursi_catalog.domain.policy import Prepayment, StartMode
 from kursi_catalog.domain.schedule import MINUTES_PER_DAY
 
@@ -38,9 +38,12 @@ _SHARES = ("deposit_basis_points", "late_cancellation_fee_basis_points", "no_sho
 
 
 def _span(name: str) -> Read[pb.Policy]:
+    # Starts are shown as minutes of the clock, and what is sold lasts whole minutes too.
+    in_units = minutes if name == "slot_step" else seconds
+
     def read(check: Violations, field: str, policy: pb.Policy) -> timedelta | None:
         message: Duration = getattr(policy, name)
-        return seconds(check, field, message, *_BOUNDS[name]) if _is_set(policy, name) else None
+        return in_units(check, field, message, *_BOUNDS[name]) if _is_set(policy, name) else None
 
     return read
 
