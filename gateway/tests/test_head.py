@@ -88,3 +88,11 @@ async def test_head_tells_of_content_that_would_be_compressed_and_sends_none(gat
     assert once == again
     assert b"content-encoding: gzip\r\n" in once
     assert once == got
+
+
+@pytest.mark.covers("G2")
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+@pytest.mark.parametrize("verb", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_a_page_is_read_and_takes_no_other_method(verb, path, gateway):
+    answer = await gateway.client.request(verb, path)
+    assert (answer.status_code, answer.json()["reason"]) == (404, "PATH_UNKNOWN")

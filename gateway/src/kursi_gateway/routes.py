@@ -203,7 +203,7 @@ def _retries(method: Method) -> dict[str, Any]:
 
 def _page(settings: GatewaySettings, path: str, name: str, kind: str) -> dict[str, Any]:
     return {
-        "match": {"path": path},
+        "match": {"path": path, "headers": [_is_read()]},
         "direct_response": {"status": 200, "body": {"filename": str(settings.output / name)}},
         "response_headers_to_add": [
             _header("content-type", kind),
@@ -215,6 +215,10 @@ def _page(settings: GatewaySettings, path: str, name: str, kind: str) -> dict[st
 
 def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> dict[str, Any]:
     return {"header": {"key": name, "value": value}, "append_action": action}
+
+
+def _is_read() -> dict[str, Any]:
+    return {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
 
 
 def _cors(settings: GatewaySettings) -> dict[str, Any]:
