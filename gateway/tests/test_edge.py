@@ -66,13 +66,23 @@ async def test_the_service_learns_the_deadline_and_a_client_cannot_stretch_it(ga
 
 
 @pytest.mark.covers("G5")
-async def test_reads_are_tried_again_and_writes_that_arrived_are_not(gateway, upstream):
-    unavailable = {"x-test-fail": "UNAVAILABLE|DOWN|down|d8"}
+@pytest.mark.parametrize(
+    "action", ["payments", f"payments/{ID}:capture", f"payments/{ID}:void", f"payments/{ID}:refund"]
+)
+async def test_what_waits_for_a_provider_of_payments_has_half_a_minute(gateway, upstream, token, action):
+    await gateway.client.post(f"/v1/{action}", json={}, headers=token)
+    assert 30 < upstream.seen[-1].seconds_left <= 35
+
+
+@pytest.mark.covers("G5")
+@pytest.mark.parametrize("failure", ["UNAVAILABLE", "CANCELLED"])  # the second is what a dying server says
+async def test_reads_are_tried_again_and_writes_that_arrived_are_not(gateway, upstream, failure):
+    failing = {"x-test-fail": f"{failure}|DOWN|down|d8"}
     before = len(upstream.seen)
-    await gateway.client.get(SALON, headers=unavailable)
+    await gateway.client.get(SALON, headers=failing)
     assert len(upstream.seen) - before == 3
     before = len(upstream.seen)
-    await gateway.client.post("/v1/auth/otp:request", json={}, headers=unavailable)
+    await gateway.client.post("/v1/auth/otp:request", json={}, headers=failing)
     assert len(upstream.seen) - before == 1
 
 

@@ -11,7 +11,17 @@ PATH = "/kursi.catalog.v1.CatalogService/SearchSalons"
 @pytest.mark.parametrize("kind", ["application/grpc", "application/grpc-web", "application/grpc-web-text"])
 @pytest.mark.parametrize(
     "body",
-    [b"", b"AAAA", b"\0", b"\0\0\0\0", struct.pack(">BI", 0, 5) + b"abcd", struct.pack(">BI", 1, 2**32 - 1)],
+    [
+        b"",
+        b"AAAA",
+        b"\0",
+        b"\0\0\0\0",
+        struct.pack(">BI", 0, 5) + b"abcd",
+        struct.pack(">BI", 0, 2**8),
+        struct.pack(">BI", 0, 2**16),
+        struct.pack(">BI", 0, 2**24),
+        struct.pack(">BI", 1, 2**32 - 1),
+    ],
 )
 async def test_a_call_without_a_whole_message_is_refused_at_once(gateway, upstream, kind, body):
     before = len(upstream.seen)

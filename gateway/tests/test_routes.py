@@ -60,6 +60,13 @@ async def test_what_a_path_could_say_elsewhere_a_query_says(gateway, upstream, t
 
 
 @pytest.mark.covers("G1")
+async def test_words_of_a_query_are_not_taken_for_its_path(gateway, upstream, token):
+    answer = await gateway.client.get(f"/v1/bookings?salonId={ID}&pageToken=/salons/", headers=token)
+    assert answer.status_code == 200, answer.text
+    assert b"/salons/" in upstream.seen[-1].body
+
+
+@pytest.mark.covers("G1")
 @pytest.mark.parametrize("method", public_methods()[:3], ids=lambda method: method.name)
 async def test_grpc_is_served_on_the_same_port(method, gateway, upstream, token):
     async with grpc.aio.insecure_channel(gateway.address) as channel:

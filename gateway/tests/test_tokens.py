@@ -83,6 +83,21 @@ async def test_what_is_no_token_opens_nothing(header, gateway, upstream):
 
 
 @pytest.mark.covers("G3")
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/v1/users/me", {}),
+        ("/v1/users/me", {"authorization": "Bearer x.y.z"}),
+        (f"/v1/salons/{ID}", {"x-test-fail": "UNAUTHENTICATED|TOKEN_REVOKED|over|d8"}),
+    ],
+)
+async def test_whoever_has_to_sign_in_is_told_by_which_scheme(gateway, path, headers):
+    answer = await gateway.client.get(path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer realm=")
+
+
+@pytest.mark.covers("G3")
 @pytest.mark.parametrize("path", ["//v1/users/me", "/v1/./users/me", "/v1/%75sers/me", "/v1/users/me/"])
 async def test_spelling_a_path_differently_goes_around_nothing(path, gateway):
     assert (await gateway.client.get(path)).status_code in (401, 404)
