@@ -152,6 +152,15 @@ async def test_a_country_has_a_ceiling_per_day(start_identity, refusal_of):
 
 
 @pytest.mark.covers("I3")
+async def test_a_country_whose_ceiling_is_zero_gets_no_code_at_all(start_identity, refusal_of):
+    async with start_identity(otp_daily_ceiling=0, otp_daily_ceilings={"966": 1}) as identity:
+        refused = await refusal_of(identity.request_code("+971501234567"))
+        assert refused.reason == "OTP_DESTINATION_LIMIT"
+        assert identity.messages() == []
+        await identity.request_code(NUMBERS[0])
+
+
+@pytest.mark.covers("I3")
 async def test_fifty_requests_at_once_send_one_number_one_code(identity):
     sent, refusals = await outcomes(identity.request_code(address=f"198.51.100.{host}") for host in range(50))
     assert (len(sent), len(refusals)) == (1, 49)
