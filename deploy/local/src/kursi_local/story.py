@@ -76,7 +76,7 @@ def play(api: Api, narrator: Narrator) -> None:
     _lose_the_race(scene, slots[0])
     _ask_why(scene, slots[0])
     entry = _wait(scene, slots[0])
-    booking = _move(scene, booking, slots[-1])
+    booking = _move(scene, booking)
     _be_offered(scene, entry)
     _cancel(scene, booking)
 
@@ -236,11 +236,18 @@ def _be_offered(scene: Scene, entry: dict[str, Any]) -> None:
     _show_messages(scene, {"Dana": 1, "Layla": 1})
 
 
-def _move(scene: Scene, booking: dict[str, Any], slot: dict[str, Any]) -> dict[str, Any]:
-    scene.narrator.chapter(f"Noura moves her visit to {local(slot['localStart'])}.")
-    moved = scene.customer.post(f"/v1/bookings/{booking['id']}:reschedule", {"startTime": slot["startTime"]})
-    answer = f"200: {moved['state']}, revision {moved['revision']}"
-    scene.narrator.call("POST", f"/v1/bookings/{booking['id']}:reschedule", answer)
+def _move(scene: Scene, booking: dict[str, Any]) -> dict[str, Any]:
+    scene.narrator.chapter("Noura looks where her visit could go instead, and moves it.")
+    path, first = f"/v1/bookings/{booking['id']}", datetime.fromisoformat(booking["startTime"])
+    found = scene.customer.get(
+        f"{path}/slots", startTime=rfc3339(first), endTime=rfc3339(first + timedelta(days=12))
+    )
+    slots = found["slots"]
+    answer = f"200: {len(slots)} times, from her own {local(slots[0]['localStart'])} on"
+    scene.narrator.call("GET", f"{path}/slots", answer)
+    moved = scene.customer.post(f"{path}:reschedule", {"startTime": slots[-1]["startTime"]})
+    answer = f"200: {moved['state']}, revision {moved['revision']}, {local(moved['localStart'])}"
+    scene.narrator.call("POST", f"{path}:reschedule", answer)
     _show_messages(scene, {"Noura": 1} | dict.fromkeys(_people(booking) | _people(moved), 1))
     return moved
 

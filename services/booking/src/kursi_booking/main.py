@@ -91,6 +91,7 @@ from kursi_booking.usecases.get_report import GetReport
 from kursi_booking.usecases.get_visit import GetVisit
 from kursi_booking.usecases.join_guest import CONSUMER as GUESTS_CONSUMER
 from kursi_booking.usecases.list_bookable_days import ListBookableDays
+from kursi_booking.usecases.list_reschedule_slots import ListRescheduleSlots
 from kursi_booking.usecases.list_slots import ListSlots
 from kursi_booking.usecases.mark_no_show import MarkNoShow
 from kursi_booking.usecases.moving import Moving
@@ -206,6 +207,7 @@ def use_cases(have: Parts) -> UseCases:
     moving = Moving(acting, have.offers, have.expire_hold)
     return UseCases(
         list_slots=ListSlots(have.offers),
+        list_reschedule_slots=ListRescheduleSlots(have.store, have.offers, have.clock),
         create=CreateBooking(
             have.store,
             have.offers,

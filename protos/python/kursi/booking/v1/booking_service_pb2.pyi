@@ -553,6 +553,50 @@ class RescheduleBookingRequest(_message.Message):
 Global___RescheduleBookingRequest: _TypeAlias = RescheduleBookingRequest  # noqa: Y015
 
 @_typing.final
+class ListRescheduleSlotsRequest(_message.Message):
+    """Asks where a booking can be moved to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKING_ID_FIELD_NUMBER: _builtins.int
+    STAFF_IDS_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    STAFF_LIMIT_FIELD_NUMBER: _builtins.int
+    booking_id: _builtins.str
+    """The booking."""
+    staff_limit: _builtins.int
+    """As in ListSlots."""
+    @_builtins.property
+    def staff_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who performs the services then: none for whoever was booked and anybody else, else as in ListSlots."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """First start that is looked at …"""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """… and the first that is not; at most 62 days later."""
+
+    def __init__(
+        self,
+        *,
+        booking_id: _builtins.str = ...,
+        staff_ids: _abc.Iterable[_builtins.str] | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        staff_limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_id", b"booking_id", "end_time", b"end_time", "staff_ids", b"staff_ids", "staff_limit", b"staff_limit", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRescheduleSlotsRequest: _TypeAlias = ListRescheduleSlotsRequest  # noqa: Y015
+
+@_typing.final
 class CheckInBookingRequest(_message.Message):
     """Checks a customer in."""
 

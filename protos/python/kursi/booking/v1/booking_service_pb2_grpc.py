@@ -77,6 +77,11 @@ class BookingServiceStub:
                 request_serializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.RescheduleBookingRequest.SerializeToString,
                 response_deserializer=kursi_dot_booking_dot_v1_dot_booking__pb2.Booking.FromString,
                 _registered_method=True)
+        self.ListRescheduleSlots = channel.unary_unary(
+                '/kursi.booking.v1.BookingService/ListRescheduleSlots',
+                request_serializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.ListRescheduleSlotsRequest.SerializeToString,
+                response_deserializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.ListSlotsResponse.FromString,
+                _registered_method=True)
         self.CheckInBooking = channel.unary_unary(
                 '/kursi.booking.v1.BookingService/CheckInBooking',
                 request_serializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.CheckInBookingRequest.SerializeToString,
@@ -105,7 +110,7 @@ class BookingServiceServicer:
     """
 
     def ListSlots(self, request, context):
-        """Free times for a visit of 1 to 8 services within at most 62 days.
+        """Free times for a visit of 1 to 8 services within at most 62 days. For one that is booked already, ListRescheduleSlots knows more.
         Errors: INVALID_ARGUMENT per field: EMPTY_RANGE, RANGE_TOO_LONG, TOO_MANY, MALFORMED for `staff_ids` that are neither one nor one
         per service, UNKNOWN_VALUE for an add-on that none of the services has, OUT_OF_RANGE for a negative `staff_limit`;
         NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
@@ -177,6 +182,16 @@ class BookingServiceServicer:
         Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`), PREPAYMENT_REQUIRED
         when a customer of a visit that counts already would have to pay more before than was paid (somebody else performs it who costs more);
         ABORTED: STALE_ETAG.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRescheduleSlots(self, request, context):
+        """Where a booking can be moved to within at most 62 days: starts at which RescheduleBooking with the same `staff_ids` finds a place now. Its
+        own time counts as free and not against any limit, and who has been booked needs the time that was agreed. `total` is what the visit
+        costs as it is; with somebody else it may cost something else, and where that is more than was paid, the move may be refused.
+        Errors: as RescheduleBooking with any start; INVALID_ARGUMENT as in ListSlots.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -255,6 +270,11 @@ def add_BookingServiceServicer_to_server(servicer, server):
                     servicer.RescheduleBooking,
                     request_deserializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.RescheduleBookingRequest.FromString,
                     response_serializer=kursi_dot_booking_dot_v1_dot_booking__pb2.Booking.SerializeToString,
+            ),
+            'ListRescheduleSlots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRescheduleSlots,
+                    request_deserializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.ListRescheduleSlotsRequest.FromString,
+                    response_serializer=kursi_dot_booking_dot_v1_dot_booking__service__pb2.ListSlotsResponse.SerializeToString,
             ),
             'CheckInBooking': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckInBooking,
@@ -495,6 +515,33 @@ class BookingService:
             '/kursi.booking.v1.BookingService/RescheduleBooking',
             kursi_dot_booking_dot_v1_dot_booking__service__pb2.RescheduleBookingRequest.SerializeToString,
             kursi_dot_booking_dot_v1_dot_booking__pb2.Booking.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRescheduleSlots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kursi.booking.v1.BookingService/ListRescheduleSlots',
+            kursi_dot_booking_dot_v1_dot_booking__service__pb2.ListRescheduleSlotsRequest.SerializeToString,
+            kursi_dot_booking_dot_v1_dot_booking__service__pb2.ListSlotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,7 +37,7 @@ class BookingServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BookingServiceAsyncStub: ...
     ListSlots: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ListSlotsRequest, _booking_service_pb2.ListSlotsResponse]
-    """Free times for a visit of 1 to 8 services within at most 62 days.
+    """Free times for a visit of 1 to 8 services within at most 62 days. For one that is booked already, ListRescheduleSlots knows more.
     Errors: INVALID_ARGUMENT per field: EMPTY_RANGE, RANGE_TOO_LONG, TOO_MANY, MALFORMED for `staff_ids` that are neither one nor one
     per service, UNKNOWN_VALUE for an add-on that none of the services has, OUT_OF_RANGE for a negative `staff_limit`;
     NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
@@ -80,6 +80,12 @@ class BookingServiceStub:
     when a customer of a visit that counts already would have to pay more before than was paid (somebody else performs it who costs more);
     ABORTED: STALE_ETAG.
     """
+    ListRescheduleSlots: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.ListRescheduleSlotsRequest, _booking_service_pb2.ListSlotsResponse]
+    """Where a booking can be moved to within at most 62 days: starts at which RescheduleBooking with the same `staff_ids` finds a place now. Its
+    own time counts as free and not against any limit, and who has been booked needs the time that was agreed. `total` is what the visit
+    costs as it is; with somebody else it may cost something else, and where that is more than was paid, the move may be refused.
+    Errors: as RescheduleBooking with any start; INVALID_ARGUMENT as in ListSlots.
+    """
     CheckInBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.CheckInBookingRequest, _booking_pb2.Booking]
     """The customer is there."""
     CompleteBooking: _grpc.UnaryUnaryMultiCallable[_booking_service_pb2.CompleteBookingRequest, _booking_pb2.Booking]
@@ -101,7 +107,7 @@ class BookingServiceAsyncStub(BookingServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListSlots: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ListSlotsRequest, _booking_service_pb2.ListSlotsResponse]  # type: ignore[assignment]
-    """Free times for a visit of 1 to 8 services within at most 62 days.
+    """Free times for a visit of 1 to 8 services within at most 62 days. For one that is booked already, ListRescheduleSlots knows more.
     Errors: INVALID_ARGUMENT per field: EMPTY_RANGE, RANGE_TOO_LONG, TOO_MANY, MALFORMED for `staff_ids` that are neither one nor one
     per service, UNKNOWN_VALUE for an add-on that none of the services has, OUT_OF_RANGE for a negative `staff_limit`;
     NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
@@ -144,6 +150,12 @@ class BookingServiceAsyncStub(BookingServiceStub):
     when a customer of a visit that counts already would have to pay more before than was paid (somebody else performs it who costs more);
     ABORTED: STALE_ETAG.
     """
+    ListRescheduleSlots: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.ListRescheduleSlotsRequest, _booking_service_pb2.ListSlotsResponse]  # type: ignore[assignment]
+    """Where a booking can be moved to within at most 62 days: starts at which RescheduleBooking with the same `staff_ids` finds a place now. Its
+    own time counts as free and not against any limit, and who has been booked needs the time that was agreed. `total` is what the visit
+    costs as it is; with somebody else it may cost something else, and where that is more than was paid, the move may be refused.
+    Errors: as RescheduleBooking with any start; INVALID_ARGUMENT as in ListSlots.
+    """
     CheckInBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.CheckInBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
     """The customer is there."""
     CompleteBooking: _aio.UnaryUnaryMultiCallable[_booking_service_pb2.CompleteBookingRequest, _booking_pb2.Booking]  # type: ignore[assignment]
@@ -168,7 +180,7 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _booking_service_pb2.ListSlotsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_booking_service_pb2.ListSlotsResponse, _abc.Awaitable[_booking_service_pb2.ListSlotsResponse]]:
-        """Free times for a visit of 1 to 8 services within at most 62 days.
+        """Free times for a visit of 1 to 8 services within at most 62 days. For one that is booked already, ListRescheduleSlots knows more.
         Errors: INVALID_ARGUMENT per field: EMPTY_RANGE, RANGE_TOO_LONG, TOO_MANY, MALFORMED for `staff_ids` that are neither one nor one
         per service, UNKNOWN_VALUE for an add-on that none of the services has, OUT_OF_RANGE for a negative `staff_limit`;
         NOT_FOUND: SALON_NOT_FOUND, SERVICE_NOT_FOUND, STAFF_NOT_FOUND; FAILED_PRECONDITION: STAFF_DOES_NOT_PERFORM; UNAVAILABLE: CATALOG_UNAVAILABLE when nothing is cached.
@@ -252,6 +264,18 @@ class BookingServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: as CreateBooking, and FAILED_PRECONDITION: ILLEGAL_TRANSITION, TOO_LATE_TO_RESCHEDULE (metadata `deadline`), PREPAYMENT_REQUIRED
         when a customer of a visit that counts already would have to pay more before than was paid (somebody else performs it who costs more);
         ABORTED: STALE_ETAG.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRescheduleSlots(
+        self,
+        request: _booking_service_pb2.ListRescheduleSlotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_booking_service_pb2.ListSlotsResponse, _abc.Awaitable[_booking_service_pb2.ListSlotsResponse]]:
+        """Where a booking can be moved to within at most 62 days: starts at which RescheduleBooking with the same `staff_ids` finds a place now. Its
+        own time counts as free and not against any limit, and who has been booked needs the time that was agreed. `total` is what the visit
+        costs as it is; with somebody else it may cost something else, and where that is more than was paid, the move may be refused.
+        Errors: as RescheduleBooking with any start; INVALID_ARGUMENT as in ListSlots.
         """
 
     @_abc_1.abstractmethod

@@ -107,14 +107,17 @@ def wanted_services(request: booking_service_pb2.ChangeServicesRequest) -> tuple
 def new_time(request: booking_service_pb2.RescheduleBookingRequest) -> NewTime:
     """Where the visit moves, and to whom."""
     with Violations() as check:
-        check.count("staff_ids", request.staff_ids, MAX_SERVICES)
-        return NewTime(
-            start=start(check, request.start_time),
-            staff_ids=[
-                None if value == ANY else check.id(f"staff_ids[{position}]", value)
-                for position, value in enumerate(request.staff_ids[:MAX_SERVICES])
-            ],
-        )
+        staff_ids = staff_choice(check, request.staff_ids)
+        return NewTime(start(check, request.start_time), staff_ids)
+
+
+def staff_choice(check: Violations, values: Sequence[str]) -> Sequence[UUID | None]:
+    """The chosen people in the order of `staff_ids`, None where it does not matter."""
+    check.count("staff_ids", values, MAX_SERVICES)
+    return [
+        None if value == ANY else check.id(f"staff_ids[{position}]", value)
+        for position, value in enumerate(values[:MAX_SERVICES])
+    ]
 
 
 def booking_filter(request: booking_service_pb2.ListBookingsRequest) -> BookingFilter:

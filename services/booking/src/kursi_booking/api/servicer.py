@@ -10,7 +10,7 @@ from kursi_chassis.grpc.paging import PageTokens, page_size
 
 from kursi_booking.api import positions, requests
 from kursi_booking.api.rendering import booking_message, history_message
-from kursi_booking.api.slots import ask_of, free_times
+from kursi_booking.api.slots import ask_of, free_times, new_times
 from kursi_booking.ports.listing import BookingFilter
 from kursi_booking.usecases.cancel_booking import CancelBooking, CancelWithoutFee
 from kursi_booking.usecases.change_services import ChangeServices
@@ -18,6 +18,7 @@ from kursi_booking.usecases.check_in_booking import CheckInBooking
 from kursi_booking.usecases.complete_booking import CompleteBooking
 from kursi_booking.usecases.confirm_booking import ConfirmBooking
 from kursi_booking.usecases.create_booking import CreateBooking
+from kursi_booking.usecases.list_reschedule_slots import ListRescheduleSlots
 from kursi_booking.usecases.list_slots import ListSlots
 from kursi_booking.usecases.mark_no_show import MarkNoShow
 from kursi_booking.usecases.read_bookings import ReadBookings
@@ -31,6 +32,7 @@ class UseCases:
     """What people can do."""
 
     list_slots: ListSlots
+    list_reschedule_slots: ListRescheduleSlots
     create: CreateBooking
     confirm: ConfirmBooking
     cancel: CancelBooking
@@ -52,6 +54,12 @@ class BookingServicer:
 
     async def ListSlots(self, request: service_pb.ListSlotsRequest, context: Context) -> bytes:
         found = await self._do.list_slots(ask_of(request, current_caller()))
+        return free_times(found, request.staff_limit)
+
+    async def ListRescheduleSlots(
+        self, request: service_pb.ListRescheduleSlotsRequest, context: Context
+    ) -> bytes:
+        found = await self._do.list_reschedule_slots(new_times(request), current_caller())
         return free_times(found, request.staff_limit)
 
     async def CreateBooking(self, request: service_pb.CreateBookingRequest, context: Context) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -13,17 +13,18 @@ from kursi_chassis.grpc.money import to_proto
 from kursi_chassis.grpc.times import EPOCH, instant, timestamp
 from kursi_chassis.validation import Violations
 
+from kursi_booking.api.requests import staff_choice
 from kursi_booking.api.slot_bytes import slot_fields
 from kursi_booking.domain.policy import Party
 from kursi_booking.domain.visit import MAX_SERVICES
 from kursi_booking.ports.offers import Ask, FreeTimes, WantedService
+from kursi_booking.usecases.list_reschedule_slots import NewTimes
 
 _LONGEST_RANGE = timedelta(days=62)
 _MOST_ADD_ONS = 20 * MAX_SERVICES
 _USUAL_STAFF = 10
 """So many people are named per service of a slot unless the request says otherwise."""
 _MOST_STAFF = 2**31 - 1
-_ANYBODY = "any"
 
 
 class VisitRequest(Protocol):
@@ -39,15 +40,31 @@ class VisitRequest(Protocol):
     def add_on_ids(self) -> Sequence[str]: ...
 
 
+ListRequest = booking_service_pb2.ListSlotsRequest | booking_service_pb2.ListRescheduleSlotsRequest
+
+
 def ask_of(request: booking_service_pb2.ListSlotsRequest, caller: Caller) -> Ask:
     """What is asked for. Raises: Invalid."""
     with Violations() as check:
         ask = visit_of(check, request, caller)
-        first = instant(check, "start_time", request.start_time)
-        last = instant(check, "end_time", request.end_time)
-        check.period("end_time", first, last, _LONGEST_RANGE)
-        check.integer("staff_limit", request.staff_limit, 0, _MOST_STAFF)
+        first, last = _starts_of(check, request)
     return replace(ask, first=first, last=last)
+
+
+def new_times(request: booking_service_pb2.ListRescheduleSlotsRequest) -> NewTimes:
+    """Which booking may go where. Raises: Invalid."""
+    with Violations() as check:
+        booking_id = check.id("booking_id", request.booking_id)
+        staff_ids = staff_choice(check, request.staff_ids)
+        return NewTimes(booking_id, *_starts_of(check, request), staff_ids)
+
+
+def _starts_of(check: Violations, request: ListRequest) -> tuple[datetime, datetime]:
+    first = instant(check, "start_time", request.start_time)
+    last = instant(check, "end_time", request.end_time)
+    check.period("end_time", first, last, _LONGEST_RANGE)
+    check.integer("staff_limit", request.staff_limit, 0, _MOST_STAFF)
+    return first, last
 
 
 def visit_of(check: Violations, request: VisitRequest, caller: Caller) -> Ask:
@@ -72,13 +89,9 @@ def visit_of(check: Violations, request: VisitRequest, caller: Caller) -> Ask:
 
 def _staff_ids(check: Violations, values: Sequence[str], services: int) -> Sequence[UUID | None]:
     """One entry per service: nobody in particular, the one person throughout, or as listed."""
-    check.count("staff_ids", values, MAX_SERVICES)
-    chosen = [
-        None if value == _ANYBODY else check.id(f"staff_ids[{position}]", value)
-        for position, value in enumerate(values[:MAX_SERVICES])
-    ]
+    chosen = staff_choice(check, values)
     if len(chosen) <= 1:
-        return (chosen or [None]) * services
+        return list(chosen or [None]) * services
     if len(chosen) != services:
         check.add("staff_ids", "MALFORMED")
     return chosen

@@ -40,11 +40,13 @@ def openings_of(offer: Offer, starts: Interval) -> list[Opening]:
     quicker.
     """
     found = [opening for question in offer.questions for opening in find_openings(question, *starts)]
-    return found if len(offer.questions) == 1 else _each_once(found)
+    return found if len(offer.questions) == 1 else each_once(found)
 
 
-def _each_once(found: Sequence[Opening]) -> list[Opening]:
-    """Ways to share the services that take equally long differ only in who performs what."""
+def each_once(found: Sequence[Opening]) -> list[Opening]:
+    """Each start and end once, in order. Ways to share the services that take equally long differ only in who performs
+    what.
+    """
     together: dict[Interval, Opening] = {}
     for opening in sorted(found, key=lambda one: (one.start, one.end)):
         during = opening.start, opening.end

@@ -69,7 +69,8 @@ _MOST_WAYS = 14
 those that four people have.
 """
 
-_SOMEBODY_ELSE_MAY_DO = (SlotTaken, NotBookable, StaffNotFound, StaffDoesNotPerform)
+SOMEBODY_ELSE_MAY_DO = (SlotTaken, NotBookable, StaffNotFound, StaffDoesNotPerform)
+"""What keeps a visit from being moved in one way and not in another."""
 
 
 class Moving:
@@ -144,7 +145,7 @@ class Moving:
         for ask in move.asks:
             try:
                 return await self._placed(before, act, ask, move)
-            except _SOMEBODY_ELSE_MAY_DO as error:
+            except SOMEBODY_ELSE_MAY_DO as error:
                 refusal, refused = error, ask
             except AddOnNotFound:
                 # Whom it was booked with keeps an add-on that the salon took out; nobody else has it to give.

@@ -45,14 +45,14 @@ class RescheduleBooking:
 def _plan(wanted: NewTime) -> Plan:
     def plan(booking: Booking, act: Act) -> Move | None:
         people = tuple(item.staff_id for item in booking.items)
-        chosen = _chosen(wanted.staff_ids, len(people))
+        chosen = chosen_people(booking, wanted.staff_ids)
         stays = all(choice in (None, person) for choice, person in zip(chosen or people, people, strict=True))
         if wanted.start == booking.during.start and stays:
             verbs.reschedule(booking, act, booking.items)
             return None
         verbs.check_reschedule(booking, act)
         return Move(
-            asks=[_ask(booking, act, wanted.start, staff) for staff in _ways(chosen, people)],
+            asks=ways_to_ask(booking, act, chosen, (wanted.start, wanted.start + timedelta(seconds=1))),
             check=check_for(act.party),
             verb=verbs.reschedule,
         )
@@ -60,14 +60,21 @@ def _plan(wanted: NewTime) -> Plan:
     return plan
 
 
-def _ways(chosen: Sequence[UUID | None], people: Sequence[UUID]) -> list[Sequence[UUID | None]]:
-    if chosen:
-        return [chosen]
+def ways_to_ask(
+    booking: Booking, act: Act, chosen: Sequence[UUID | None], starts: tuple[datetime, datetime]
+) -> list[Ask]:
+    """The visit as it is at other times, with whom was chosen; without a choice by the same people, by as many of them as can
+    be, and by anybody, the preferred one first.
+    """
+    people = [item.staff_id for item in booking.items]
     unnamed: Sequence[UUID | None] = [None] * len(people)
-    return [people, *without_some(people, unnamed), unnamed]
+    ways = [chosen] if chosen else [people, *without_some(people, unnamed), unnamed]
+    return [_ask(booking, act, staff, starts) for staff in ways]
 
 
-def _chosen(staff_ids: Sequence[UUID | None], services: int) -> Sequence[UUID | None]:
+def chosen_people(booking: Booking, staff_ids: Sequence[UUID | None]) -> Sequence[UUID | None]:
+    """One entry per service, or none at all. Raises: Invalid."""
+    services = len(booking.items)
     if len(staff_ids) == 1:
         return [staff_ids[0]] * services
     if staff_ids and len(staff_ids) != services:
@@ -75,10 +82,9 @@ def _chosen(staff_ids: Sequence[UUID | None], services: int) -> Sequence[UUID | 
     return staff_ids
 
 
-def _ask(booking: Booking, act: Act, start: datetime, staff: Sequence[UUID | None]) -> Ask:
+def _ask(booking: Booking, act: Act, staff: Sequence[UUID | None], starts: tuple[datetime, datetime]) -> Ask:
     services = tuple(
         WantedService(item.service_id, person, item.add_on_ids)
         for item, person in zip(booking.items, staff, strict=True)
     )
-    moved = Ask(booking.salon_id, services, start, start + timedelta(seconds=1))
-    return ask_again(booking, act, moved)
+    return ask_again(booking, act, Ask(booking.salon_id, services, *starts))
