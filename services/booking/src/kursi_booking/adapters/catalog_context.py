@@ -55,6 +55,7 @@ def read_context(
         resources={kind: tuple(units) for kind, units in resources.items()},
         as_of=as_of,
         shortest=_seconds(answer.shortest_service),
+        currency_code=salon.currency_code,
     )
 
 

@@ -131,7 +131,7 @@ class SalonContext:
 
     `working` tells when each staff member works within `window`; things are always there. Equal versions mean
     equal content. `stale` means that the catalog was asked for something newer and did not answer. `shortest` is the
-    least time that any service of the salon keeps somebody.
+    least time that any service of the salon keeps somebody. Prices are in `currency_code`.
     """
 
     salon_id: UUID
@@ -148,6 +148,7 @@ class SalonContext:
     as_of: datetime
     stale: bool = False
     shortest: int = 0
+    currency_code: str = ""
 
     def covers(self, start: int, end: int) -> bool:
         """Whether working time is known for the whole range."""

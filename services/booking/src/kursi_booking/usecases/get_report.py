@@ -64,13 +64,15 @@ class GetReport:
         if wanted.name is ReportName.UTILISATION:
             rows, totals = await self._utilisation(wanted, days)
         else:
-            rows, totals = await self._counted(wanted, days)
+            rows, totals = await self._counted(wanted, days, context)
         return Report(wanted.name, await self._named(wanted, days, rows, context), totals, context.zone.key)
 
     async def _counted(
-        self, wanted: WantedReport, days: LocalDays
+        self, wanted: WantedReport, days: LocalDays, context: SalonContext
     ) -> tuple[Sequence[ReportRow], Sequence[ReportRow]]:
-        nothing = ReportRow("", (0,) * len(COLUMNS[wanted.name]))
+        # Nothing is an amount too, and whoever shows it needs to know of what.
+        currency_code = context.currency_code if wanted.name is ReportName.REVENUE else ""
+        nothing = ReportRow("", (0,) * len(COLUMNS[wanted.name]), currency_code)
         totals = await self._numbers.rows(wanted, days, Grouping.EVERYTHING) or [nothing]
         if wanted.grouping is Grouping.EVERYTHING:
             return totals, totals
