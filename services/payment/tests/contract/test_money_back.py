@@ -160,6 +160,20 @@ async def test_twenty_concurrent_partial_refunds_never_exceed_what_was_captured(
     assert [error.reason for error in refusals] == ["REFUND_TOO_LARGE"] * 12
 
 
+@pytest.mark.covers("Y2", "Y8")
+async def test_one_key_for_refunds_of_several_payments_at_once_counts_for_one_of_them(desk):
+    payments = [await desk.pay() for _ in range(8)]
+
+    outcomes = await asyncio.gather(
+        *(desk.refund(payment, 1_000, request_id="one-key") for payment in payments), return_exceptions=True
+    )
+
+    refusals = [refused(error) for error in outcomes if isinstance(error, grpc.aio.AioRpcError)]
+    assert [error.reason for error in refusals] == ["REQUEST_ID_REUSED"] * 7
+    assert sum(movement.amount for movement in desk.charges("refund")) == 1_000
+    assert await desk.rows("SELECT sum(refunding_minor), sum(refunded_minor) FROM payments") == [(0, 1_000)]
+
+
 async def test_a_refund_that_the_provider_will_not_make_frees_its_amount(desk):
     payment = await desk.pay()
     desk.moyasar.fault(

@@ -9,7 +9,7 @@ from kursi_chassis.caller import Caller, Role
 from kursi_chassis.clock import Clock
 from kursi_chassis.errors import Invalid, Violation
 from kursi_chassis.grpc.etag import check_etag
-from kursi_chassis.idempotency import RequestInProgress
+from kursi_chassis.idempotency import RequestIdReused, RequestInProgress
 from kursi_chassis.ids import new_id
 from kursi_chassis.money import Money
 
@@ -156,7 +156,13 @@ def _other_currency(currency_code: str) -> Invalid:
 
 
 async def _add(work: Work, movement: Movement, key: RequestKey, payment: Payment) -> None:
+    """Raises: IllegalTransition, RequestIdReused.
+
+    Requests about this payment wait for its row; who has used the key since we looked asked about another one.
+    """
     try:
-        await work.add_movement(movement, key)
+        is_ours = await work.add_movement(movement, key)
     except DecisionPending as error:
         raise IllegalTransition(state=payment.state, action=movement.kind) from error
+    if not is_ours:
+        raise RequestIdReused
