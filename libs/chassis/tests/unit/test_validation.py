@@ -1,5 +1,6 @@
 """Reading what callers send: everything wrong is said at once."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,15 +9,24 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 from kursi_chassis.errors import Invalid, StaleEtag
-from kursi_chassis.grpc import times
+from kursi_chassis.grpc import money, times
 from kursi_chassis.grpc.etag import check_etag, etag_of
 from kursi_chassis.grpc.language import negotiate
 from kursi_chassis.grpc.paging import PageTokens, page_size
 from kursi_chassis.ids import new_id
+from kursi_chassis.money import Money
 from kursi_chassis.validation import Violations
 
 NOW = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 TOKENS = PageTokens("a key of the test", "bookings")
+
+
+@dataclass
+class Amount:
+    """Money as it comes over the wire."""
+
+    currency_code: str
+    amount_minor: int
 
 
 def found_by(read):
@@ -58,6 +68,10 @@ def found_by(read):
         (lambda c: c.period("f", NOW, NOW, timedelta(days=1)), "EMPTY_RANGE"),
         (lambda c: c.period("f", NOW, NOW + timedelta(days=2), timedelta(days=1)), "RANGE_TOO_LONG"),
         (lambda c: c.future("f", NOW, NOW), "IN_THE_PAST"),
+        (lambda c: money.from_proto(c, "f", Amount("SAR", -1)), "NEGATIVE"),
+        (lambda c: money.from_proto(c, "f", Amount("SAR", money.MOST_MINOR + 1)), "OUT_OF_RANGE"),
+        (lambda c: money.from_proto(c, "f", Amount("XXX", 1)), "NOT_A_CURRENCY"),
+        (lambda c: money.from_proto(c, "f", Amount("", 1)), "REQUIRED"),
         (lambda c: times.instant(c, "f", Timestamp(seconds=10**12)), "MALFORMED"),
         (lambda c: times.instant(c, "f", Timestamp(nanos=-1)), "MALFORMED"),
         (lambda c: times.span(c, "f", Duration(seconds=-1)), "MALFORMED"),
@@ -145,6 +159,11 @@ def test_spans_survive_the_wire(span):
     assert times.span(Violations(), "f", times.duration(span)) == span
 
 
+@pytest.mark.parametrize("minor", [0, 1, money.MOST_MINOR])
+def test_amounts_survive_the_wire(minor):
+    assert money.from_proto(Violations(), "f", Amount("SAR", minor)) == Money("SAR", minor)
+
+
 def test_page_sizes_have_a_default_a_cap_and_a_floor():
     assert [page_size(0), page_size(7), page_size(1_000)] == [25, 7, 100]
     with pytest.raises(Invalid):
@@ -189,8 +208,11 @@ def test_no_token_is_the_first_page():
 def test_a_stale_tag_is_refused_and_none_asks_for_nothing():
     check_etag("", 3)
     check_etag(etag_of(3), 3)
+    check_etag(f"W/{etag_of(3)}", 3)
     with pytest.raises(StaleEtag):
         check_etag(etag_of(2), 3)
+    with pytest.raises(StaleEtag):
+        check_etag(f"W/{etag_of(2)}", 3)
 
 
 @pytest.mark.parametrize(
