@@ -152,6 +152,18 @@ async def test_a_country_has_a_ceiling_per_day(start_identity, refusal_of):
 
 
 @pytest.mark.covers("I3")
+async def test_codes_by_whatsapp_count_to_the_ceiling_of_their_country_and_mails_to_none(
+    start_identity, refusal_of
+):
+    async with start_identity(otp_daily_ceiling=0, otp_daily_ceilings={"966": 1}) as identity:
+        await identity.request_code(NUMBERS[0], channel=pb2.RequestOtpRequest.WHATSAPP)
+        for channel in (pb2.RequestOtpRequest.WHATSAPP, pb2.RequestOtpRequest.SMS):
+            refused = await refusal_of(identity.request_code(NUMBERS[1], channel=channel))
+            assert refused.reason == "OTP_DESTINATION_LIMIT"
+        await identity.request_code(email="sara@example.test", channel=pb2.RequestOtpRequest.EMAIL)
+
+
+@pytest.mark.covers("I3")
 async def test_a_country_whose_ceiling_is_zero_gets_no_code_at_all(start_identity, refusal_of):
     async with start_identity(otp_daily_ceiling=0, otp_daily_ceilings={"966": 1}) as identity:
         refused = await refusal_of(identity.request_code("+971501234567"))
