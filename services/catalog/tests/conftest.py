@@ -291,6 +291,16 @@ def some_settings(photo_folder):
     )
 
 
+@pytest.fixture
+def stored(settings):
+    """Names of the objects in the store."""
+    return lambda: sorted(
+        str(path.relative_to(settings.photo_folder))
+        for path in settings.photo_folder.rglob("*")
+        if path.is_file()
+    )
+
+
 @pytest_asyncio.fixture(scope="session")
 async def shared_world(databases, tmp_path_factory):
     """One catalog for all tests that ask about salons of their own only; much faster than one each."""

@@ -1,72 +1,19 @@
 """Photos through the contract: who adds, sees, orders and deletes them, and what is left in the store."""
 
 import asyncio
-from datetime import timedelta
 from io import BytesIO
-from uuid import UUID
 
 import grpc
 import pytest
-from google.api.httpbody_pb2 import HttpBody
 from kursi.catalog.v1 import catalog_service_pb2 as api
 from kursi.catalog.v1 import photo_service_pb2 as pb
-from kursi_catalog.adapters.folder_store import FolderStore
-from kursi_catalog.adapters.photo_studio import PhotoStudio
-from kursi_catalog.domain.errors import SalonFull
-from kursi_catalog.domain.photo import MOST_BYTES, SIDES, Developed, Subject
-from kursi_catalog.usecases.once import RequestKey
-from kursi_catalog.usecases.photos import Photos
-from kursi_chassis.caller import Caller, Role
-from kursi_chassis.errors import Unavailable
-from kursi_chassis.ids import new_id
+from kursi_catalog.domain.photo import MOST_BYTES, SIDES
+from kursi_chassis.caller import Role
 from kursi_chassis.testing.rpc import bearer
+from photographing import delete, leftovers, listed, picture, shown, upload, upload_request
 from PIL import Image
 
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
-
-
-def picture(color="red", size=(300, 200)):
-    out = BytesIO()
-    Image.new("RGB", size, color).save(out, "PNG")
-    return out.getvalue()
-
-
-def upload_request(salon, content=None, **changes):
-    image = HttpBody(content_type="text/plain", data=picture() if content is None else content)
-    return pb.UploadPhotoRequest(salon_id=salon.id, image=image, **changes)
-
-
-async def upload(world, salon, content=None, **changes):
-    return await world.call("UploadPhoto", upload_request(salon, content, **changes), world.token(salon.id))
-
-
-async def listed(world, salon, token=None, **subject):
-    answer = await world.call("ListPhotos", pb.ListPhotosRequest(salon_id=salon.id, **subject), token)
-    return [photo.id for photo in answer.photos]
-
-
-async def delete(world, salon, photo):
-    request = pb.DeletePhotoRequest(salon_id=salon.id, photo_id=photo.id)
-    return await world.call("DeletePhoto", request, world.token(salon.id))
-
-
-async def shown(world, photo, size="large", token=None):
-    request = pb.GetPhotoImageRequest(photo_id=photo.id, size=size)
-    return await world.call("GetPhotoImage", request, token)
-
-
-@pytest.fixture
-def stored(settings):
-    """Names of the objects in the store."""
-    return lambda: sorted(
-        str(path.relative_to(settings.photo_folder))
-        for path in settings.photo_folder.rglob("*")
-        if path.is_file()
-    )
-
-
-async def leftovers(world):
-    return [str(row["photo_id"]) for row in await world.rows("SELECT photo_id FROM photo_leftovers")]
 
 
 @pytest.mark.covers("C8")
@@ -154,6 +101,19 @@ async def test_managers_order_photos_and_name_each_of_them(world):
 
 
 @pytest.mark.covers("C8")
+async def test_a_new_photo_is_the_last_one_also_after_others_are_gone(world):
+    salon = await world.salon()
+    first, second, third = [await upload(world, salon) for _ in range(3)]
+    order = pb.ReorderPhotosRequest(salon_id=salon.id, photo_ids=[second.id, third.id, first.id])
+    await world.call("ReorderPhotos", order, world.token(salon.id))
+    await delete(world, salon, second)
+    await delete(world, salon, third)
+    fourth = await upload(world, salon)
+    fifth = await upload(world, salon)
+    assert await listed(world, salon) == [first.id, fourth.id, fifth.id]
+
+
+@pytest.mark.covers("C8")
 async def test_a_deleted_photo_is_gone_from_lists_and_store(world, stored):
     salon = await world.salon()
     kept, gone = await upload(world, salon), await upload(world, salon)
@@ -232,142 +192,13 @@ async def test_an_archived_salon_gets_no_photos(world):
     assert (refusal.code, refusal.reason) == (PRECONDITION, "SALON_ARCHIVED")
 
 
-async def give_photos(world, salon, number):
-    await world.execute(
-        "INSERT INTO photos (id, salon_id, position, width, height, create_time) "
-        "SELECT uuidv7(), %s, number, 1, 1, now() FROM generate_series(1, %s) number",
-        salon.id, number,
-    )  # fmt: skip
-
-
-@pytest.mark.covers("C8")
-async def test_a_salon_has_three_hundred_photos_at_most_whatever_they_show(world):
+@pytest.mark.covers("C8", "C9")
+async def test_the_line_about_an_order_names_whose_photos_they_are(world):
     salon = await world.salon()
-    service = await world.service(salon)
-    await give_photos(world, salon, 299)
-    await upload(world, salon, service_id=service.id)
-    one_more = upload_request(salon, service_id=service.id)
-    refusal = await world.refusal("UploadPhoto", one_more, world.token(salon.id))
-    assert (refusal.code, refusal.reason) == (PRECONDITION, "SALON_FULL")
-
-
-class Together:
-    """A studio that is done with so many pictures at the same instant, when all of them were let in."""
-
-    def __init__(self, number):
-        self._all = asyncio.Barrier(number)
-
-    async def develop(self, content):
-        await self._all.wait()
-        return Developed(1, 1, dict.fromkeys(SIDES, content))
-
-
-@pytest.mark.covers("C8")
-async def test_of_many_uploads_at_once_no_more_than_thirty_are_kept(world, settings, photos_over, owner):
-    salon = await world.salon()
-    await give_photos(world, salon, 28)
-    photos = photos_over(FolderStore(settings.photo_folder), Together(4))
-    uploads = (owner.upload(photos, salon, b"webp") for _ in range(4))
-    answers = await asyncio.gather(*uploads, return_exceptions=True)
-    assert sorted(map(type, answers), key=str) == [bytes, bytes, SalonFull, SalonFull]
-    assert len(await listed(world, salon)) == 30
-
-
-class Fragile(FolderStore):
-    """A folder that breaks after so many steps."""
-
-    def __init__(self, folder, steps):
-        super().__init__(folder)
-        self.steps = steps
-
-    async def put(self, key, content, content_type):
-        self._step()
-        await super().put(key, content, content_type)
-
-    async def delete(self, key):
-        self._step()
-        await super().delete(key)
-
-    def _step(self):
-        if self.steps == 0:
-            raise Unavailable
-        self.steps -= 1
-
-
-class Owner:
-    """The salon's owner, at the use cases themselves."""
-
-    hour = timedelta(hours=1)
-
-    def _caller(self, salon):
-        return Caller(kind="user", user_id=new_id(), salons={UUID(salon.id): Role.OWNER})
-
-    async def upload(self, photos, salon, content):
-        key = RequestKey("UploadPhoto", "", b"")
-        subject = Subject(UUID(salon.id))
-        return await photos.upload(self._caller(salon), subject, content, key=key, render=lambda _: b"")
-
-    async def delete(self, photos, salon, photo):
-        await photos.delete(self._caller(salon), UUID(salon.id), UUID(photo.id))
-
-
-@pytest.fixture
-def owner():
-    return Owner()
-
-
-@pytest.fixture
-def photos_over(world):
-    return lambda store, studio=None: Photos(world.database, world.clock, store, studio or PhotoStudio())
-
-
-@pytest.mark.covers("C8")
-@pytest.mark.parametrize("steps", [0, 1, 3])
-async def test_an_upload_that_breaks_halfway_is_no_photo_and_is_swept(
-    world, settings, stored, photos_over, owner, steps
-):
-    salon = await world.salon()
-    fragile = Fragile(settings.photo_folder, steps)
-    with pytest.raises(Unavailable):
-        await owner.upload(photos_over(fragile), salon, picture())
-    assert (len(stored()), await listed(world, salon), len(await leftovers(world))) == (steps, [], 1)
-    sweeping = photos_over(FolderStore(settings.photo_folder))
-    assert await sweeping.sweep() == 0, "it could still be at work"
-    world.clock.advance(owner.hour)
-    assert await sweeping.sweep() == 1
-    assert (stored(), await leftovers(world)) == ([], [])
-
-
-@pytest.mark.covers("C8")
-@pytest.mark.parametrize("steps", [0, 2])
-async def test_what_a_deletion_leaves_is_swept_however_often_the_sweep_breaks(
-    world, settings, stored, photos_over, owner, steps
-):
-    salon = await world.salon()
-    photo = await upload(world, salon)
-    fragile = Fragile(settings.photo_folder, steps)
-    await owner.delete(photos_over(fragile), salon, photo)
-    assert (await listed(world, salon), await leftovers(world)) == ([], [photo.id])
-    with pytest.raises(Unavailable):
-        await photos_over(fragile).sweep()
-    assert await photos_over(FolderStore(settings.photo_folder)).sweep() == 1
-    assert (stored(), await leftovers(world)) == ([], [])
-
-
-@pytest.mark.covers("C8")
-async def test_an_upload_that_comes_when_it_is_swept_is_no_photo_without_pictures(
-    world, settings, stored, photos_over, owner
-):
-    """The store takes an hour; meanwhile the sweep may begin."""
-
-    class Slow(FolderStore):
-        async def put(self, key, content, content_type):
-            await super().put(key, content, content_type)
-            world.clock.advance(owner.hour / 4)
-
-    salon = await world.salon()
-    with pytest.raises(Unavailable):
-        await owner.upload(photos_over(Slow(settings.photo_folder)), salon, picture())
-    assert await listed(world, salon) == []
-    assert await photos_over(FolderStore(settings.photo_folder)).sweep() == 1
-    assert stored() == []
+    service, member = await world.service(salon), await world.staff(salon)
+    for subject in ({"service_id": service.id}, {"staff_id": member.id}, {}):
+        photos = [(await upload(world, salon, **subject)).id for _ in range(2)]
+        order = pb.ReorderPhotosRequest(salon_id=salon.id, photo_ids=photos[::-1], **subject)
+        await world.call("ReorderPhotos", order, world.token(salon.id))
+    lines = await world.rows("SELECT target_id FROM audit WHERE action = 'photos.reordered' ORDER BY id")
+    assert [line["target_id"] for line in lines] == [service.id, member.id, salon.id]
