@@ -60,6 +60,19 @@ async def test_what_a_path_could_say_elsewhere_a_query_says(gateway, upstream, t
 
 
 @pytest.mark.covers("G1")
+async def test_a_query_is_read_as_forms_write_it(gateway, upstream):
+    await gateway.client.get("/v1/salons:search?query=Sara+%26%2BSalon")
+    assert b"Sara &+Salon" in upstream.seen[-1].body
+
+
+@pytest.mark.covers("G1")
+async def test_what_is_empty_stands_in_an_answer_too(gateway, token):
+    salon = (await gateway.client.get(f"/v1/salons/{ID}")).json()
+    assert (salon["id"], salon["status"]) == ("", "STATUS_UNSPECIFIED")
+    assert (await gateway.client.get("/v1/bookings", headers=token)).json()["nextPageToken"] == ""
+
+
+@pytest.mark.covers("G1")
 async def test_words_of_a_query_are_not_taken_for_its_path(gateway, upstream, token):
     answer = await gateway.client.get(f"/v1/bookings?salonId={ID}&pageToken=/salons/", headers=token)
     assert answer.status_code == 200, answer.text
