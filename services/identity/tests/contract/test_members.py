@@ -94,6 +94,23 @@ async def test_whoever_has_an_account_already_is_a_member_after_the_next_login(s
 
 
 @pytest.mark.covers("I12")
+async def test_a_login_by_mail_accepts_no_invitation_of_a_number_that_may_be_anothers_by_now(salon, identity):
+    pair = await identity.log_in(OTHER_PHONE)
+    address = {"phone": "", "email": "sara@example.com"}
+    verify = pb2.RequestOtpRequest.VERIFY
+    ticket = await identity.request_code(**address, token=pair.access_token, purpose=verify)
+    await identity.verify(ticket.request_id, identity.last_code(), token=pair.access_token)
+    await salon.invite(OTHER_PHONE)
+
+    identity.clock.advance(timedelta(seconds=61))
+    ticket = await identity.request_code(**address)
+    by_mail = await identity.verify(ticket.request_id, identity.last_code())
+
+    assert by_mail.user.id == pair.user.id
+    assert [member.state for member in await salon.members()][1:] == [identity_pb2.Member.INVITED]
+
+
+@pytest.mark.covers("I12")
 async def test_a_salon_invites_so_many_numbers_and_no_more(salon, refusal_of, monkeypatch):
     monkeypatch.setattr("kursi_identity.usecases.members.MOST_INVITATIONS", 2)
     for phone in (OTHER_PHONE, THIRD_PHONE):
