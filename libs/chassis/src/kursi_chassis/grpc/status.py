@@ -78,7 +78,8 @@ class RemoteError(DomainError):
 
 Translation = Callable[[BaseException], DomainError]
 
-_TRANSLATIONS: dict[type[BaseException], Translation] = {
+# The most specific class wins.
+_TRANSLATIONS: Mapping[type[BaseException], Translation] = {
     psycopg.OperationalError: lambda _: DatabaseUnavailable(),
     psycopg.errors.ReadOnlySqlTransaction: lambda _: DatabaseUnavailable(),  # a primary that became a replica
     psycopg_pool.PoolTimeout: lambda _: DatabaseUnavailable(),
@@ -89,11 +90,6 @@ _TRANSLATIONS: dict[type[BaseException], Translation] = {
     psycopg.errors.SerializationFailure: lambda _: RetryLater(),
     psycopg.errors.QueryCanceled: lambda _: RetryLater(),
 }
-
-
-def register_translation(kind: type[BaseException], translation: Translation) -> None:
-    """Have errors of a library shown as domain errors; the most specific class wins."""
-    _TRANSLATIONS[kind] = translation
 
 
 def as_domain_error(error: BaseException) -> DomainError | None:
