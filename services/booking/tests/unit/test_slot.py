@@ -19,7 +19,7 @@ def test_an_empty_inverted_or_naive_range_cannot_be_made(start, end):
 def test_ranges_that_touch_do_not_overlap():
     first, second = TimeRange(NOON, NOON + HOUR), TimeRange(NOON + HOUR, NOON + 2 * HOUR)
     assert not first.overlaps(second)
-    assert first.overlaps(second.padded(timedelta(seconds=1), timedelta()))
+    assert first.overlaps(TimeRange(second.start - timedelta(seconds=1), second.end))
 
 
 def test_the_start_belongs_to_a_range_and_the_end_does_not():

@@ -44,7 +44,3 @@ class TimeRange:
     def contains(self, instant: datetime) -> bool:
         """Whether the instant lies inside; the end does not."""
         return self.start <= instant < self.end
-
-    def padded(self, before: timedelta, after: timedelta) -> "TimeRange":
-        """The range with preparation and clean-up around it."""
-        return TimeRange(self.start - before, self.end + after)
