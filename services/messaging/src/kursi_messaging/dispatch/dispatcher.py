@@ -31,7 +31,7 @@ from kursi_messaging.store import claims
 from kursi_messaging.store.verdicts import Verdict
 
 _SHORTEST_PAUSE = 0.02
-_FEWEST = 4
+_LEAST_ROOM = 1 / 4
 """A claim costs the same for one message as for many: under load it waits for room for a quarter of a batch."""
 
 log = get_logger()
@@ -100,7 +100,7 @@ class Dispatcher:
     async def _claim(self, batches: TaskGroup) -> int:
         """Start a batch that fits into what may be in flight; how many messages it took."""
         free = self._rules.concurrency - self._held
-        if free < min(self._rules.batch, self._rules.concurrency) / _FEWEST:
+        if free < min(self._rules.batch, self._rules.concurrency) * _LEAST_ROOM:
             return 0
         try:
             batch = await self._claimer.claim(min(free, self._rules.batch))
