@@ -108,6 +108,20 @@ async def test_a_session_ends_after_ninety_days_however_busy_it_is(identity, ref
     assert (await refusal_of(identity.refresh(pair.refresh_token))).reason == "REFRESH_TOKEN_INVALID"
 
 
+@pytest.mark.covers("I8")
+async def test_no_access_token_outlives_its_session(identity, refusal_of):
+    end = identity.clock.now() + timedelta(days=90)
+    pair = await identity.log_in()
+    for span in (timedelta(days=29), timedelta(days=29), timedelta(days=29), timedelta(days=3, minutes=-5)):
+        identity.clock.advance(span)
+        pair = await identity.refresh(pair.refresh_token)
+    assert pair.access_token_expires_at.ToDatetime(end.tzinfo) == end
+    identity.clock.advance(
+        timedelta(minutes=5, seconds=5)
+    )  # the clocks of servers may differ by five seconds
+    assert (await refusal_of(identity.me(pair.access_token))).reason == "TOKEN_INVALID"
+
+
 @pytest.mark.parametrize("token", ["nothing of ours", "x" * 100_000])
 async def test_an_unknown_refresh_token_is_refused(identity, refusal_of, token):
     refused = await refusal_of(identity.refresh(token))
