@@ -23,7 +23,7 @@ from consuming import (
 from kursi_chassis.db.database import Database
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.events import metrics
-from kursi_chassis.events.consumer import ignored
+from kursi_chassis.events.consumer import Limits, ignored
 from kursi_chassis.events.streams import Stream, ensure_consumer, ensure_stream
 from kursi_chassis.testing.eventually import eventually
 
@@ -208,6 +208,13 @@ async def test_a_world_out_of_order_costs_no_attempts(database, nats_client, an_
 
     assert await effects(database) == ids(events)
     assert await letters(database) == []
+
+
+def test_however_long_the_world_was_out_of_order_no_event_waits_more_than_a_minute():
+    limits = Limits()
+    assert [limits.delay(failures) for failures in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert limits.delay(100_000) == 60
+    assert sum(limits.delay(failures) for failures in range(1, limits.attempts)) == 123
 
 
 @pytest.mark.covers("X13")
