@@ -35,6 +35,18 @@ async def test_sessions_are_forgotten_a_week_after_their_end(identity):
     assert await identity.count("refresh_tokens") == 1
 
 
+async def test_a_session_that_was_logged_out_is_forgotten_a_week_after_that(identity):
+    pair = await identity.log_in()
+    await identity.log_in("+966512345679")
+    await identity.public.RevokeToken(pb2.RevokeTokenRequest(refresh_token=pair.refresh_token))
+    identity.clock.advance(timedelta(days=7) - timedelta(seconds=1))
+    await run(identity, "prune_sessions")
+    assert await identity.count("sessions") == 2
+    identity.clock.advance(timedelta(seconds=2))
+    await run(identity, "prune_sessions")
+    assert (await identity.count("sessions"), await identity.count("refresh_tokens")) == (1, 1)
+
+
 async def test_a_session_with_more_refresh_tokens_than_one_statement_has_time_for_is_forgotten_bit_by_bit(
     identity,
 ):
