@@ -195,6 +195,7 @@ async def test_a_retired_key_leaves_the_key_set_once_its_tokens_have_expired(ide
     old = kid_of((await identity.log_in()).access_token)
     await identity.keys.rotate_now()
     identity.clock.advance(timedelta(minutes=16))
+    await identity.keys.rotate_if_due()  # as the job does every minute
     assert old in (await jwks(identity)).decode()
     identity.clock.advance(timedelta(minutes=15))
     await identity.keys.rotate_if_due()
@@ -226,6 +227,26 @@ async def test_processes_that_start_at_once_agree_on_one_key(identity, start_rep
         identity.clock.advance(timedelta(minutes=1))
         pair = await identity.log_in()
         await other.me(pair.access_token)
+
+
+@pytest.mark.covers("I7")
+async def test_a_rotation_by_another_process_is_followed_though_the_clock_was_set_back(
+    identity, start_replica
+):
+    async with start_replica(identity) as other:
+        identity.clock.advance(timedelta(days=1))
+        before = await identity.keys.jwks()
+        identity.clock.advance(-timedelta(days=1))
+        await other.keys.rotate_now()
+        assert await identity.keys.jwks() == await other.keys.jwks() != before
+
+
+@pytest.mark.covers("I7")
+async def test_the_key_set_is_there_while_the_database_is_away(identity):
+    before = await jwks(identity)
+    await identity.database.close()
+    identity.clock.advance(timedelta(minutes=1))
+    assert await jwks(identity) == before
 
 
 async def test_a_retired_key_has_no_private_half_any_more(identity):
