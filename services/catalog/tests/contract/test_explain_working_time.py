@@ -104,6 +104,29 @@ async def test_times_away_and_closures_are_named_by_their_ids_and_bounds(world, 
 
 
 @pytest.mark.covers("B3")
+async def test_an_absence_that_ends_within_a_second_closes_all_of_it_as_for_the_booking_context(
+    world, make, salon
+):
+    member, half = await employ(world, make, salon), timedelta(milliseconds=500)
+    closure = pb.Closure(start_time=timestamp(at(10)), end_time=timestamp(at(11) + half))
+    owner = world.token(salon.id)
+    await world.call("CreateClosure", api.CreateClosureRequest(salon_id=salon.id, closure=closure), owner)
+    away = pb.TimeOff(start_time=timestamp(at(14)), end_time=timestamp(at(15) + half))
+    request = api.CreateTimeOffRequest(salon_id=salon.id, staff_id=member.id, time_off=away)
+    await world.call("CreateTimeOff", request, owner)
+    answer = await explain(world, salon, span(member, 11, 12), span(member, 15, 16))
+    assert [one.rule for one in answer.closings] == [Rule.SALON_CLOSED, Rule.TIME_OFF]
+
+
+@pytest.mark.covers("B3")
+async def test_spans_may_lie_sixty_four_days_apart(world, make, salon):
+    """The bound of the booking context, whose times are explained."""
+    member = await employ(world, make, salon)
+    answer = await explain(world, salon, span(member, 9, 10), span(member, 64 * 24 + 8, 64 * 24 + 9))
+    assert [one.rule for one in answer.closings] == [Rule.RULE_UNSPECIFIED, Rule.NOT_ROSTERED]
+
+
+@pytest.mark.covers("B3")
 async def test_what_is_not_closed_is_what_the_booking_context_gives_as_working_time(world, make, salon):
     member = await employ(world, make, salon)
     service = await world.service(salon, performers=[pb.Performer(staff_id=member.id)])

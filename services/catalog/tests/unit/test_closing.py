@@ -114,3 +114,49 @@ def test_an_override_is_to_blame_for_the_hours_after_midnight_of_the_shift_it_re
     found = closing(span(1, 2), hours=ALWAYS_OPEN, shifts=NIGHTS, overrides=(SUNDAY_OFF,))
     assert found == Closing(ClosedBy.OVERRIDE, STAFF, MONDAY - timedelta(days=1))
     assert closing(span(1, 2), hours=ALWAYS_OPEN, shifts=NIGHTS) is None
+
+
+def test_of_several_times_away_the_first_one_is_named_whatever_their_order():
+    later, earlier = TimeOff(UUID(int=4), span(11, 12)), TimeOff(ROW, span(9, 10))
+    for absences in ((later, earlier), (earlier, later)):
+        assert closing(span(9, 12), time_off=absences).row_id == ROW
+        assert closing(span(9, 12), closures=absences).during == span(9, 10)
+
+
+def test_what_began_on_another_day_closes_the_day_that_was_asked_for():
+    long = TimeOff(ROW, span(-30, 30))
+    assert closing(span(10, 11), time_off=(long,)) == Closing(ClosedBy.TIME_OFF, ROW, MONDAY, span(-30, 30))
+    assert closing(span(10, 11), closures=(long,)).day == MONDAY
+
+
+def test_a_prayer_break_after_midnight_closes_its_own_day():
+    fajr = PrayerBreaks(Rules(), (Prayer.FAJR,), timedelta(0), timedelta(minutes=30))
+    nights = weekly(20, 30, weekdays=range(1, 8))
+    found = closing(span(-2, 5), hours=ALWAYS_OPEN, shifts=nights, prayers=fajr)
+    assert (found.rule, found.day) == (ClosedBy.PRAYER_BREAK, MONDAY)
+
+
+def test_a_day_is_that_of_the_salons_clock():
+    """Between midnight and three in Riyadh it is still the day before in UTC."""
+    found = closing(span(1, 2), hours=ALWAYS_OPEN)
+    assert (found.rule, found.day) == (ClosedBy.ROSTER, MONDAY)
+
+
+def test_a_short_break_is_told_from_its_beginning_to_its_end():
+    half = LocalRange(12 * HOUR, 12 * HOUR + 30)
+    shifts = tuple(
+        WeeklyRange(STAFF, weekday, LocalRange(9 * HOUR, 20 * HOUR), (half,)) for weekday in range(1, 7)
+    )
+    found = closing(span(11, 14), shifts=shifts)
+    assert (found.rule, found.during) == (ClosedBy.BREAK, (at(12), at(12, 30)))
+
+
+def test_a_prayer_is_told_before_a_time_away():
+    noon = TimeOff(ROW, span(11, 13))
+    assert closing(span(11, 13), time_off=(noon,), prayers=DHUHR).rule is ClosedBy.PRAYER_BREAK
+
+
+def test_an_override_of_yesterday_is_not_to_blame_where_its_usual_shift_would_be_over():
+    days = weekly(9, 20, weekdays=range(1, 8))
+    found = closing(span(1, 2), hours=ALWAYS_OPEN, shifts=days, overrides=(SUNDAY_OFF,))
+    assert (found.rule, found.day) == (ClosedBy.ROSTER, MONDAY)
