@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from kursi_catalog.domain.hours import Availability, DayRange, WeeklyShifts
 from kursi_catalog.domain.roster import first_weekday_of, roster_of
 from kursi_catalog.domain.schedule import LocalRange
+from kursi_catalog.domain.season import Season
 
 STAFF = UUID(int=2)
 MONDAY, SUNDAY = 0, 6
@@ -43,6 +44,24 @@ def test_every_other_week_counts_from_the_week_of_its_start():
     applied = in_force([shifts(60, wednesday, every_weeks=2)], date(2026, 6, 7), days=21)
     worked = [day.day for day, starts in applied.items() if starts]
     assert worked == [10, 11, 12, 13, 21, 22, 23, 24, 25, 26, 27]
+
+
+@pytest.mark.covers("C5")
+def test_the_only_schedule_ends_on_its_last_day():
+    applied = in_force([shifts(60, last=date(2026, 6, 9))], date(2026, 6, 7), days=5)
+    assert [day.day for day, starts in applied.items() if starts] == [7, 8, 9]
+
+
+@pytest.mark.covers("C5")
+def test_weeks_take_turns_within_a_season_too():
+    """Ramadan of 2026 is from 18 February to 19 March."""
+    wednesday = date(2026, 2, 18)
+    turns = WeeklyShifts(wednesday, None, 2, every_day(60), Season.RAMADAN)
+    applied = in_force([turns], date(2026, 2, 15), days=35)
+    worked = [(day.month, day.day) for day, starts in applied.items() if starts]
+    assert worked == [
+        *((2, day) for day in range(18, 22)), *((3, day) for day in range(1, 8)), *((3, day) for day in range(15, 20)),
+    ]  # fmt: skip
 
 
 schedule_lists = st.lists(

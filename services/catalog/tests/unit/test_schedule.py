@@ -97,6 +97,18 @@ def test_a_break_cuts_its_shift():
 
 
 @pytest.mark.covers("C5")
+def test_what_is_remembered_of_one_week_is_not_told_of_another_that_ends_earlier():
+    """The same shifts on the same dates; only how long they count differs."""
+    for last, expected in ((MONDAY, ["01"]), (date(2026, 6, 2), ["01", "02"])):
+        shifts = tuple(
+            WeeklyRange(RULE, weekday, NINE_TO_FIVE, valid_from=MONDAY, valid_to=last)
+            for weekday in range(1, 8)
+        )
+        worked = local_hours(salon(), StaffSchedule(STAFF, shifts), MONDAY, days=3)
+        assert [begin[:2] for begin, _ in worked] == expected
+
+
+@pytest.mark.covers("C5")
 @pytest.mark.parametrize(
     ("zone", "day", "hours"),
     [
