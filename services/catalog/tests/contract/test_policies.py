@@ -5,6 +5,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from kursi.catalog.v1 import catalog_pb2 as pb
 from kursi.catalog.v1 import catalog_service_pb2 as api
+from kursi_catalog.domain.policy import FIELDS
+from kursi_catalog.main import platform_policy
 from kursi_chassis.grpc.times import duration
 
 PLATFORM, SALON, SERVICE = (
@@ -50,6 +52,22 @@ async def test_a_salon_that_decides_nothing_has_the_platforms_policy(world, sett
 
 
 @pytest.mark.covers("C6")
+def test_each_setting_of_the_platform_is_the_rule_of_its_name(settings):
+    """With values that differ from each other: two that are mixed up would show."""
+    given = {
+        "slot_step": timedelta(minutes=5), "minimum_notice": timedelta(hours=1), "maximum_ahead": timedelta(days=9),
+        "cancellation_window": timedelta(hours=2), "reschedule_window": timedelta(hours=3),
+        "hold": timedelta(minutes=7), "automatic_confirmation": False, "prepayment": "deposit",
+        "deposit_basis_points": 1, "late_cancellation_fee_basis_points": 2, "no_show_fee_basis_points": 3,
+        "maximum_active_bookings": 4, "start_mode": "gap_free", "maximum_bookings_per_day": 6,
+        "maximum_bookings_per_staff_day": 8, "latest_start": "20:00", "waitlist_offer": timedelta(minutes=11),
+    }  # fmt: skip
+    changed = settings.model_copy(update={f"policy_{name}": value for name, value in given.items()})
+    policy = platform_policy(changed)
+    assert {name: getattr(policy, name) for name in FIELDS} == {**given, "texts": {}}
+
+
+@pytest.mark.covers("C6")
 async def test_the_most_specific_level_wins_value_by_value(world):
     salon = await world.salon()
     service, owner = await world.service(salon), world.token(salon.id)
@@ -91,6 +109,34 @@ async def test_a_lost_update_of_a_policy_is_refused_level_by_level(world):
     refusal = await world.refusal("UpdatePolicy", update(salon, hold=hours(2), etag=before.etag), owner)
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.ABORTED, "STALE_ETAG")
     await world.call("UpdatePolicy", update(salon, service, hold=hours(2), etag='"0"'), owner)
+
+
+@pytest.mark.parametrize("of_service", [False, True], ids=["salon", "service"])
+async def test_a_second_lost_update_of_a_policy_is_refused_too(world, of_service):
+    salon = await world.salon()
+    service, owner = await world.service(salon) if of_service else None, world.token(salon.id)
+    first = await world.call("UpdatePolicy", update(salon, service, hold=hours(1)), owner)
+    await world.call("UpdatePolicy", update(salon, service, hold=hours(2), etag=first.etag), owner)
+    refusal = await world.refusal(
+        "UpdatePolicy", update(salon, service, hold=hours(1), etag=first.etag), owner
+    )
+    assert refusal.reason == "STALE_ETAG"
+
+
+@pytest.mark.covers("C9")
+async def test_the_line_about_a_policy_names_its_level_and_the_same_rules_again_leave_none(world):
+    salon = await world.salon()
+    service, owner = await world.service(salon), world.token(salon.id)
+    asked = [update(salon, hold=hours(1)), update(salon, service, hold=hours(2))]
+    first = [await world.call("UpdatePolicy", request, owner) for request in asked]
+    assert [await world.call("UpdatePolicy", request, owner) for request in asked] == first
+    found = await world.rows(
+        "SELECT target_type, target_id FROM audit WHERE salon_id = %s AND action = 'policy.updated' ORDER BY id",
+        salon.id,
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("salon_policy", salon.id), ("service_policy", service.id),
+    ]  # fmt: skip
 
 
 async def test_a_policy_belongs_to_a_service_of_the_salon(world):
