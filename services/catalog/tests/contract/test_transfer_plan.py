@@ -1,0 +1,83 @@
+"""What a file does to things that are there already: by whose key, under which revision, and beside which rows that are wrong."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from catalogue_files import HAND_MADE, bring, counts, export, named
+from kursi.catalog.v1 import catalog_pb2 as cat
+from kursi.catalog.v1 import catalog_service_pb2 as api
+from kursi.catalog.v1 import transfer_service_pb2 as pb
+
+
+@pytest.fixture
+def world(shared_world):
+    return shared_world
+
+
+async def service_of(world, salon):
+    (service,) = (await world.call("ListServices", api.ListServicesRequest(salon_id=salon.id))).services
+    return service
+
+
+@pytest.mark.covers("C10")
+async def test_what_a_file_changed_is_not_overwritten_by_who_read_it_before(world):
+    salon = await world.salon()
+    await bring(world, salon, HAND_MADE, pb.CSV)
+    read = await service_of(world, salon)
+    world.clock.advance(timedelta(minutes=1))
+    await bring(world, salon, "type,key,price\nservice,cut,99\n", pb.CSV)
+    changed = await service_of(world, salon)
+    assert changed.update_time.seconds - read.update_time.seconds == 60
+    late = api.UpdateServiceRequest(
+        salon_id=salon.id, service=cat.Service(id=read.id, category="nails", etag=read.etag)
+    )
+    assert (await world.refusal("UpdateService", late, world.token(salon.id))).reason == "STALE_ETAG"
+
+
+@pytest.mark.covers("C10")
+async def test_a_full_salon_takes_changes_of_what_it_has(world, monkeypatch):
+    monkeypatch.setattr("kursi_catalog.usecases.import_plan.MOST_OF_A_KIND", 2)
+    salon = await world.salon()
+    rows = "type,key,kind\nresource,a,{0}\nresource,b,{0}\n"
+    assert counts(await bring(world, salon, rows.format("chair"), pb.CSV)) == (2, 0, 0)
+    assert counts(await bring(world, salon, rows.format("room"), pb.CSV)) == (0, 2, 0)
+
+
+@pytest.mark.covers("C10")
+async def test_somebody_archived_whom_a_file_names_performs_once(world):
+    salon = await world.salon()
+    sara, noura = await world.staff(salon), await world.staff(salon)
+    service = await world.service(
+        salon, performers=[cat.Performer(staff_id=sara.id), cat.Performer(staff_id=noura.id)]
+    )
+    archive = api.ArchiveStaffMemberRequest(salon_id=salon.id, staff_id=sara.id)
+    await world.call("ArchiveStaffMember", archive, world.token(salon.id))
+    both = f"type,key,performers\nservice,{service.id},{noura.id}|{sara.id}\n"
+    report = await bring(world, salon, both, pb.CSV)
+    assert (named(report), counts(report)) == ([], (0, 1, 0))
+    kept = await service_of(world, salon)
+    assert [one.staff_id for one in kept.performers] == [noura.id, sara.id]
+
+
+@pytest.mark.covers("C10")
+async def test_of_two_add_ons_with_one_name_the_first_is_the_one_that_was_there(world, make):
+    salon = await world.salon()
+    await world.service(salon, add_ons=[cat.AddOn(names={"en": "Mask"}, price=make.sar(500))])
+    before = await service_of(world, salon)
+    document = json.loads(await export(world, salon))
+    (row,) = document["services"]
+    row["addOns"].append({**row["addOns"][0], "price": {"currencyCode": "SAR", "amountMinor": "900"}})
+    report = await bring(world, salon, json.dumps(document))
+    assert (named(report), counts(report)) == ([], (0, 1, 0))
+    first, second = (await service_of(world, salon)).add_ons
+    assert first == before.add_ons[0]
+    assert (second.price.amount_minor, second.id != first.id) == (900, True)
+
+
+@pytest.mark.covers("C10")
+async def test_a_wrong_row_of_somebody_is_named_once_and_not_with_all_that_they_do(world):
+    salon = await world.salon()
+    content = HAND_MADE.replace("displayNames.ar;kind", "color;kind").replace("سارة", "red")
+    report = await bring(world, salon, content, pb.CSV)
+    assert (report.applied, named(report)) == (False, [(2, "staff", "sara", "color", "MALFORMED")])
