@@ -186,6 +186,24 @@ async def test_each_rule_is_told_with_its_row_and_in_both_languages_and_the_list
     assert case.start.timestamp() not in await listed(world, case)
 
 
+@pytest.mark.covers("B3")
+@pytest.mark.parametrize(
+    ("step", "english", "arabic"),
+    [
+        (5, "Visits start at intervals of 5 minutes.", "تبدأ المواعيد كل 5 دقائق."),
+        (15, "Visits start at intervals of 15 minutes.", "تبدأ المواعيد كل 15 دقيقة."),
+        (120, "Visits start at intervals of 2 hours.", "تبدأ المواعيد كل ساعتين."),
+    ],
+)
+async def test_the_step_of_starts_is_said_as_people_count(step, english, arabic, world, claim, explain):
+    case = Case(world, claim)
+    case.policy("slotStep", f"{step * 60}s", slot_step=seconds(step * 60))
+    start = world.salon.at(16, 10, 1)
+    told = await explain(case.services, start)
+    told_in_arabic = await explain(case.services, start, metadata=[("accept-language", "ar")])
+    assert (told.closing.message, told_in_arabic.closing.message) == (english, arabic)
+
+
 async def listed(world, case):
     request = booking_service_pb2.ListSlotsRequest(
         salon_id=str(world.salon.id),

@@ -38,7 +38,7 @@ _MESSAGES = {
         "The salon has as many bookings on this day as it takes ({limit}).",
         "اكتملت حجوزات الصالون في هذا اليوم (الحد الأقصى {limit}).",
     ),
-    ClosedBy.OFF_GRID: Text("Visits start every {step} minutes.", "تبدأ المواعيد كل {step} دقيقة."),
+    ClosedBy.OFF_GRID: Text("Visits start at intervals of {step}.", "تبدأ المواعيد كل {step}."),
     ClosedBy.NO_PERFORMER: Text(
         "Not enough people who can be booked perform this service.",
         "لا يوجد عدد كافٍ من الموظفين المتاحين للحجز لتقديم هذه الخدمة.",

@@ -48,7 +48,7 @@ class SeatsTaken(FailedPrecondition):
     """More seats are taken than the session would have."""
 
     reason = "SEATS_TAKEN"
-    en = "{taken} seats are taken already."
+    en = "Seats that are taken already: {taken}."
     ar = "عدد المقاعد المحجوزة بالفعل: {taken}."
 
     def __init__(self, taken: int) -> None:

@@ -1,7 +1,7 @@
 """The values of the policy that close a start, and where they were set."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -95,7 +95,7 @@ def _params(rules: StartRules, limit: str) -> Mapping[str, object]:
     slots, zone = rules.policy.rules, rules.policy.zone
     return {
         "limit": limit,
-        "step": slots.step // 60,
+        "step": timedelta(seconds=slots.step),
         "earliest": _local(rules.now + slots.min_notice, zone),
         "latest": _local(rules.now + slots.max_ahead, zone),
     }
