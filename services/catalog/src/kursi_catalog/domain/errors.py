@@ -180,8 +180,8 @@ register_violation_texts(
         "NOT_WHOLE_SECONDS": ("Use whole seconds.", "استخدم ثواني كاملة."),
         "OTHER_CURRENCY": ("Prices are in {currency}.", "الأسعار بعملة {currency}."),
         "NOT_SUM_OF_SEGMENTS": (
-            "The segments take {minutes} minutes together.",
-            "مجموع مدد الأجزاء {minutes} دقيقة.",
+            "The segments take {total} together.",
+            "مجموع مدد الأجزاء {total}.",
         ),
         "NEEDS_ONE_SEGMENT": (
             "Only a service of one segment can take another time per person.",

@@ -96,8 +96,7 @@ def _wrong_durations(service: Service) -> Iterator[Violation]:
         elif total > LONGEST:
             yield Violation("service.segments", "OUT_OF_RANGE", {"min": timedelta(minutes=1), "max": LONGEST})
     elif service.segments and service.duration != total:
-        minutes = total // timedelta(minutes=1)
-        yield Violation("service.duration", "NOT_SUM_OF_SEGMENTS", {"minutes": minutes})
+        yield Violation("service.duration", "NOT_SUM_OF_SEGMENTS", {"total": total})
     yield from _wrong_own_times(service)
 
 
