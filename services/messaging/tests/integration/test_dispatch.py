@@ -109,6 +109,19 @@ async def test_a_provider_without_a_sender_fails_until_it_is_mended(stage):
     assert len(stage.twilio.messages()) == 1
 
 
+async def test_a_failure_without_a_try_is_not_told_as_older_than_the_tries_before(stage):
+    sms = await stage.due(recipient_id=stage.directory.knows(phone_number="+966500021211"))
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(sms, "failed"))
+    stage.configured(twilio_sms_sender="")
+    await stage.execute("UPDATE notifications SET status = 'pending', due_at = now() WHERE id = %s", sms)
+    async with stage.dispatching():
+        await eventually(lambda: stage.has(sms, "failed"))
+    refused, without_sender = await stage.select("SELECT subject, revision FROM outbox ORDER BY id")
+    assert refused["subject"] == without_sender["subject"] == "kursi.messaging.v1.notification.failed"
+    assert without_sender["revision"] >= refused["revision"]
+
+
 async def test_wrong_credentials_are_ours_to_mend_and_not_tried_again(stage):
     stage.configured(twilio_auth_token=type(stage.settings.twilio_auth_token)("wrong"))
     sms = await stage.due()

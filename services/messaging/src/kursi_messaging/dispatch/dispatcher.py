@@ -7,6 +7,7 @@ import contextlib
 import time
 from asyncio import TaskGroup
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -125,7 +126,9 @@ class Dispatcher:
         except Unavailable:
             log.warning("contacts_unavailable", count=len(due))
             later = self._clock.now() + self._rules.contacts_wait
-            await self._finish([judging.put_back(_held(one, batch.token), later) for one in batch.due])
+            await self._finish(
+                [judging.put_back(judging.held(one.row, batch.token), later) for one in batch.due]
+            )
             return
         composed = [self._composer.compose(one, contacts) for one in batch.due]
         stopped = [one for one in composed if isinstance(one, Stopped)]
@@ -141,7 +144,7 @@ class Dispatcher:
         for one in stopped:
             metrics.KEPT_BACK.labels(one.status.value, one.reason).inc()
         await self._finish(
-            [judging.stop(_held(one.due, token), one.status, one.reason, now) for one in stopped]
+            [judging.stop(judging.held(one.due.row, token), one.status, one.reason, now) for one in stopped]
         )
 
     async def _hand_over(self, ready: dict[UUID, Ready], token: UUID, sending: TaskGroup) -> None:
@@ -160,10 +163,12 @@ class Dispatcher:
             return
         for notification_id, number in numbers.items():
             given = ready[notification_id]
-            sending.create_task(self._send(given, _held(given.due, token, number), began_at))
+            sending.create_task(
+                self._send(given, replace(judging.held(given.due.row, token), attempt=number), began_at)
+            )
         moved_on = [one for key, one in ready.items() if key not in numbers]
         if moved_on:
-            await self._finish([judging.put_back(_held(one.due, token)) for one in moved_on])
+            await self._finish([judging.put_back(judging.held(one.due.row, token)) for one in moved_on])
 
     async def _record(self, ready: dict[UUID, Ready], token: UUID) -> dict[UUID, int]:
         async with self._database.autocommit() as connection:
@@ -212,19 +217,5 @@ def _everybody(due: Sequence[Due]) -> set[UUID]:
 
 
 def _not_handed_over(due: Due, token: UUID) -> Verdict:
-    return judging.not_sent(_held(due, token, due.row.attempt_count + 1), "not_handed_over")
-
-
-def _held(due: Due, token: UUID, number: int = 0) -> Held:
-    row = due.row
-    return Held(
-        id=row.id,
-        token=token,
-        salon_id=row.salon_id,
-        booking_id=row.booking_id,
-        recipient_id=row.recipient_id,
-        channel=row.channel,
-        event=row.event,
-        attempt=number,
-        max_retries=row.max_retries,
-    )
+    next_attempt = due.row.attempt_count + 1
+    return judging.not_sent(replace(judging.held(due.row, token), attempt=next_attempt), "not_handed_over")

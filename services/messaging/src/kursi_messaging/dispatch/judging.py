@@ -20,6 +20,7 @@ from kursi_messaging.domain.outcome import (
     prefers_duplicate,
 )
 from kursi_messaging.domain.words import Event, Status
+from kursi_messaging.store.claims import DueRow, LostRow
 from kursi_messaging.store.events import notification_event
 from kursi_messaging.store.verdicts import Tried, Verdict
 
@@ -37,6 +38,21 @@ class Held:
     event: str
     attempt: int
     max_retries: int
+
+
+def held(row: DueRow | LostRow, token: UUID) -> Held:
+    """A message as it was taken, before another try."""
+    return Held(
+        id=row.id,
+        token=token,
+        salon_id=row.salon_id,
+        booking_id=row.booking_id,
+        recipient_id=row.recipient_id,
+        channel=row.channel,
+        event=row.event,
+        attempt=row.attempt_count,
+        max_retries=row.max_retries,
+    )
 
 
 def judge(held: Held, outcome: Outcome, rules: DispatchRules, now: datetime) -> Verdict:

@@ -15,7 +15,6 @@ from kursi_chassis.logging import get_logger
 from kursi_messaging.dispatch import judging, metrics
 from kursi_messaging.dispatch.composing import Senders
 from kursi_messaging.dispatch.finisher import Finisher
-from kursi_messaging.dispatch.judging import Held
 from kursi_messaging.dispatch.rules import DispatchRules
 from kursi_messaging.domain.outcome import Accepted
 from kursi_messaging.domain.words import Channel
@@ -72,7 +71,7 @@ class Sweeper:
         untouched = [row for row in lost if row.dispatched_at is None]
         if untouched:
             metrics.LEASES_LOST.labels("not_handed_over").inc(len(untouched))
-            await finisher.finish(*(judging.put_back(_held(row, token)) for row in untouched))
+            await finisher.finish(*(judging.put_back(judging.held(row, token)) for row in untouched))
         doubtful = [row for row in lost if row.dispatched_at is not None]
         if doubtful:
             await self._clear_up(doubtful, token, finisher)
@@ -90,7 +89,7 @@ class Sweeper:
         self, row: LostRow, token: UUID, contacts: Mapping[UUID, Contact], known: set[str]
     ) -> Verdict:
         """Ask the provider about one message; what it has is added to `known`, so no twin claims it too."""
-        held, now = _held(row, token), self._clock.now()
+        held, now = judging.held(row, token), self._clock.now()
         try:
             found = await self._ask(row, contacts.get(row.recipient_id), known)
         except NoAnswer:
@@ -120,17 +119,3 @@ class Sweeper:
         """The provider that was given the message; None when another one has taken its place."""
         sender = self._senders[Channel(row.channel)]
         return sender if sender is not None and sender.name == row.provider else None
-
-
-def _held(row: LostRow, token: UUID) -> Held:
-    return Held(
-        id=row.id,
-        token=token,
-        salon_id=row.salon_id,
-        booking_id=row.booking_id,
-        recipient_id=row.recipient_id,
-        channel=row.channel,
-        event=row.event,
-        attempt=row.attempt_count,
-        max_retries=row.max_retries,
-    )
