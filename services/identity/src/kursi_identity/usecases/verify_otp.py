@@ -65,6 +65,7 @@ class VerifyOtp:
             OtpWrong: with the attempts that are left.
             OtpExpired: unknown, expired, used, or out of attempts; nothing was counted.
             Unauthenticated: the code is bound to a session, and the caller's token is of another.
+            SessionEnded: the session that the code is bound to is over.
             ContactTaken: VERIFY of what another account has.
             StepUpRequired: VERIFY would change a contact, and the person has not proved to be present lately.
         """
