@@ -1,5 +1,7 @@
 """Whose calls are counted together: by the class of the call, and by the address that it came from."""
 
+import asyncio
+
 import pytest
 from kursi_gateway.settings import AddressLimit
 
@@ -74,3 +76,13 @@ async def test_behind_proxies_that_are_trusted_the_service_learns_the_clients_ad
     }
     await counting.client.get(SALON, headers=headers)
     assert upstream.seen[-1].metadata["x-envoy-external-address"] == "203.0.113.9"
+
+
+@pytest.mark.covers("G4")
+async def test_who_has_asked_much_is_remembered_while_many_others_ask(counting):
+    busy = {"x-forwarded-for": "203.0.113.100"}
+    await asyncio.gather(*(counting.client.get(SALON, headers=busy) for _ in range(300)))
+    for last in range(1, 41):
+        await counting.client.get(SALON, headers={"x-forwarded-for": f"198.51.100.{last}"})
+    answer = await counting.client.get(SALON, headers=busy)
+    assert int(answer.headers["ratelimit-remaining"]) < BUCKETS["read"] - 1

@@ -138,21 +138,25 @@ async def test_the_only_replica_is_asked_even_when_its_health_check_fails(run_ga
 
 
 @pytest.mark.covers("G5")
-async def test_a_replica_that_says_it_does_not_serve_is_left_alone_while_another_does(
-    run_gateway, upstream, keys
+@pytest.mark.parametrize("number", [1, 2])
+async def test_replicas_that_say_they_do_not_serve_are_left_alone_while_another_does(
+    run_gateway, upstream, keys, number
 ):
-    leaving = type(upstream)(keys)
-    leaving.start()
-    gateway = await run_gateway([upstream.port, leaving.port])
-    leaving.refuse_work()
+    leaving = [type(upstream)(keys) for _ in range(number)]
+    for one in leaving:
+        one.start()
+    gateway = await run_gateway([upstream.port, *(one.port for one in leaving)])
+    for one in leaving:
+        one.refuse_work()
 
     async def nobody_asks() -> bool:
-        before = len(leaving.seen)
+        before = [len(one.seen) for one in leaving]
         answers = [(await gateway.client.get(SALON)).status_code for _ in range(10)]
-        return set(answers) == {200} and len(leaving.seen) == before
+        return set(answers) == {200} and [len(one.seen) for one in leaving] == before
 
     await eventually(nobody_asks)
-    leaving.stop()
+    for one in leaving:
+        one.stop()
 
 
 async def test_a_header_that_grpc_would_decode_does_not_reach_the_service(gateway, upstream):

@@ -31,6 +31,7 @@ BAD_REQUESTS = [
     ("DELETE", "/v1/salons", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
     ("HEAD", "/v1/nothing", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
     ("POST", f"/v1/bookings/{ID}:explode", {"json": {}}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
+    ("GET", f"/v1/salons/{ID}:explode", {}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
     ("POST", f"/v1/bookings/{ID}:CANCEL", {"json": {}}, 404, "NOT_FOUND", "PATH_UNKNOWN"),
     (
         "POST",

@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+from kursi.booking.v1 import booking_service_pb2
 from kursi.catalog.v1 import photo_service_pb2
 from kursi_chassis.testing.eventually import eventually
 from kursi_gateway.contract import USUAL_REQUEST_BYTES, public_methods
@@ -197,3 +198,17 @@ def test_methods_that_take_more_say_so_in_the_contract():
         "UploadPhoto",
         "ImportCatalogue",
     }
+
+
+async def test_the_largest_answers_arrive_whole(gateway, upstream, token, monkeypatch):
+    """All free times of fifty people over a month are three megabytes."""
+    page = booking_service_pb2.ListBookingsResponse(next_page_token="a" * 4 * MEBIBYTE).SerializeToString()
+    serve = upstream.answer
+
+    def answer(method, request, context):
+        return page if method.endswith("/ListBookings") else serve(method, request, context)
+
+    monkeypatch.setattr(upstream, "answer", answer)
+    answer = await gateway.client.get("/v1/bookings", headers=token)
+    assert answer.status_code == 200
+    assert len(answer.json()["nextPageToken"]) == 4 * MEBIBYTE

@@ -2,9 +2,11 @@
 
 import re
 
+import httpx
 import pytest
 from kursi.options.v1.options_pb2 import Access
 from kursi_chassis.testing.eventually import eventually
+from kursi_chassis.testing.servers import free_port
 from kursi_gateway.contract import public_methods
 
 ID = "01926f3a-7b1c-7e55-9a52-2f6c1d0e8a11"
@@ -66,9 +68,10 @@ async def test_who_renews_a_token_or_reports_as_a_provider_is_not_stopped_by_a_b
 
 @pytest.mark.covers("G3")
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_the_scheme_of_a_token_is_read_in_any_case(scheme, gateway, keys):
+async def test_the_scheme_of_a_token_is_read_in_any_case(scheme, gateway, upstream, keys):
     good, bad = ({"authorization": f"{scheme} {token}"} for token in (keys.token(), tampered(keys.token())))
     assert (await gateway.client.get("/v1/users/me", headers=good)).status_code == 200
+    assert upstream.seen[-1].metadata["authorization"] == good["authorization"]
     assert (await gateway.client.get("/v1/users/me", headers=bad)).status_code == 401
     assert (await gateway.client.get(f"/v1/salons/{ID}", headers=bad)).status_code == 401
 
@@ -127,4 +130,26 @@ async def test_keys_rotate_without_a_restart(run_gateway, upstream, keys):
     keys.rotate()
     await eventually(newest_key_is_known, timeout=60)
     assert (await gateway.client.get("/v1/users/me", headers=bearer(old))).status_code == 200
+    identity.stop()
+
+
+@pytest.mark.covers("G3")
+async def test_a_gateway_that_starts_before_identity_knows_the_keys_soon_after(run_gateway, upstream):
+    identity = type(upstream)(upstream.keys, port=free_port())
+
+    async def is_alive(client) -> bool:
+        try:
+            return (await client.get("/healthz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    gateway = await run_gateway([identity.port], is_up=is_alive)
+    token = bearer(upstream.keys.token())
+    assert (await gateway.client.get("/v1/users/me", headers=token)).status_code == 401
+    identity.start()
+
+    async def is_let_in() -> bool:
+        return (await gateway.client.get("/v1/users/me", headers=token)).status_code == 200
+
+    await eventually(is_let_in, timeout=60)
     identity.stop()
