@@ -75,6 +75,20 @@ async def test_adding_the_number_to_another_account_joins_its_guests(identity):
 
 
 @pytest.mark.covers("B18")
+async def test_a_number_that_its_account_gave_up_is_a_guest_anew(identity):
+    salon = new_id()
+    former = await ensure(identity, salon)
+    pair = await identity.log_in(PHONE)
+    moving = {"token": pair.access_token, "purpose": pb2.RequestOtpRequest.VERIFY}
+    ticket = await identity.request_code("+966512345680", **moving)
+    await identity.verify(ticket.request_id, identity.last_code(), token=pair.access_token)
+    guest = await ensure(identity, salon)
+    assert guest not in (former, pair.user.id)
+    assert (await contact_of(identity, guest)).phone_number == PHONE
+    assert (await contact_of(identity, former)).phone_number == "+966512345680"
+
+
+@pytest.mark.covers("B18")
 async def test_a_number_that_is_booked_while_it_is_verified_ends_at_its_account(identity):
     for attempt in range(5):
         phone, salon = f"+96651322000{attempt}", new_id()

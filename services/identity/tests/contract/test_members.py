@@ -111,13 +111,18 @@ async def test_a_login_by_mail_accepts_no_invitation_of_a_number_that_may_be_ano
 
 
 @pytest.mark.covers("I12")
-async def test_a_salon_invites_so_many_numbers_and_no_more(salon, refusal_of, monkeypatch):
+async def test_a_salon_invites_so_many_numbers_and_no_more_until_a_month_has_passed(
+    salon, identity, refusal_of, monkeypatch
+):
     monkeypatch.setattr("kursi_identity.usecases.members.MOST_INVITATIONS", 2)
     for phone in (OTHER_PHONE, THIRD_PHONE):
         await salon.invite(phone)
     refused = await refusal_of(salon.invite("+966512345681"))
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "TOO_MANY_INVITATIONS")
     assert len(await salon.members()) == 3
+    identity.clock.advance(timedelta(days=30))
+    salon.owner = await identity.log_in()
+    await salon.invite("+966512345681")
 
 
 @pytest.mark.covers("I12")

@@ -14,7 +14,8 @@ from kursi_chassis.ids import new_id
 from kursi_chassis.testing.rpc import bearer, refused
 
 OTHER_PHONE = "+966512345679"
-STAFF, OWNER = identity_pb2.Member.STAFF, identity_pb2.Member.OWNER
+STAFF, MANAGER = identity_pb2.Member.STAFF, identity_pb2.Member.MANAGER
+OWNER = identity_pb2.Member.OWNER
 
 
 class Person:
@@ -101,13 +102,23 @@ async def test_an_invitation_of_another_number_is_not_found(identity, salon_id, 
 
 @pytest.mark.covers("I12")
 async def test_an_invitation_ends_after_a_month_and_can_be_made_again(identity, salon_id, person, refusal_of):
-    old = await invite(identity, salon_id)
+    old = await invite(identity, salon_id, role=OWNER)
     identity.clock.advance(timedelta(days=30))
     person.pair, identity.owner = await identity.log_in(OTHER_PHONE), await identity.log_in()
     assert (await person.invitations(), await person.memberships()) == ([], [])
     assert (await refusal_of(person.accept(old.id))).reason == "INVITATION_NOT_FOUND"
     new = await invite(identity, salon_id)
     assert [invitation.id for invitation in await person.invitations()] == [new.id] != [old.id]
+    assert (await person.accept(new.id)).role == STAFF, "what was offered then counts no more"
+
+
+@pytest.mark.covers("I12")
+async def test_an_invitation_takes_no_stronger_role_from_anybody(identity, salon_id, person):
+    invited = await invite(identity, salon_id)
+    await identity.member_of(salon_id, person.pair.access_token, Role.MANAGER)
+    assert (await person.accept(invited.id)).role == MANAGER
+    assert [membership.role for membership in await person.memberships()] == [MANAGER]
+    assert await person.invitations() == []
 
 
 @pytest.mark.covers("I12")
@@ -135,6 +146,13 @@ async def test_leaving_a_salon_that_one_is_not_in_changes_nothing(identity, pers
     assert await identity.events("membership.revoked") == []
 
 
+async def test_leaving_a_salon_again_changes_nothing(identity, salon_id, person):
+    await identity.member_of(salon_id, person.pair.access_token, Role.STAFF)
+    for _ in range(2):
+        await person.leave(salon_id)
+    assert len(await identity.events("membership.revoked")) == 1
+
+
 @pytest.mark.covers("I12")
 async def test_the_last_owner_cannot_leave(identity, salon_id, refusal_of):
     refused_call = await refusal_of(Person(identity, identity.owner).leave(salon_id))
@@ -145,14 +163,15 @@ async def test_the_last_owner_cannot_leave(identity, salon_id, refusal_of):
 async def test_nobody_gets_more_roles_than_a_token_can_name(identity, person, refusal_of, monkeypatch):
     monkeypatch.setattr("kursi_identity.usecases.membership.MOST_SALONS", 2)
     own, token = new_id(), person.pair.access_token
-    await identity.member_of(own, token)
+    await identity.member_of(own, token, Role.STAFF)
 
     opened = await asyncio.gather(
         *(identity.member_of(new_id(), token) for _ in range(5)), return_exceptions=True
     )
     reasons = [refused(error).reason for error in opened if isinstance(error, grpc.aio.AioRpcError)]
     assert reasons == ["TOO_MANY_SALONS"] * 4
-    assert (await identity.member_of(own, token)).role == OWNER, "what somebody has is no role too many"
+    for _ in range(2):
+        assert (await identity.member_of(own, token)).role == OWNER, "what somebody has is no role too many"
 
 
 @pytest.mark.covers("I12")
