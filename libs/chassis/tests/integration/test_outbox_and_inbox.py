@@ -157,16 +157,18 @@ class Counting:
         self.database = database
         self.runs = 0
 
-    async def __call__(self, body: bytes = b"body", request_id: str = "r1") -> bytes:
+    async def __call__(
+        self, body: bytes = b"body", request_id: str = "r1", caller: str = "user:1", method: str = "Do"
+    ) -> bytes:
         async with self.database.transaction() as connection:
             replies = Replies(connection)
-            kept = await replies.claim("user:1", "Do", request_id, fingerprint(body))
+            kept = await replies.claim(caller, method, request_id, fingerprint(body))
             if kept is not None:
                 return kept
             self.runs += 1
             answer = f"answer {self.runs}".encode()
             await connection.execute("INSERT INTO effects (event_id) VALUES (%s)", [new_id()])
-            await replies.keep("user:1", "Do", request_id, answer)
+            await replies.keep(caller, method, request_id, answer)
             return answer
 
 
@@ -185,6 +187,14 @@ async def test_the_same_request_id_for_another_request_is_refused(database):
 
     with pytest.raises(RequestIdReused):
         await do(b"two")
+
+
+async def test_a_request_id_is_its_callers_and_its_methods_own(database):
+    do = Counting(database)
+    for _ in range(2):
+        assert await do() == b"answer 1"
+        assert await do(caller="user:2") == b"answer 2"
+        assert await do(method="Undo") == b"answer 3"
 
 
 async def test_a_request_without_an_id_is_done_each_time(database):
