@@ -227,7 +227,7 @@ async def leaders(database):
 async def test_what_the_broker_lost_is_published_again(database, own_nats, server_dir, an_event):
     client = await connect_nats(own_nats.url, name="test")
     kept, lost, later = ([an_event() for _ in range(4)] for _ in range(3))
-    async with relaying(database, client):
+    async with relaying(database, client, reconcile_every=timedelta(hours=1)):
         await say(database, *kept)
         await eventually(lambda: all_published(database))
         own_nats.stop()
@@ -257,7 +257,7 @@ async def test_a_broker_that_lost_its_disk_gets_its_stream_and_everything_again(
     """Nobody consumes this stream, so that nobody else brings it back."""
     client = await connect_nats(own_nats.url, name="test")
     before, after = an_event(), an_event()
-    async with relaying(database, client):
+    async with relaying(database, client, reconcile_every=timedelta(hours=1)):
         await say(database, before)
         await eventually(lambda: all_published(database))
         # Somebody who listens to it may have been away since.
