@@ -42,6 +42,8 @@ WRITTEN = {
     "حلاقه": "حلاقة",
     "سبايا": "صبايا",
     "natali": "ناتالي",
+    "glitter 💅🏽": "✨Glitter✨",
+    "tulip❤️": "Tulip",
 }
 """What people type, and the name that they mean."""
 
