@@ -62,6 +62,17 @@ async def test_a_lost_update_is_refused(world):
 
 
 @pytest.mark.covers("C1")
+async def test_writing_into_a_salon_what_is_there_already_changes_nothing(world):
+    salon = await world.salon()
+    patch = api.UpdateSalonRequest(salon=pb.Salon(id=salon.id, city="Jeddah"))
+    first = await world.call("UpdateSalon", patch, world.token(salon.id))
+    versions = await world.rows("SELECT version FROM salons")
+    world.clock.advance(timedelta(minutes=1))
+    assert await world.call("UpdateSalon", patch, world.token(salon.id)) == first
+    assert await world.rows("SELECT version FROM salons") == versions
+
+
+@pytest.mark.covers("C1")
 async def test_archiving_hides_a_salon_until_it_is_restored(world):
     salon = await world.salon()
     owner, get = world.token(salon.id), api.GetSalonRequest(salon_id=salon.id)
@@ -98,9 +109,11 @@ async def test_an_archived_salon_is_not_changed(world, make):
 async def test_a_short_name_belongs_to_one_salon(world, make):
     await world.salon(slug="the-rose")
     other = await world.salon(slug="other-rose")
+    owners = list(world.identity.grants)
     create = api.CreateSalonRequest(salon=make.salon(slug="the-rose"))
     refusal = await world.refusal("CreateSalon", create, world.token())
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.ALREADY_EXISTS, "SLUG_TAKEN")
+    assert world.identity.grants == owners, "nobody owns a salon that cannot be"
     patch = api.UpdateSalonRequest(salon=pb.Salon(id=other.id, slug="the-rose"))
     assert (await world.refusal("UpdateSalon", patch, world.token(other.id))).reason == "SLUG_TAKEN"
 
@@ -173,6 +186,17 @@ async def test_a_crash_between_owner_and_salon_is_healed_by_the_retry(world, mak
     assert world.identity.grants == [(made.id, str(user_id), "OWNER")]
 
 
+@pytest.mark.usefixtures("brief_waits")
+async def test_the_key_of_somebody_else_opens_a_salon_of_ones_own(world, make):
+    """Also while the first one's salon is not there yet: nobody becomes an owner of it by guessing its key."""
+    request = api.CreateSalonRequest(salon=make.salon(), request_id="once")
+    async with world.database.transaction() as blocker:
+        await blocker.execute("LOCK TABLE salons IN EXCLUSIVE MODE")
+        await world.refusal("CreateSalon", request, world.token(user_id=new_id()))
+    made = await world.call("CreateSalon", request, world.token(user_id=new_id()))
+    assert made.id not in {salon_id for salon_id, *_ in world.identity.grants[:1]}
+
+
 async def test_an_old_key_does_not_bring_ownership_back(world, make):
     """After its answer was forgotten a key opens another salon; it grants nothing in the first one."""
     user_id = new_id()
@@ -200,6 +224,17 @@ async def test_my_salons_come_by_name_in_pages(world):
     )
     assert [salon.names["en"] for salon in [*first.salons, *rest.salons]] == ["Amber", "Rose", "Zaman"]
     assert rest.next_page_token == ""
+
+
+async def test_my_salons_come_by_their_english_name_where_they_have_none_in_my_language(world):
+    for_all = {"en": "Zaman", "de": "Atelier"}
+    made = [await world.salon(live=False, names=names) for names in (for_all, {"en": "Mona"})]
+    mine = {UUID(salon.id): Role.STAFF for salon in made}
+    token = world.mint.user(salons=mine)
+    found = await world.call("ListSalons", api.ListSalonsRequest(), token)
+    assert [salon.names["en"] for salon in found.salons] == ["Mona", "Zaman"]
+    arabic = await world.call("ListSalons", api.ListSalonsRequest(), token, accept_language="ar")
+    assert [salon.names["en"] for salon in arabic.salons] == ["Mona", "Zaman"]
 
 
 HIDDEN = {

@@ -15,6 +15,7 @@ from kursi_catalog.domain.trail import difference
         ({"en": "Rose & Co."}, "rose-co"),
         ({"ar": "روز", "en": "Rose"}, "rose"),
         ({"ar": "روز", "fr": "Chez Rose"}, "chez-rose"),
+        ({"de": "Haarstudio", "en": "Hair Studio"}, "hair-studio"),
         ({"ar": "روز"}, "salon"),
         ({"en": "R"}, "salon"),
         ({"en": "x" * 120}, "x" * 50),
