@@ -80,3 +80,15 @@ async def test_every_change_makes_a_new_version(world, make, settings, what):
     is_about_staff = what in ("staff", "availability", "time off")
     assert (after.workers[0].version > before.workers[0].version) == is_about_staff
     assert (after.offers[0].version > before.offers[0].version) == (what == "service")
+
+
+@pytest.mark.covers("C11")
+async def test_time_off_that_is_taken_back_makes_a_new_version_of_its_person(world, make):
+    salon, service, member = await a_working_salon(world, make)
+    named, owner = Named(salon, service, member), world.token(salon.id)
+    made = await world.call(*CHANGES["time off"](named), owner)
+    before = await ask(world, question(salon))
+    request = api.DeleteTimeOffRequest(salon_id=salon.id, staff_id=member.id, time_off_id=made.id)
+    await world.call("DeleteTimeOff", request, owner)
+    after = await ask(world, question(salon))
+    assert after.workers[0].version == before.workers[0].version + 1
