@@ -81,3 +81,46 @@ async def test_a_wrong_row_of_somebody_is_named_once_and_not_with_all_that_they_
     content = HAND_MADE.replace("displayNames.ar;kind", "color;kind").replace("سارة", "red")
     report = await bring(world, salon, content, pb.CSV)
     assert (report.applied, named(report)) == (False, [(2, "staff", "sara", "color", "MALFORMED")])
+
+
+@pytest.mark.covers("C10")
+async def test_bad_rows_of_two_lists_are_two_although_both_are_the_first(world):
+    salon = await world.salon()
+    wrong = {"staff": [{"key": "a", "color": "red"}], "resources": [{"key": "b", "kind": "A chair"}]}
+    report = await bring(world, salon, json.dumps(wrong))
+    assert (report.bad_rows, len(report.problems)) == (2, 2)
+
+
+@pytest.mark.covers("C10")
+async def test_a_table_is_divided_as_its_head_is_whatever_its_texts_hold(world):
+    salon = await world.salon()
+    name = "Cut, wash, dry, colour, care"
+    report = await bring(
+        world, salon, f"type;key;names.en;price;duration\nservice;all;{name};90;60\n", pb.CSV
+    )
+    assert counts(report) == (1, 0, 0)
+    assert (await service_of(world, salon)).names["en"] == name
+
+
+@pytest.mark.covers("C10")
+async def test_rows_of_one_schedule_agree_how_often_it_counts(world):
+    salon = await world.salon()
+    content = """type,key,staff,displayNames.en,day,start,end,effectiveFrom,everyWeeks
+staff,a,,Sara,,,,,
+shift,,a,,MONDAY,09:00,17:00,2026-05-04,1
+shift,,a,,TUESDAY,09:00,17:00,2026-05-04,2
+"""
+    report = await bring(world, salon, content, pb.CSV)
+    assert named(report) == [(4, "shift", "a", "effectiveUntil", "CONTRADICTS")]
+
+
+@pytest.mark.covers("C10")
+async def test_the_shifts_of_somebody_archived_are_in_no_file(world, make):
+    salon = await world.salon()
+    member, owner = await world.staff(salon), world.token(salon.id)
+    shifts = cat.Availability(schedules=[cat.WeeklySchedule(shifts=make.every_day())])
+    request = api.ReplaceAvailabilityRequest(salon_id=salon.id, staff_id=member.id, availability=shifts)
+    await world.call("ReplaceAvailability", request, owner)
+    archive = api.ArchiveStaffMemberRequest(salon_id=salon.id, staff_id=member.id)
+    await world.call("ArchiveStaffMember", archive, owner)
+    assert member.id.encode() not in await export(world, salon)
