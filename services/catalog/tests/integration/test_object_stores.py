@@ -1,6 +1,7 @@
 """What every object store does alike: a folder, and a server that speaks S3."""
 
 import asyncio
+import os
 
 import botocore.session
 import pytest
@@ -62,6 +63,16 @@ async def test_what_is_deleted_is_gone_and_can_be_deleted_again(store):
         await store.delete("photos/three/large.webp")
     assert await store.get("photos/three/large.webp") is None
     await store.delete("photos/never/large.webp")
+
+
+@pytest.mark.covers("C8")
+async def test_what_was_there_is_shown_until_the_new_one_is_on_the_disk(tmp_path, monkeypatch):
+    store, path = FolderStore(tmp_path), tmp_path / "photos/five/large.webp"
+    await store.put("photos/five/large.webp", b"old", "image/webp")
+    shown = []
+    monkeypatch.setattr(os, "fsync", lambda _: shown.append(path.read_bytes()))
+    await store.put("photos/five/large.webp", b"new", "image/webp")
+    assert (shown, path.read_bytes()) == ([b"old"], b"new")
 
 
 async def test_whoever_reads_a_folder_while_others_write_gets_a_whole_one(tmp_path):
