@@ -67,6 +67,24 @@ async def test_another_process_takes_over_when_the_leader_loses_its_connection(d
     await other.close()
 
 
+async def test_a_job_at_work_is_ended_when_the_leader_loses_its_connection(database):
+    """Somebody else may do it by then."""
+    begun, ended = [], []
+
+    async def work() -> None:
+        begun.append(None)
+        try:
+            await (asyncio.sleep(0) if len(begun) > 1 else asyncio.Event().wait())
+        except asyncio.CancelledError:
+            ended.append(None)
+            raise
+
+    async with running(database, Job("work", OFTEN, work)):
+        await eventually(lambda: begun)
+        await eventually(lambda: ended or terminated(database), timeout=60)
+        await eventually(lambda: len(begun) > 1)
+
+
 async def terminated(database):
     async with database.snapshot() as connection:
         await connection.execute(
