@@ -185,8 +185,9 @@ async def open_times(world):
 
 
 @pytest.mark.covers("C2")
-async def test_opening_times_are_kept_ahead_of_the_clock(world, make):
-    """Halfway, late and twice: the job brings up to date what is due, and nothing else."""
+async def test_opening_times_are_kept_ahead_of_the_clock(world, make, monkeypatch):
+    """Halfway, late and twice: the job brings up to date what is due, in as many batches as it takes, and nothing else."""
+    monkeypatch.setattr("kursi_catalog.jobs.openings._BATCH", 2)
     salons = [await world.salon() for _ in range(3)]
     for salon in salons:
         hours = pb.OpeningHours(ranges=make.every_day())
@@ -196,6 +197,9 @@ async def test_opening_times_are_kept_ahead_of_the_clock(world, make):
     job = openings_job(world.database, world.clock)
     await job.run()
     assert await open_times(world) == written
+    world.clock.advance(timedelta(days=1, seconds=1))
+    await job.run()
+    assert {row["open_until"] for row in await open_times(world)} == {world.clock.now() + openings.AHEAD}
     world.clock.advance(timedelta(days=30))
     await job.run()
     late = await open_times(world)
