@@ -1,12 +1,15 @@
 """Keys, their rotation, and what is taken back."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 from kursi_chassis.caller import Role
 from kursi_chassis.grpc.service_tokens import IssuedToken, NoServiceToken, ServiceTokens
-from kursi_chassis.grpc.tokens import KeysUnavailable, TokenInvalid, TokenRevoked, TokenVerifier
+from kursi_chassis.grpc.tokens import KeysUnavailable, TokenInvalid, TokenRevoked, TokenVerifier, parse_keys
 from kursi_chassis.ids import new_id
 from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.rpc import AUDIENCE, INTERNAL_AUDIENCE, ISSUER, TokenMint
@@ -110,6 +113,15 @@ async def test_a_revoked_session_is_refused_although_its_token_was_seen_before(v
     await verifier.verify(mint.user(sid=str(new_id())))
 
 
+def test_keys_of_other_kinds_do_not_spoil_a_key_set():
+    usual = ec.generate_private_key(ec.SECP256R1()).public_key()
+    longer = ec.generate_private_key(ec.SECP384R1()).public_key()
+    good, other = (json.loads(ECAlgorithm.to_jwk(key)) for key in (usual, longer))
+    rsa = {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "rsa"}
+    keys = [{**good, "kid": "good"}, {**other, "kid": "longer"}, rsa, good]
+    assert parse_keys(json.dumps({"keys": keys}).encode()).keys() == {"good"}
+
+
 async def test_long_tokens_are_verified_but_not_remembered(verifier, mint):
     token = mint.user(USER, salons={new_id(): Role.STAFF for _ in range(60)})
     assert (await verifier.verify(token)).user_id == USER
@@ -144,6 +156,19 @@ async def test_older_news_of_a_membership_does_not_overrule_newer_ones(verifier,
     verifier.revocations.revoke_membership(USER, SALON, later, Role.STAFF)
     verifier.revocations.revoke_membership(USER, SALON, earlier)
     await verifier.verify(token)
+
+
+async def test_revocations_are_remembered_as_long_as_one_of_their_tokens_lives(verifier, mint, fixed_clock):
+    session = mint.user(sid=str(SESSION))
+    member = mint.user(USER, salons={SALON: Role.STAFF})
+    fixed_clock.advance(timedelta(seconds=1))
+    verifier.revocations.revoke_session(SESSION, fixed_clock.now())
+    verifier.revocations.revoke_membership(USER, SALON, fixed_clock.now())
+    fixed_clock.advance(timedelta(minutes=15))  # tokens have five seconds more than they say
+    verifier.revocations.revoke_session(new_id(), fixed_clock.now())
+    for token in (session, member):
+        with pytest.raises(TokenRevoked):
+            await verifier.verify(token)
 
 
 async def test_revocations_are_forgotten_once_their_tokens_are_dead(verifier, fixed_clock):
