@@ -175,6 +175,24 @@ async def test_nobody_gets_more_roles_than_a_token_can_name(identity, person, re
 
 
 @pytest.mark.covers("I12")
+@pytest.mark.parametrize("answers", [True, False], ids=["accepted", "by the next login"])
+async def test_an_invitation_to_a_salon_that_one_is_in_is_no_role_too_many(
+    identity, salon_id, person, answers, monkeypatch
+):
+    invited = await invite(identity, salon_id, role=MANAGER)
+    await identity.member_of(salon_id, person.pair.access_token, Role.STAFF)
+    monkeypatch.setattr("kursi_identity.usecases.membership.MOST_SALONS", 1)
+
+    if answers:
+        await person.accept(invited.id)
+    else:
+        person.pair = await identity.log_in_again(OTHER_PHONE)
+
+    [membership] = await person.memberships()
+    assert (membership.salon_id, membership.role) == (str(salon_id), MANAGER)
+
+
+@pytest.mark.covers("I12")
 async def test_an_invitation_to_one_salon_too_many_waits_and_locks_nobody_out(
     identity, salon_id, person, refusal_of, monkeypatch
 ):

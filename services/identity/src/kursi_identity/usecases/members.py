@@ -133,8 +133,7 @@ class Members:
             present = await members.of_user(connection, salon_id, user_id)
             if present is not None and standing(present) >= role:
                 return _view(present, user)
-            if standing(present) is Role.CUSTOMER:
-                await leave_room(connection, user)
+            await leave_room(connection, user, salon_id)
             now = self._clock.now()
             seat = present or Member(
                 id=new_id(),

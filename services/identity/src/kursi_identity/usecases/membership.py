@@ -1,6 +1,7 @@
 """What the use cases about members share: invitations become memberships, and everybody is told."""
 
 from datetime import datetime
+from uuid import UUID
 
 from kursi_chassis.caller import Caller, Role
 from kursi_chassis.db import audit
@@ -25,7 +26,7 @@ async def welcome(connection: Connection, caller: Caller, user: User, now: datet
     await users.get_for_update(connection, user.id)
     await members.lock_phone_number(connection, user.phone_number)
     for invitation in await members.invitations_of(connection, user.phone_number, now):
-        if await members.count_salons(connection, user.id) < MOST_SALONS:
+        if await _has_room(connection, user, invitation.salon_id):
             await accept(connection, caller, invitation, user, now)
     for guest in await guests.join(connection, user.phone_number, user.id):
         entry = Entry(
@@ -59,10 +60,17 @@ async def make_member(
     return member
 
 
-async def leave_room(connection: Connection, user: User) -> None:
+async def leave_room(connection: Connection, user: User, salon_id: UUID) -> None:
     """Raises: TooManySalons. Reliable because whoever gives somebody a role holds their account."""
-    if await members.count_salons(connection, user.id) >= MOST_SALONS:
+    if not await _has_room(connection, user, salon_id):
         raise TooManySalons(limit=MOST_SALONS)
+
+
+async def _has_room(connection: Connection, user: User, salon_id: UUID) -> bool:
+    """Whether a role in the salon is none too many: they have one there, or in fewer salons than they may."""
+    if await members.active_role(connection, salon_id, user.id) is not Role.CUSTOMER:
+        return True
+    return await members.count_salons(connection, user.id) < MOST_SALONS
 
 
 async def tell(

@@ -69,7 +69,7 @@ class MyMemberships:
     async def _accept(self, caller: Caller, invitation_id: UUID) -> Member:
         async with self._database.transaction() as connection:
             found = await self._found(connection, caller, invitation_id)
-            await leave_room(connection, found.user)
+            await leave_room(connection, found.user, found.invitation.salon_id)
             return await accept(connection, caller, found.invitation, found.user, self._clock.now())
 
     async def _decline(self, caller: Caller, invitation_id: UUID) -> None:
