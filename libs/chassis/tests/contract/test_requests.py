@@ -8,6 +8,7 @@ import pytest
 from kursi_chassis.errors import Invalid
 from kursi_chassis.grpc.required import RequiredFields
 from kursi_chassis.grpc.server import GrpcServer
+from kursi_chassis.ids import is_id
 from kursi_chassis.testing.eventually import eventually
 from kursi_chassis.testing.logs import logged
 from kursi_chassis.testing.rpc import refused, rpc_settings
@@ -116,6 +117,12 @@ async def test_without_a_request_id_each_call_gets_one(stub, contract):
     first, second = [await stub.Open(contract.pb2.EchoRequest()) for _ in range(2)]
     assert len(first.request_id) == 36
     assert first.request_id != second.request_id
+
+
+@pytest.mark.parametrize("given", ["x" * 129, "two words", ""])
+async def test_a_request_id_that_is_none_is_replaced(stub, contract, given):
+    answer = await stub.Open(contract.pb2.EchoRequest(), metadata=(("x-request-id", given),))
+    assert is_id(answer.request_id)
 
 
 async def test_the_trace_of_the_caller_goes_on(stub, contract):
