@@ -15,8 +15,7 @@ ALTER TABLE salons
 """
 
 # Words as search compares them: letters folded and written in Latin (`search_key`), without the Arabic article and
-# what grows together with it, which one writes and the next leaves out. Emoji part words and are none: keyboards offer
-# them behind everything that is typed, and no salon would fit.
+# what grows together with it, which one writes and the next leaves out.
 _WORDS = r"""
 CREATE FUNCTION search_words(original text) RETURNS TABLE (word text, number bigint)
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -26,8 +25,7 @@ BEGIN ATOMIC
         search_key(regexp_replace(
             regexp_replace(fold_text(original), '[''\u2019\u02BC`]', '', 'g'),
             '(^|[^\u0621-\u06D2])(وال|بال|فال|كال|لل|ال)(?=[\u0621-\u06D2]{3})', '\1', 'g')),
-        '[\s\u0021-\u002F\u003A-\u0040\u005B-\u0060\u007B-\u00BF\u060C\u061B\u061F\u066A-\u066D\u06D4\u2000-\u206F\u3000-\u303F'
-        || '\u20E3\u2190-\u2BFF\uFE0E\uFE0F\U0001F000-\U0001FAFF]+'
+        '[\s\u0021-\u002F\u003A-\u0040\u005B-\u0060\u007B-\u00BF\u060C\u061B\u061F\u066A-\u066D\u06D4\u2000-\u206F\u3000-\u303F]+'
     ) WITH ORDINALITY AS part (word, number)
     WHERE part.word <> '';
 END
