@@ -56,8 +56,8 @@ def _service(name: str, addresses: tuple[Address, ...], tls: UpstreamTls | None)
         **({"transport_socket": _encrypted(addresses, tls)} if tls else {}),
         "lb_policy": "ROUND_ROBIN",
         # Below this share of healthy replicas all are tried; Envoy's usual half would send two calls of three to the dead ones
-        # where one of three is left. One percent means: only when the check finds nobody. A replica that is merely slow then still answers, and
-        # one that is dead refuses the connection, which is the same 503 a moment later.
+        # where one of three is left. One percent means: only when the check finds nobody. A replica that is merely slow then
+        # still answers, and one that is dead refuses the connection, which is the same 503 a moment later.
         "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http},
         "circuit_breakers": {
