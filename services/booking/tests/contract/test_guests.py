@@ -64,10 +64,12 @@ async def own_bookings(world, user_id):
 
 @pytest.mark.covers("B18")
 async def test_a_member_books_by_phone_number_and_the_number_is_kept_nowhere_here(world, identity, book):
+    world.salon.answer.salon.territory_code = "DE"
     made = await book(10, walk_in(display_name="Um Sara", language_code="ar"))
     assert (made.guest.display_name, made.channel) == ("Um Sara", 2)
     (asked,) = identity.requests
     assert (asked.salon_id, asked.phone_number, asked.language_code) == (str(world.salon.id), PHONE, "ar")
+    assert asked.territory_code == "DE"
     assert made.customer_id == identity.ids[asked.salon_id, PHONE]
     told = [(kind, event.customer_id, event.walk_in) for kind, event in await world.events()]
     assert told == [("created", made.customer_id, True)]

@@ -43,6 +43,20 @@ async def test_a_number_without_an_account_is_one_guest_of_each_salon_and_can_be
 
 
 @pytest.mark.covers("B18")
+@pytest.mark.parametrize(
+    ("territory", "phone_number"),
+    [("DE", "+4915123456789"), ("AE", "+971501234567"), ("SA", PHONE), ("", PHONE), ("AQ", PHONE)],
+)
+async def test_a_number_is_read_as_people_write_it_in_the_country_of_the_salon(
+    identity, territory, phone_number
+):
+    """Antarctica has no numbers of its own: there it is the platform's country, as without one."""
+    written = {"DE": "0151 23456789", "AE": "050 123 4567"}.get(territory, "051 234 5679")
+    guest = await ensure(identity, new_id(), written, territory_code=territory)
+    assert (await contact_of(identity, guest)).phone_number == phone_number
+
+
+@pytest.mark.covers("B18")
 async def test_a_number_that_is_verified_already_is_its_account(identity):
     pair = await identity.log_in(PHONE)
     assert await ensure(identity, new_id()) == pair.user.id

@@ -220,7 +220,7 @@ class WalkIn(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     phone_number: _builtins.str
-    """As people write it in their country, or international; a number that can receive text messages."""
+    """As people write it in the country of the salon, or international; a number that can receive text messages."""
     display_name: _builtins.str
     """What the salon calls them; at most 80 characters. Seen by the salon only, and by the person."""
     language_code: _builtins.str

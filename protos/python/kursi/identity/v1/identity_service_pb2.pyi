@@ -817,22 +817,26 @@ class EnsureGuestRequest(_message.Message):
     SALON_ID_FIELD_NUMBER: _builtins.int
     PHONE_NUMBER_FIELD_NUMBER: _builtins.int
     LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    TERRITORY_CODE_FIELD_NUMBER: _builtins.int
     salon_id: _builtins.str
     """The salon that books."""
     phone_number: _builtins.str
-    """As people write it in their country, or international."""
+    """As people write it in the country of the salon, or international."""
     language_code: _builtins.str
     """BCP 47 language of messages to a new guest; empty: the language of the caller."""
+    territory_code: _builtins.str
+    """The country (ISO 3166-1) whose people write the number, when it is not international; empty or unknown: the platform's own."""
     def __init__(
         self,
         *,
         salon_id: _builtins.str = ...,
         phone_number: _builtins.str = ...,
         language_code: _builtins.str = ...,
+        territory_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "phone_number", b"phone_number", "salon_id", b"salon_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "phone_number", b"phone_number", "salon_id", b"salon_id", "territory_code", b"territory_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

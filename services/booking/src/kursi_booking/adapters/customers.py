@@ -26,10 +26,13 @@ class IdentityCustomers:
     def __init__(self, stub: "IdentityInternalServiceAsyncStub") -> None:
         self._stub = stub
 
-    async def ensure(self, salon_id: UUID, guest: WalkIn) -> UUID:
+    async def ensure(self, salon_id: UUID, guest: WalkIn, territory_code: str) -> UUID:
         """The account with the number, or the salon's guest with it."""
         request = identity_service_pb2.EnsureGuestRequest(
-            salon_id=str(salon_id), phone_number=guest.phone_number, language_code=guest.language_code
+            salon_id=str(salon_id),
+            phone_number=guest.phone_number,
+            language_code=guest.language_code,
+            territory_code=territory_code,
         )
         try:
             answer = await self._stub.EnsureGuest(request, timeout=_DEADLINE_SECONDS)

@@ -9,8 +9,9 @@ from kursi_booking.domain.guest import WalkIn
 class Customers(Protocol):
     """Who has a phone number, and who exists."""
 
-    async def ensure(self, salon_id: UUID, guest: WalkIn) -> UUID:
-        """The account with the number, or the salon's guest with it. The same again is the same.
+    async def ensure(self, salon_id: UUID, guest: WalkIn, territory_code: str) -> UUID:
+        """The account with the number, or the salon's guest with it. The same again is the same. A number that is not
+        international is one of the territory.
 
         Raises: Invalid for a number that cannot be reached, IdentityUnavailable; what identity refuses.
         """

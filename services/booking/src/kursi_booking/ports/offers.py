@@ -123,6 +123,13 @@ class Offers(Protocol):
         """
         ...
 
+    async def territory(self, salon_id: UUID) -> str:
+        """The country of the salon (ISO 3166-1), by what is known of it, however old.
+
+        Raises: SalonNotFound, CatalogUnavailable.
+        """
+        ...
+
     async def expect_live(self, salon_id: UUID) -> None:
         """Make sure that the salon takes bookings. Raises: SalonNotLive, SalonNotFound, CatalogUnavailable."""
         ...

@@ -165,7 +165,7 @@ class CreateBooking:
         """The answer with the new booking, or the first answer when the request is a repetition.
 
         Raises: SlotTaken with other times, NotBookable, TooManyBookings, Denied; what `Offers.to_book` and, for a
-            guest, `Customers.ensure` raise.
+            guest, `Offers.territory` and `Customers.ensure` raise.
         """
         return await or_first_answer(self._create_named(wanted, request, caller), self._store, request)
 
@@ -183,7 +183,9 @@ class CreateBooking:
             return wanted
         if not is_member(caller, wanted.salon_id):
             raise Denied
-        return replace(wanted, customer_id=await self._customers.ensure(wanted.salon_id, wanted.guest))
+        territory_code = await self._offers.territory(wanted.salon_id)
+        customer_id = await self._customers.ensure(wanted.salon_id, wanted.guest, territory_code)
+        return replace(wanted, customer_id=customer_id)
 
     async def _create(self, wanted: WantedVisit, request: KeyedRequest, caller: Caller) -> bytes:
         errand = self._errand(wanted, request, caller)

@@ -157,10 +157,19 @@ class OfferLoader:
 
         Raises: SalonNotLive, SalonNotFound, CatalogUnavailable.
         """
-        now = self._now()
-        context = await self._catalog.context(salon_id, frozenset(), now, now + 1)
-        if not context.is_live:
+        if not (await self._salon(salon_id)).is_live:
             raise SalonNotLive
+
+    async def territory(self, salon_id: UUID) -> str:
+        """The country of the salon (ISO 3166-1), by what is known of it, however old.
+
+        Raises: SalonNotFound, CatalogUnavailable.
+        """
+        return (await self._salon(salon_id)).territory_code
+
+    async def _salon(self, salon_id: UUID) -> SalonContext:
+        now = self._now()
+        return await self._catalog.context(salon_id, frozenset(), now, now + 1)
 
     async def _context(self, ask: Ask) -> SalonContext:
         first, last = starts_of(ask)

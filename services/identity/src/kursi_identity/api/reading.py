@@ -14,7 +14,7 @@ from kursi_chassis.validation import Violations
 from kursi_identity.domain.email import read_email
 from kursi_identity.domain.errors import CHANNEL_MISMATCH, CONTACT_AMBIGUOUS
 from kursi_identity.domain.otp import Channel, Purpose, read_code
-from kursi_identity.domain.phone import read_mobile
+from kursi_identity.domain.phone import is_region, read_mobile
 from kursi_identity.domain.user import LONGEST_NAME, Profile, read_profile
 from kursi_identity.usecases.guests import WhomToBook
 from kursi_identity.usecases.members import Invite
@@ -134,10 +134,13 @@ def invitation_id(
 
 
 def whom_to_book(request: pb2.EnsureGuestRequest, default_region: str, language: str) -> WhomToBook:
-    """The customer that a salon means, by number; `language` is for a guest of whom none is named."""
+    """The customer that a salon means, by number. `language` is for a guest of whom none is named, `default_region` for a
+    salon in a country that has no numbers of its own.
+    """
     with Violations() as check:
         salon_id = check.id("salon_id", request.salon_id)
-        phone_number = read_mobile(check, "phone_number", request.phone_number, default_region)
+        region = request.territory_code if is_region(request.territory_code) else default_region
+        phone_number = read_mobile(check, "phone_number", request.phone_number, region)
         if request.language_code:
             language = check.language("language_code", request.language_code)
     return WhomToBook(salon_id, phone_number, language)

@@ -37,6 +37,11 @@ def read_mobile(check: Violations, field: str, written: str, default_region: str
     return str(phonenumbers.format_number(number, PhoneNumberFormat.E164))
 
 
+def is_region(code: str) -> bool:
+    """Whether there are numbers of this country (ISO 3166-1, `SA`)."""
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
 def calling_code(phone_number: str) -> str:
     """The country calling code of an E.164 number, without the plus: `966`."""
     return str(phonenumbers.parse(phone_number, None).country_code)
