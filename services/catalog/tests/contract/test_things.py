@@ -56,6 +56,15 @@ async def test_each_performer_has_their_own_price_and_time(world, make):
 
 
 @pytest.mark.covers("C3")
+async def test_a_performer_may_ask_for_nothing(world, make):
+    salon = await world.salon()
+    free = pb.Performer(staff_id=(await world.staff(salon)).id, price=make.sar(0))
+    made = await world.service(salon, performers=[free])
+    get = api.GetServiceRequest(salon_id=salon.id, service_id=made.id)
+    assert list((await world.call("GetService", get)).performers) == [free]
+
+
+@pytest.mark.covers("C3")
 async def test_an_update_replaces_the_lists_it_names(world, make):
     salon = await world.salon()
     sara, mona = await world.staff(salon), await world.staff(salon)
