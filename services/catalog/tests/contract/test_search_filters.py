@@ -65,6 +65,16 @@ async def test_prices_ratings_and_currency_are_filters(world, make):
     assert await names(world, order=Request.RATING) == ["Dear", "Cheap"]
 
 
+@pytest.mark.covers("C2")
+async def test_the_lowest_price_is_that_of_what_was_asked_for(world, make):
+    salon = await world.salon()
+    await world.service(salon, category="hair", price=make.sar(5_000))
+    await world.service(salon, category="nails", price=make.sar(30_000))
+    asked = ({}, {"category": "nails"}, {"minimum_price_minor": 5_001})
+    found = [(await search(world, **question)).results[0].lowest_price for question in asked]
+    assert found == [make.sar(5_000), make.sar(30_000), make.sar(30_000)]
+
+
 @pytest.mark.covers("C2", "C5")
 async def test_open_means_within_hours_and_not_closed_or_at_prayer(world, make):
     """The tests' clock shows 15:00 in Riyadh on a Thursday in Ramadan; asr is at 15:26."""
