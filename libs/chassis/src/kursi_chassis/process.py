@@ -24,6 +24,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import NoReturn, TypeVar
 
+from kursi_chassis.errors import Unavailable
 from kursi_chassis.logging import configure_logging, get_logger
 from kursi_chassis.metrics import serve_metrics
 from kursi_chassis.roles import Role
@@ -94,14 +95,20 @@ async def run_roles(
 async def _run(settings: S, build: Build[S], chosen: frozenset[str]) -> int:
     stopping = asyncio.Event()
     with _stopped_by_signals(stopping):
-        async with build(settings, chosen) as built:
-            _spare_the_collector()
-            log.info("process_started", roles=sorted(chosen))
-            ended_well = await run_roles(
-                {name: built[name] for name in sorted(chosen)},
-                stopping=stopping,
-                stop_within_seconds=settings.drain_seconds + settings.stop_seconds + _SLACK_SECONDS,
-            )
+        try:
+            async with build(settings, chosen) as built:
+                _spare_the_collector()
+                log.info("process_started", roles=sorted(chosen))
+                ended_well = await run_roles(
+                    {name: built[name] for name in sorted(chosen)},
+                    stopping=stopping,
+                    stop_within_seconds=settings.drain_seconds + settings.stop_seconds + _SLACK_SECONDS,
+                )
+        except Unavailable as error:
+            # Nothing is wrong here: whoever starts processes starts it again, and a traceback would say no more.
+            missing = error.metadata.get("dependency", error.reason)
+            log.error("process_without_dependency", dependency=missing, error=repr(error.__cause__ or error))  # noqa: TRY400
+            return 1
     log.info("process_stopped", ended_well=ended_well)
     return 0 if ended_well else 1
 

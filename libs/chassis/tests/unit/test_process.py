@@ -1,6 +1,7 @@
 """Roles of a process: they live and end together, in bounded time."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from kursi_chassis.roles import together
 PROGRAM = """
 import asyncio, sys
 from contextlib import asynccontextmanager
+from kursi_chassis.errors import Unavailable
 from kursi_chassis.process import main
 from kursi_chassis.settings import ServiceSettings
 
@@ -30,10 +32,12 @@ async def failing(stopping):
 
 @asynccontextmanager
 async def build(settings, roles):
+    if "lonely" in roles:
+        raise Unavailable(dependency="nats") from TimeoutError()
     yield {"steady": steady, "stubborn": stubborn, "failing": failing}
     print("disposed", flush=True)
 
-main(ServiceSettings, build, roles=("steady", "stubborn", "failing"), commands={"migrate": lambda s: print("migrated")})
+main(ServiceSettings, build, roles=("steady", "stubborn", "failing", "lonely"), commands={"migrate": lambda s: print("migrated")})
 """
 ENVIRONMENT = {
     **os.environ,
@@ -81,6 +85,15 @@ def test_when_one_role_fails_the_others_drain_and_the_code_is_one():
     output, log = process.communicate(timeout=60)
     assert (output, process.returncode) == ("ready\ndrained\ndisposed\n", 1)
     assert '"event": "role_failed"' in log
+
+
+def test_a_process_that_starts_without_what_it_needs_says_what_that_is_and_ends():
+    process = start("lonely")
+    output, log = process.communicate(timeout=60)
+    assert (output, process.returncode) == ("", 1)
+    (line,) = log.splitlines()
+    assert json.loads(line)["event"] == "process_without_dependency"
+    assert (json.loads(line)["dependency"], json.loads(line)["error"]) == ("nats", "TimeoutError()")
 
 
 def test_a_second_signal_does_not_wait_for_a_stubborn_role():
