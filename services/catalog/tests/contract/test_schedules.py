@@ -268,6 +268,15 @@ async def test_absences_are_listed_in_order_and_in_pages(world, kind):
     assert rest.next_page_token == ""
 
 
+async def test_time_off_of_somebody_is_not_taken_back_as_somebody_elses(world):
+    salon = await world.salon()
+    member, other, owner = await world.staff(salon), await world.staff(salon), world.token(salon.id)
+    made = await world.call("CreateTimeOff", TIME_OFF.create(salon, member, **span()), owner)
+    refusal = await world.refusal("DeleteTimeOff", TIME_OFF.delete(salon, other, made.id), owner)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, TIME_OFF.missing)
+    assert list((await world.call("ListTimeOff", TIME_OFF.page(salon, member), owner)).time_off) == [made]
+
+
 @ABSENCES
 async def test_an_absence_is_taken_back_once(world, kind):
     salon = await world.salon()
