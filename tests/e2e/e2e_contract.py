@@ -60,7 +60,7 @@ def harmless(method: Method, ids: Mapping[str, str]) -> Request:
     salon = method.access.salon_field
     if salon and salon not in bound:
         values[salon] = ids["salon_id"]
-    if method.body and (method.access.object_customer or method.access.object_role):
+    if method.access.object_customer or method.access.object_role:
         aside = {*bound, method.body}
         values |= {name: value for name, value in _required(method.input_type).items() if name not in aside}
     if not method.body:
@@ -88,7 +88,8 @@ def _required(message: str) -> dict[str, object]:
         elif one.type in _INTEGERS:
             value = 1
         elif inner == "google.protobuf.Timestamp":
-            value = (datetime.now(UTC) + timedelta(days=30)).strftime("%Y-%m-%dT%H:00:00Z")
+            days = 31 if one.name.startswith("end") else 30
+            value = (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT%H:00:00Z")
         else:
             value = {_camel(name): deeper for name, deeper in _required(inner).items()}
         values[one.name] = [value] if _is_list(one) else value
