@@ -8,14 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import nats.errors
 import psycopg
 from prometheus_client import Counter, Gauge
-from psycopg_pool import PoolClosed, PoolTimeout
 
 from kursi_chassis import idempotency
 from kursi_chassis.db.database import Connection, Database
 from kursi_chassis.db.leadership import leadership
+from kursi_chassis.dependencies import missing_dependency
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.events import inbox, outbox
 from kursi_chassis.logging import get_logger
@@ -112,26 +111,12 @@ async def _succeeds(job: Job) -> bool:
 
 def _tell(job: Job, error: Exception) -> None:
     """One line where something is merely away, which passes; a traceback where the job has a bug."""
-    dependency = _missing(error)
+    dependency = missing_dependency(error)
     if dependency is None:
         log.error("job_failed", job=job.name, error=type(error).__name__, exc_info=error)
     else:
         kind = type(error.__cause__ or error).__name__
         log.warning("job_postponed", job=job.name, dependency=dependency, error=kind)
-
-
-def _missing(error: BaseException | None) -> str | None:
-    """What did not answer, as far as an error and its causes tell; None where it was something else that failed."""
-    if isinstance(error, psycopg.OperationalError | PoolTimeout | PoolClosed):
-        return "postgresql"
-    if isinstance(error, nats.errors.Error):
-        return "nats"
-    if not isinstance(error, Unavailable):
-        return None
-    named = error.metadata.get("dependency")
-    if named is None and isinstance(error.__cause__, psycopg.Error):
-        return "postgresql"  # a lost connection ends what was said on it with errors of many classes
-    return str(named or _missing(error.__cause__) or error.reason)
 
 
 def retention_jobs(database: Database, *tables: str) -> list[Job]:

@@ -24,6 +24,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import NoReturn, TypeVar
 
+from kursi_chassis.dependencies import missing_dependency
 from kursi_chassis.errors import Unavailable
 from kursi_chassis.logging import configure_logging, get_logger
 from kursi_chassis.metrics import serve_metrics
@@ -105,9 +106,9 @@ async def _run(settings: S, build: Build[S], chosen: frozenset[str]) -> int:
                     stop_within_seconds=settings.drain_seconds + settings.stop_seconds + _SLACK_SECONDS,
                 )
         except Unavailable as error:
-            # Nothing is wrong here: whoever starts processes starts it again, and a traceback would say no more.
-            missing = error.metadata.get("dependency", error.reason)
-            log.error("process_without_dependency", dependency=missing, error=repr(error.__cause__ or error))  # noqa: TRY400
+            # Nothing is wrong here: whoever starts processes starts it again.
+            missing, kind = missing_dependency(error), type(error.__cause__ or error).__name__
+            log.error("process_without_dependency", dependency=missing, error=kind)  # noqa: TRY400 -- a traceback says no more
             return 1
     log.info("process_stopped", ended_well=ended_well)
     return 0 if ended_well else 1

@@ -74,7 +74,8 @@ async def test_a_job_at_work_is_ended_when_the_leader_loses_its_connection(datab
     async def work() -> None:
         begun.append(None)
         try:
-            await (asyncio.sleep(0) if len(begun) > 1 else asyncio.Event().wait())
+            if len(begun) == 1:
+                await asyncio.Event().wait()
         except asyncio.CancelledError:
             ended.append(None)
             raise

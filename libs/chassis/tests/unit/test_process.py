@@ -93,7 +93,7 @@ def test_a_process_that_starts_without_what_it_needs_says_what_that_is_and_ends(
     assert (output, process.returncode) == ("", 1)
     (line,) = log.splitlines()
     assert json.loads(line)["event"] == "process_without_dependency"
-    assert (json.loads(line)["dependency"], json.loads(line)["error"]) == ("nats", "TimeoutError()")
+    assert (json.loads(line)["dependency"], json.loads(line)["error"]) == ("nats", "TimeoutError")
 
 
 def test_a_second_signal_does_not_wait_for_a_stubborn_role():
