@@ -27,7 +27,7 @@ def slot_fields(found: FreeTimes, most_staff: int | None = None) -> list[bytes]:
     for a service.
     """
     zone, who = ZoneInfo(found.time_zone), _Who(found.service_ids, most_staff)
-    times, duration = _times(zone, 0), 0
+    times, duration = _Times(zone, 0), 0
     fields: list[bytes] = []
     for start, end, staff, _ in found.times:
         if end - start != duration:
@@ -83,7 +83,8 @@ class _Who:
 
         The caller keeps `staff`, or another object would get the identity of one.
         """
-        items = b"".join(map(self._item, self._services, staff))
+        teams = zip(self._services, staff, strict=True)
+        items = b"".join(self._item(service, team) for service, team in teams)
         slot = self.known[id(staff), length] = _head(_SLOTS, len(items) + length) + items
         return slot
 
